@@ -1,0 +1,75 @@
+import type { Effect, RequestFilter } from './request.ts';
+import type { Reason, RequestState, TerminalState } from './states.ts';
+
+interface Base {
+  /** Epoch ms at which the fact was durable. */
+  readonly at: number;
+  /** Name of the queue. */
+  readonly queue: string;
+}
+
+interface OfRequest extends Base {
+  readonly requestId: string;
+  readonly zone: string;
+}
+
+/** Every event, by name: `subject:pastTense`, one readonly, JSON-safe object each. */
+export interface QueueEventMap {
+  'request:accepted': OfRequest & {
+    readonly state: RequestState;
+    readonly method: string;
+    readonly effect: Effect;
+    readonly lane: string | null;
+  };
+  'request:deduplicated': OfRequest & { readonly state: RequestState };
+  'request:dispatched': OfRequest & { readonly attempt: number };
+  'request:retrying': OfRequest & {
+    readonly attempt: number;
+    readonly dueAt: number;
+    readonly status: number | null;
+    readonly error: string | null;
+  };
+  'request:unknown': OfRequest & { readonly attempt: number | null; readonly reason: Reason };
+  'request:resolved': OfRequest & { readonly how: 'resend' | 'probe' | 'operator'; readonly state: RequestState };
+  'request:held': OfRequest & { readonly reason: Reason };
+  'request:released': OfRequest & { readonly state: RequestState };
+  /** Exactly once per request, whatever the end. */
+  'request:settled': OfRequest & {
+    readonly state: TerminalState;
+    readonly reason: Reason;
+    readonly status: number | null;
+    readonly durationMs: number | null;
+  };
+  'zone:online': Base & { readonly zone: string; readonly offlineMs: number };
+  'zone:offline': Base & { readonly zone: string; readonly error: string | null };
+  'zone:captive': Base & { readonly zone: string };
+  'zone:paused': Base & { readonly zone: string | null };
+  'zone:resumed': Base & { readonly zone: string | null };
+  'queue:started': Base & { readonly worker: string; readonly waiting: number };
+  'queue:full': Base & { readonly waiting: number };
+  'queue:idle': Base;
+  'queue:closed': Base;
+  'backend:failed': Base & { readonly code: string; readonly message: string };
+  'backend:recovered': Base;
+}
+
+export type QueueEventName = keyof QueueEventMap;
+
+/** Where events come from, as observers see it. */
+export interface EventSource {
+  /** Returns its undo. */
+  on<N extends QueueEventName>(name: N, listener: (event: QueueEventMap[N]) => void): () => void;
+}
+
+/** What a durable subscriber is told of each request that ended, at least once, in the order of ending. */
+export interface SettledNotice {
+  readonly requestId: string;
+  readonly zone: string;
+  readonly state: TerminalState;
+  readonly reason: Reason;
+  readonly status: number | null;
+  readonly tags: readonly string[];
+  readonly endedAt: number;
+}
+
+export type SettledFilter = RequestFilter;

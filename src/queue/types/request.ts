@@ -1,0 +1,229 @@
+import type { Reason, RequestState, TerminalState } from './states.ts';
+
+/** JSON as stored: no Map, Date, bigint or undefined. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What a request does on the server, which decides whether a second send is harmless (DESIGN "Effect"). */
+export type Effect = 'read' | 'absolute' | 'delete' | 'create' | 'action' | 'relative';
+
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+export type Body = string | Uint8Array | null;
+
+/** The immutable part of a request: what will be put on the wire, relative to its zone, without any secret. */
+export interface RequestContent {
+  readonly method: string;
+  /** Path and query, starting with `/`, relative to the zone's origin. */
+  readonly path: string;
+  /** Lower-case names, in the order given. */
+  readonly headers: HeaderList;
+  readonly body: Body;
+}
+
+/** A typed pointer from this request into the result of another one; materialised at first send. */
+export interface Reference {
+  /** JSON pointer into this request: `/path`, `/query/…`, `/body/…`. */
+  readonly at: string;
+  /** The local id it stands for. */
+  readonly localId: string;
+}
+
+/**
+ * How the order in its channel is computed, once, inside `enqueue`. Ties go by `seq`; the lowest rank is first.
+ * A closed table of arithmetic forms, so that every backend computes the same.
+ */
+export type RankForm =
+  | { readonly form: 'value'; readonly value: number }
+  /** `-seq`: last in, first out. */
+  | { readonly form: 'negatedSeq' };
+
+/**
+ * What may join what, decided by the backend in the transaction that would have stored the newcomer:
+ * - `none`: nothing but an equal `key`.
+ * - `tail`: the last live request of its lane, if never sent, of equal digest and principal.
+ * - `window`: any request of equal fingerprint and digest accepted at or after `since`.
+ */
+export type JoinRule =
+  | { readonly rule: 'none' }
+  | { readonly rule: 'tail' }
+  | { readonly rule: 'window'; readonly since: number };
+
+/**
+ * Who may send a request; ready requests are indexed by (channel, sender), so that a process is never offered what it
+ * cannot send:
+ * - `''`: any process that knows the zone
+ * - `client:<name>`: a process with the client of that name constructed on its queue
+ * - `process:<worker>`: only the process that accepted it, while it lives (live credentials, reads with a caller)
+ * - `principal:<principal>`: any process with a credential of that principal
+ */
+export type Sender = string;
+
+/** A request as handed to a backend. Flat and complete: the backend adds only `seq`, state and rank. */
+export interface NewRequest {
+  /** UUIDv7. `enqueue` is idempotent by it. */
+  readonly id: string;
+  readonly zone: string;
+  readonly channel: string;
+  readonly sender: Sender;
+  /** Ends `expired` once the process that asked (in `sender`) is gone: a read whose caller cannot be answered. */
+  readonly ephemeral: boolean;
+  readonly content: RequestContent;
+  readonly effect: Effect;
+  /** A lost lease makes it `ready` again instead of `unknown`. */
+  readonly harmless: boolean;
+  readonly lane: string | null;
+  /** Ids it waits for. They must succeed; if one ends otherwise this request is held (`dependency`). */
+  readonly after: readonly string[];
+  readonly refs: readonly Reference[];
+  readonly principal: string;
+  readonly auth: 'none' | 'zone' | 'live';
+  /** Name of the client whose credentials it needs, or null. */
+  readonly client: string | null;
+  /** Accepted once per queue while its record is kept. */
+  readonly key: string | null;
+  /** Candidate hash (16 hex digits), stored only where something may join by it. */
+  readonly fingerprint: string | null;
+  /** Confirms a fingerprint or key: equal digests mean equal content. */
+  readonly digest: string | null;
+  readonly join: JoinRule;
+  /** The key minted for the server at acceptance, when it is not the id itself. */
+  readonly idempotencyKey: string | null;
+  /** Precondition and base snapshot of a conditional write. */
+  readonly base: Json;
+  /** 1 (least) to 10. */
+  readonly priority: number;
+  readonly rank: RankForm;
+  /** Epoch ms before which it is not sent, or null. */
+  readonly notBefore: number | null;
+  /** Epoch ms after which it is not sent any more, or null. */
+  readonly expiresAt: number | null;
+  readonly acceptedAt: number;
+  readonly trace: string | null;
+  readonly tags: readonly string[];
+  /** Keep the result of a read too, and keep the request after its caller is gone. */
+  readonly durable: boolean;
+  /** Id of the dead letter this one replays. */
+  readonly replayOf: string | null;
+  /** Bytes of content this request is accounted with under `maxBytes`. */
+  readonly bytes: number;
+}
+
+export type AttemptPhase = 'notSent' | 'sent' | 'answered';
+/** What an attempt proved. */
+export type Outcome = 'applied' | 'notApplied' | 'unknown';
+
+export interface Attempt {
+  /** 1-based: the lease token it ran under. */
+  readonly n: number;
+  /** Epoch ms of its end. */
+  readonly at: number;
+  readonly phase: AttemptPhase;
+  readonly outcome: Outcome;
+  readonly status: number | null;
+  /** Code of the transport error, or null. */
+  readonly error: string | null;
+  /** Origin it was sent to. */
+  readonly origin: string;
+}
+
+/** The engine's memory of a request between attempts. Opaque to backends: `settle` and `amend` replace it whole. */
+export interface Progress {
+  /** Attempts that count against `maxAttempts`. */
+  readonly faults: number;
+  /** Previous backoff delay in ms, from which decorrelated jitter draws the next. */
+  readonly delayMs: number;
+  /** An earlier attempt may have been applied and nothing has resolved it: sticky until resolved. */
+  readonly unresolved: boolean;
+  /** Epoch ms since which answers have been failing, or null. */
+  readonly failingSince: number | null;
+  /** How often its zone had served anyone when its last zone fault happened. */
+  readonly servedBefore: number | null;
+  /** How often it has been probed since it became unknown. */
+  readonly probes: number;
+  /** The last attempts, newest last, at most 20. */
+  readonly attempts: readonly Attempt[];
+}
+
+export const NO_PROGRESS: Progress = Object.freeze({
+  faults: 0,
+  delayMs: 0,
+  unresolved: false,
+  failingSince: null,
+  servedBefore: null,
+  probes: 0,
+  attempts: Object.freeze([]),
+});
+
+/** An answer of the server, as given to callers and stored with a settlement. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Uint8Array;
+}
+
+export interface StoredResult {
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** Null when the body was larger than `maxStoredResultBytes` or lost on the way. */
+  readonly body: Uint8Array | null;
+}
+
+export interface Lease {
+  /** Counter of its own per request, apart from attempts; `settle` and `renew` need it. */
+  readonly token: number;
+  readonly worker: string;
+  /** Monotonic ms at which it lapses unless renewed. */
+  readonly until: number;
+}
+
+/** A request as stored and looked up. JSON-safe but for bodies. */
+export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join'> {
+  /** Order of acceptance, given by the backend. */
+  readonly seq: number;
+  readonly state: RequestState;
+  readonly reason: Reason;
+  readonly rank: number;
+  /** Epoch ms: when a `scheduled` request is due, or an `unknown` one is looked at next. */
+  readonly dueAt: number | null;
+  /** Epoch ms of the first claim that may have reached the server, or null: never sent. */
+  readonly firstSentAt: number | null;
+  readonly progress: Progress;
+  readonly lease: Lease | null;
+  /** Accepted callers that share it, over all processes. */
+  readonly callers: number;
+  readonly endedAt: number | null;
+  /** Order of ending, given by the backend; null while not terminal. */
+  readonly endedSeq: number | null;
+  readonly result: StoredResult | null;
+  /** A waiting caller was given the answer that ended it. */
+  readonly told: boolean;
+  /** Id of the request that replays this dead letter. */
+  readonly replayedAs: string | null;
+  /** Version of the record's layout. */
+  readonly version: number;
+}
+
+/** What an event about an ended request needs. */
+export interface EndedRequest {
+  readonly id: string;
+  readonly zone: string;
+  readonly state: TerminalState;
+  readonly reason: Reason;
+  readonly endedSeq: number;
+}
+
+/** One filter for every listing, count, wait and bulk verb. Fields are combined with AND; an array means "any of". */
+export interface RequestFilter {
+  readonly ids?: readonly string[] | undefined;
+  readonly key?: string | undefined;
+  readonly state?: RequestState | readonly RequestState[] | undefined;
+  readonly reason?: Reason | readonly Reason[] | undefined;
+  readonly zone?: string | undefined;
+  readonly lane?: string | undefined;
+  readonly principal?: string | undefined;
+  /** All of them must be present. */
+  readonly tags?: readonly string[] | undefined;
+  /** Epoch ms, exclusive. */
+  readonly acceptedBefore?: number | undefined;
+  /** Epoch ms, inclusive. */
+  readonly acceptedAfter?: number | undefined;
+}

@@ -1,0 +1,335 @@
+import type {
+  EndedRequest,
+  NewRequest,
+  Progress,
+  RequestFilter,
+  Sender,
+  StoredRequest,
+  StoredResult,
+} from './request.ts';
+import type { Reason, RequestState, TerminalState } from './states.ts';
+
+/**
+ * The store of requests: a small contract of atomic, batch-shaped verbs.
+ *
+ * Rules for every verb: it is one atomic step; arrays in, results in the same order; each item of a batch has its own
+ * result and a bad one does not fail its neighbours; a promise that resolved means "committed to the durability in
+ * `capabilities`"; a crash before that leaves either all of the step or none of it. Verbs called by one handle take
+ * effect in call order. `now` is wall time (epoch ms); `leaseNow` is the monotonic time leases are judged by.
+ *
+ * Lanes: of the live (not terminal) requests of one lane only the one with the lowest `seq` may be anything but
+ * `blocked` (or `held`, when set aside while it waited). When it ends, the next becomes ready or scheduled in the same
+ * step. A lane's head takes the best rank waiting in its lane.
+ */
+export interface RequestStore {
+  /**
+   * Accepts requests. Per request, in this order: same `id` → its present record again; same `key` → `joined`, or
+   * `keyConflict` if the digests differ; a request its join rule allows → `joined` (priority and rank become the
+   * better, the deadline the later, `callers` grows by one); over a limit → `full`; an `after` that is unknown or did
+   * not succeed → `dependency`; else stored `ready`, `scheduled` or `blocked`.
+   * With `atomic`, one refusal refuses all and stores nothing.
+   * With `claim`, a stored request is leased at once (`token` in the result) if it would be ready, nothing of its
+   * (channel, sender) is ready or due, and fewer than the channel's allowance were leased by this call.
+   */
+  enqueue(batch: EnqueueBatch): Promise<EnqueueResult[]>;
+
+  /**
+   * Leases the best ready requests by (rank, seq): per channel at most `calls * perCall`, over the given senders
+   * together. Moves them to `sending`, raises their token, sets `firstSentAt` if unset. Promotes at most
+   * {@link PROMOTIONS_PER_CLAIM} due scheduled requests of the given channels and senders first. A request past its
+   * `expiresAt` is not leased but ended (`dead`, `expired`) and reported. Channels not given are neither read nor written.
+   */
+  claim(query: ClaimQuery): Promise<ClaimResult>;
+
+  /**
+   * Takes requests whose outcome is unknown and which are due for a look, oldest first, at most `limit`. They stay
+   * `unknown`, get a new token, and are due again at `until` (wall time) should the taker die.
+   */
+  claimUnknown(query: UnknownQuery): Promise<StoredRequest[]>;
+
+  /** Extends leases; false where the token is not the current one or the request is not being sent. */
+  renew(query: RenewQuery): Promise<boolean[]>;
+
+  /**
+   * Records how an attempt (or a look at an unknown request) ended, and with it, in the same step: frees or keeps the
+   * lane, unblocks or holds dependants, binds local ids, ends and amends other requests. Needs the current token;
+   * otherwise `stale` and nothing changes. Allowed from `sending` and `unknown`.
+   */
+  settle(batch: SettleBatch): Promise<SettleResult[]>;
+
+  /**
+   * Changes requests that nobody is sending, where their state is one of `from`: moves, cancels, holds, releases,
+   * re-prioritises. Refused (`refused`, with the state found) otherwise and where {@link TRANSITIONS} has no such move.
+   */
+  amend(batch: AmendBatch): Promise<AmendResult[]>;
+
+  /**
+   * Repairs what dead workers left, at most `limit` requests per call, and says whether there is more:
+   * leased by them → `ready` if harmless else `unknown` due at once (both with `progress.unresolved` set), reason
+   * `leaseLost`; waiting only for them (`sender` `process:…`) → ephemeral ones `dead` (`expired`), others `held`
+   * (`auth`) with the sender `principal:<principal>`.
+   * A worker is dead when its lease of life (see {@link WorkerIdentity}) lapsed, or it provably no longer runs.
+   * Expired leases of live workers (a worker that stopped renewing one) are repaired the same way.
+   */
+  recover(query: RecoverQuery): Promise<RecoverResult>;
+
+  /** Ends (`dead`, `expired`) waiting and held requests past their `expiresAt`, at most `limit`. Never `sending` or `unknown` ones. */
+  expire(query: { readonly now: number; readonly limit: number }): Promise<EndedRequest[]>;
+
+  /** Full records in the order asked; undefined where there is none. */
+  get(query: { readonly ids: readonly string[] }): Promise<(StoredRequest | undefined)[]>;
+
+  /**
+   * Records that match, by `seq` (`order: 'accepted'`) or `endedSeq` (`order: 'ended'`, terminal ones only), ascending,
+   * strictly after the cursor. `next` is the cursor to go on with, null at the end.
+   */
+  find(query: FindQuery): Promise<FindResult>;
+
+  /**
+   * Without a filter: exact, from counters, at a cost that does not grow with the number of requests. With one: exact,
+   * by looking.
+   */
+  count(query: { readonly filter?: RequestFilter | undefined }): Promise<CountRow[]>;
+
+  /**
+   * Deletes ended records beyond retention, at most `limit`, oldest first, succeeded before dead: those ended before
+   * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
+   * or `maxBytes` of ended records. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
+   */
+  purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
+
+  /** The next wall time at which a request becomes due by itself (scheduled, unknown, expiry) or null. Reads O(1) index entries per channel and sender. */
+  nextDueAt(query: { readonly channels: readonly ChannelSenders[] }): Promise<number | null>;
+
+  /** Server ids bound to local ids; undefined where unbound. */
+  bindings(query: { readonly localIds: readonly string[] }): Promise<(Binding | undefined)[]>;
+
+  /** Calls back, soon, after changes that another handle (usually another process) committed. Returns its undo. */
+  watch(listener: () => void): () => void;
+}
+
+export const PROMOTIONS_PER_CLAIM = 64;
+
+export interface ChannelSenders {
+  readonly channel: string;
+  readonly senders: readonly Sender[];
+}
+
+export interface EnqueueBatch {
+  readonly requests: readonly NewRequest[];
+  readonly atomic: boolean;
+  readonly now: number;
+  readonly limits: {
+    /** Requests that are not terminal, over the whole store. */
+    readonly maxSize: number;
+    /** Their content bytes together. */
+    readonly maxBytes: number;
+  };
+  /** Lease at once what can be: `allowance` calls per channel. */
+  readonly claim: {
+    readonly worker: string;
+    readonly leaseUntil: number;
+    readonly allowance: readonly { readonly channel: string; readonly calls: number }[];
+  } | null;
+}
+
+export type EnqueueResult =
+  | {
+      readonly status: 'accepted';
+      readonly id: string;
+      readonly seq: number;
+      readonly state: RequestState;
+      /** Lease token when it was claimed at once, else null. */
+      readonly token: number | null;
+      readonly dueAt: number | null;
+    }
+  | { readonly status: 'joined'; readonly id: string; readonly seq: number; readonly state: RequestState }
+  | {
+      readonly status: 'refused';
+      readonly why: 'full' | 'keyConflict' | 'dependency' | 'neighbour';
+      /** What it collided with, in words for the error message. */
+      readonly detail: string;
+    };
+
+export interface ClaimQuery {
+  readonly worker: string;
+  readonly now: number;
+  /** Monotonic ms until which the leases hold. */
+  readonly leaseUntil: number;
+  readonly channels: readonly (ChannelSenders & {
+    /** HTTP calls it has permits for. */
+    readonly calls: number;
+    /** Requests that may share one call. */
+    readonly perCall: number;
+  })[];
+}
+
+export interface ClaimResult {
+  readonly claimed: readonly StoredRequest[];
+  readonly ended: readonly EndedRequest[];
+}
+
+export interface UnknownQuery {
+  readonly worker: string;
+  readonly now: number;
+  readonly until: number;
+  readonly limit: number;
+  readonly channels: readonly ChannelSenders[];
+}
+
+export interface RenewQuery {
+  readonly worker: string;
+  readonly leases: readonly { readonly id: string; readonly token: number }[];
+  readonly leaseUntil: number;
+}
+
+/** A move of one request. `ready` means "as far as it can get": see {@link TRANSITIONS}. */
+export interface Move {
+  readonly state: RequestState;
+  readonly reason: Reason;
+  /** Epoch ms for `scheduled` and `unknown`. */
+  readonly dueAt?: number | undefined;
+}
+
+export interface RequestPatch {
+  readonly priority?: number | undefined;
+  readonly rank?: number | undefined;
+  readonly expiresAt?: number | null | undefined;
+  readonly sender?: Sender | undefined;
+  readonly base?: StoredRequest['base'] | undefined;
+  readonly content?: StoredRequest['content'] | undefined;
+  readonly progress?: Progress | undefined;
+  readonly told?: boolean | undefined;
+  readonly replayedAs?: string | undefined;
+  /** Added to `callers`. */
+  readonly callers?: number | undefined;
+  readonly result?: StoredResult | undefined;
+}
+
+export interface Change {
+  readonly id: string;
+  /** States it may be in; else refused. */
+  readonly from: readonly RequestState[];
+  /** Also refused unless it was never sent. */
+  readonly neverSent?: boolean | undefined;
+  /** Also refused unless this is the number of callers that share it. */
+  readonly callers?: number | undefined;
+  readonly to?: Move | undefined;
+  readonly patch?: RequestPatch | undefined;
+}
+
+export interface AmendBatch {
+  readonly now: number;
+  readonly changes: readonly Change[];
+}
+
+export type AmendResult =
+  | {
+      readonly status: 'amended';
+      readonly state: RequestState;
+      readonly ended: readonly EndedRequest[];
+      readonly moved: readonly MovedRequest[];
+    }
+  | { readonly status: 'refused'; readonly state: RequestState }
+  | { readonly status: 'notFound' };
+
+export interface Binding {
+  readonly localId: string;
+  readonly serverId: string;
+  readonly type: string;
+  readonly zone: string;
+  readonly requestId: string;
+}
+
+export interface Settlement {
+  readonly id: string;
+  readonly token: number;
+  readonly next: Move;
+  readonly progress: Progress;
+  /** True when nothing of this attempt reached the server: undoes the `firstSentAt` that its claim set. */
+  readonly notSent?: boolean | undefined;
+  readonly result?: StoredResult | undefined;
+  readonly told?: boolean | undefined;
+  readonly bind?: readonly Binding[] | undefined;
+  /** Other requests that end with it (cascade, squash). Only those nobody is sending. */
+  readonly end?: readonly { readonly id: string; readonly state: TerminalState; readonly reason: Reason }[] | undefined;
+  /** Other requests changed with it (versions handed on to siblings). Refusals are ignored. */
+  readonly amend?: readonly Change[] | undefined;
+}
+
+export interface SettleBatch {
+  readonly now: number;
+  readonly settlements: readonly Settlement[];
+}
+
+/** A request other than the one named that the step moved: unblocked, held for a dead predecessor. */
+export interface MovedRequest {
+  readonly id: string;
+  readonly zone: string;
+  readonly channel: string;
+  readonly state: RequestState;
+  readonly reason: Reason;
+  readonly dueAt: number | null;
+}
+
+export type SettleResult =
+  | {
+      readonly status: 'settled';
+      readonly state: RequestState;
+      /** Set when it ended: its place in the order of ending. */
+      readonly endedSeq: number | null;
+      /** Others that ended in the same step. */
+      readonly ended: readonly EndedRequest[];
+      readonly moved: readonly MovedRequest[];
+    }
+  | { readonly status: 'stale'; readonly state: RequestState }
+  | { readonly status: 'notFound' };
+
+export interface RecoverQuery {
+  readonly worker: string;
+  readonly now: number;
+  readonly leaseNow: number;
+  readonly limit: number;
+}
+
+export interface RecoverResult {
+  readonly recovered: readonly MovedRequest[];
+  readonly ended: readonly EndedRequest[];
+  readonly more: boolean;
+}
+
+export interface FindQuery {
+  readonly filter: RequestFilter;
+  readonly order: 'accepted' | 'ended';
+  /** Exclusive; null starts at the beginning. */
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+export interface FindResult {
+  readonly requests: readonly StoredRequest[];
+  readonly next: number | null;
+}
+
+export interface CountRow {
+  readonly zone: string;
+  readonly channel: string;
+  /** Empty for terminal states. */
+  readonly sender: Sender;
+  readonly state: RequestState;
+  readonly count: number;
+  /** Content bytes of these requests; 0 for terminal states. */
+  readonly bytes: number;
+}
+
+export interface PurgeQuery {
+  readonly now: number;
+  readonly limit: number;
+  readonly keepAfter: number;
+  readonly retention: {
+    readonly succeededMs: number;
+    readonly deadMs: number;
+    readonly maxRecords: number;
+    readonly maxBytes: number;
+  };
+}
