@@ -1,0 +1,109 @@
+import type { HoldfastError } from '../../errors.ts';
+import type { AuthProvider } from './auth.ts';
+import type { Effect, HttpResponse, Json } from './request.ts';
+import type { Reason, TerminalState } from './states.ts';
+
+export type PriorityName = 'critical' | 'high' | 'normal' | 'low' | 'bulk';
+export type Priority = PriorityName | number;
+
+export type HeadersInput =
+  | Headers
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | Iterable<readonly [string, string]>;
+
+/** What to send. */
+export interface RequestInput {
+  readonly method: string;
+  /** Absolute `http:` or `https:` URL. */
+  readonly url: string | URL;
+  readonly headers?: HeadersInput | undefined;
+  /** A string, bytes, `FormData`, `Blob`, `URLSearchParams`, or a plain value that is sent as JSON with its content type. */
+  readonly body?: unknown;
+}
+
+/** How to queue it. Every field is optional; the nearest of call, client, zone and configuration wins. */
+export interface RequestOptions {
+  /** 1–10 or a name. @default 'normal' (5) */
+  readonly priority?: Priority | undefined;
+  /** Ordering key within principal and zone; null for none. @default the path for PUT, PATCH and DELETE */
+  readonly lane?: string | null | undefined;
+  /** @default inferred from method and content type */
+  readonly effect?: Effect | undefined;
+  /** Accepted once per queue while its record is kept. @default an Idempotency-Key header the caller sent */
+  readonly key?: string | undefined;
+  /** Epoch ms or Date before which it is not sent. */
+  readonly notBefore?: number | Date | undefined;
+  /** Epoch ms or Date after which it is not sent any more. @default none for writes, `readTtlMs` for reads */
+  readonly deadline?: number | Date | undefined;
+  /** Ids of requests that must have succeeded first. */
+  readonly after?: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  /** Never join another request. @default true: it may join */
+  readonly dedupe?: boolean | undefined;
+  /** Whose request it is. @default derived from its credentials */
+  readonly principal?: string | undefined;
+  /** Name of the zone. @default the zone whose origins match the URL, else one made from the origin */
+  readonly zone?: string | undefined;
+  /** Version the write is based on, for probes and conflicts. */
+  readonly base?: Json | undefined;
+  /** Never sent: cancelled. A sent read: the wire is closed. A sent write: the caller detaches, the request goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A client constructed on the queue: requests that need its credentials wait until a client of that name is there. */
+export interface ClientBinding {
+  readonly name: string;
+  readonly auth?: AuthProvider | undefined;
+  readonly principal?: string | undefined;
+}
+
+/** How a request ended or was set aside, as told to a caller. */
+export interface Settled {
+  readonly id: string;
+  readonly zone: string;
+  /** `held` when it was set aside: the caller is told at once and the request stays. */
+  readonly state: TerminalState | 'held';
+  readonly reason: Reason;
+  /** The answer, when there was one and it is at hand. */
+  readonly response: HttpResponse | undefined;
+  /** Why it did not succeed, ready to be thrown; undefined when it succeeded. */
+  readonly error: HoldfastError | undefined;
+  readonly deduplicated: boolean;
+}
+
+export interface Accepted {
+  readonly id: string;
+  readonly seq: number;
+  /** It joined a request that was there. */
+  readonly deduplicated: boolean;
+}
+
+/** A call given to the queue. Nothing here rejects unless it is asked for: an unread handle causes no unhandled rejection. */
+export interface RequestHandle {
+  /** Resolves once the request is stored; rejects with why it was not. */
+  accepted(): Promise<Accepted>;
+  /**
+   * Makes the caller wait, and resolves when the request ended or was held; a failure is a value, not a rejection. Rejects only
+   * when the request was never accepted, with `QUEUE_CLOSED` when the queue closes meanwhile, `RESULT_PENDING` after `timeoutMs`,
+   * `REQUEST_NOT_FOUND`, or the reason of `signal` (which only ends this wait).
+   */
+  settled(options?: WaitOptions): Promise<Settled>;
+  /** True when this cancelled the request, false when it was too late or others share it (this caller then stops waiting). */
+  cancel(): Promise<boolean>;
+}
+
+export interface WaitOptions {
+  /** @default none */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What clients need of a queue. */
+export interface CallQueue {
+  /** Takes a call, synchronously: calls are accepted in the order of these calls. Bad input is reported by the handle. */
+  call(input: RequestInput, options?: RequestOptions, client?: ClientBinding): RequestHandle;
+  /** A handle on a request stored earlier, here or elsewhere. */
+  callHandle(id: string): RequestHandle;
+  /** Makes requests of that client sendable by this process. Two clients of one name are `CONFIG_INVALID`. Returns its undo. */
+  register(client: ClientBinding): () => void;
+}
