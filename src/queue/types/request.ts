@@ -133,6 +133,8 @@ export interface Progress {
   readonly delayMs: number;
   /** An earlier attempt may have been applied and nothing has resolved it: sticky until resolved. */
   readonly unresolved: boolean;
+  /** Epoch ms of the first attempt that may have been applied; absent where only `firstSentAt` tells. */
+  readonly unresolvedSince?: number | undefined;
   /** Epoch ms since which answers have been failing, or null. */
   readonly failingSince: number | null;
   /** How often its zone had served anyone when its last zone fault happened. */

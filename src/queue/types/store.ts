@@ -94,7 +94,7 @@ export interface RequestStore {
   /**
    * Deletes ended records beyond retention, at most `limit`, oldest first, succeeded before dead: those ended before
    * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
-   * or `maxBytes` of ended records. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
+   * or `maxBytes` of ended records. With `ids`, instead, those of them that have ended. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 
@@ -326,6 +326,8 @@ export interface PurgeQuery {
   readonly now: number;
   readonly limit: number;
   readonly keepAfter: number;
+  /** Delete these, whatever retention says. */
+  readonly ids?: readonly string[] | undefined;
   readonly retention: {
     readonly succeededMs: number;
     readonly deadMs: number;

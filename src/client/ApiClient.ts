@@ -1,0 +1,108 @@
+import { HoldfastError } from '../errors.ts';
+import type { CallQueue, ClientBinding, RequestOptions } from '../queue/types/calls.ts';
+import type { HeaderList } from '../queue/types/request.ts';
+import { Call } from './Call.ts';
+import { headerPairs, mergeHeaders } from './clientHeaders.ts';
+import type { ApiClientOptions, CallOptions } from './clientOptions.ts';
+import { callRequestOptions, clientRequestOptions } from './clientOptions.ts';
+import { ClientUrl } from './clientUrl.ts';
+import { failedHandle } from './failedHandle.ts';
+
+/**
+ * Calls one API through a queue. A call is given to the queue at once, in the order of the calls, and is a promise of its
+ * result. Wrong input rejects the call; it never throws.
+ *
+ * @throws CONFIG_INVALID from the constructor, also when the queue has a client of that name
+ * @example
+ * const api = new ApiClient({ queue, baseUrl: 'https://api.example.com/v1', auth: bearerToken(() => session.token) });
+ * const note = await api.post('/notes', { text: 'hi' }, { schema: Note });
+ */
+export class ApiClient {
+  readonly name: string;
+  readonly #queue: CallQueue;
+  readonly #url: ClientUrl;
+  readonly #headers: HeaderList | undefined;
+  readonly #defaults: RequestOptions | undefined;
+  readonly #binding: ClientBinding | undefined;
+  #unregister: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: ApiClientOptions) {
+    this.#defaults = clientRequestOptions(options);
+    this.#url = new ClientUrl(options.baseUrl);
+    this.#queue = options.queue;
+    this.name = options.name ?? this.#url.base;
+    // Frozen, so that the queue sees the same list at every call.
+    this.#headers = options.headers === undefined ? undefined : Object.freeze(headerPairs(options.headers));
+    if (options.auth !== undefined) {
+      this.#binding = Object.freeze({ name: this.name, auth: options.auth, principal: options.principal });
+      this.#unregister = this.#queue.register(this.#binding);
+    }
+  }
+
+  get<T = unknown>(path: string, options?: CallOptions<T>): Call<T> {
+    return this.request('GET', path, undefined, options);
+  }
+
+  /** The headers are in `withResponse()`; the body is always undefined. */
+  head(path: string, options?: CallOptions<undefined>): Call<undefined> {
+    return this.request('HEAD', path, undefined, options);
+  }
+
+  post<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
+    return this.request('POST', path, body, options);
+  }
+
+  put<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
+    return this.request('PUT', path, body, options);
+  }
+
+  patch<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
+    return this.request('PATCH', path, body, options);
+  }
+
+  delete<T = unknown>(path: string, options?: CallOptions<T>): Call<T> {
+    return this.request('DELETE', path, undefined, options);
+  }
+
+  /** Any method, for the rare ones: QUERY, OPTIONS, a DELETE with a body. */
+  request<T = unknown>(method: string, path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
+    let requestOptions: RequestOptions | undefined;
+    let url: string;
+    let headers: HeaderList | undefined;
+    try {
+      this.#assertOpen();
+      requestOptions = callRequestOptions(options, this.#defaults);
+      url = this.#url.resolve(path, options?.query);
+      headers = mergeHeaders(this.#headers, options?.headers);
+    } catch (error) {
+      return new Call<T>(failedHandle(asHoldfastError(error)));
+    }
+    const handle = this.#queue.call({ method, url, headers, body }, requestOptions, this.#binding);
+    return new Call<T>(handle, options?.schema);
+  }
+
+  /** Takes no more calls. Its stored requests that need its credentials wait until a client of its name is there again. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#unregister?.();
+    this.#unregister = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    const message = `The client ${this.name} was closed; nothing was stored.`;
+    throw new HoldfastError('QUEUE_CLOSED', message, { accepted: false });
+  }
+}
+
+/** What is not ours came of values that are not what their types say. */
+function asHoldfastError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const problems = [{ path: '', expected: 'values of the types that are documented', got: String(error) }];
+  return new HoldfastError('REQUEST_INVALID', 'The call cannot be read.', { problems }, { cause: error });
+}

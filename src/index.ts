@@ -1,0 +1,49 @@
+export { ApiClient } from './client/ApiClient.ts';
+export { apiKey } from './client/auth/apiKey.ts';
+export { basicAuth } from './client/auth/basicAuth.ts';
+export { bearerToken } from './client/auth/bearerToken.ts';
+export { refreshingToken } from './client/auth/refreshingToken.ts';
+export type { TokenSource } from './client/auth/tokenSource.ts';
+export { Call, type WithResponse } from './client/Call.ts';
+export type { ApiClientOptions, CallOptions } from './client/clientOptions.ts';
+export { createUndiciTransport, type UndiciTransportOptions } from './client/transport/UndiciTransport.ts';
+export { closeOnSignals } from './closeOnSignals.ts';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  HoldfastError,
+  holdfastError,
+  type Problem,
+} from './errors.ts';
+export { type QuickOptions, QuickSetup } from './QuickSetup.ts';
+export type { BulkOptions, BulkResult } from './queue/core/bulk.ts';
+export type { RequestItem } from './queue/core/calls.ts';
+export type * from './queue/core/config/options.ts';
+export {
+  createDefaultConfiguration,
+  createDevelopmentConfiguration,
+  createProductionConfiguration,
+  createTestConfiguration,
+} from './queue/core/config/presets.ts';
+export { validateConfiguration } from './queue/core/config/resolve.ts';
+export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
+export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
+export { QueuedRequest } from './queue/core/handles/QueuedRequest.ts';
+export type { Schema } from './queue/core/handles/schema.ts';
+export type { Held, HeldDecision } from './queue/core/held.ts';
+export { QueueManager, type QueueParts } from './queue/core/QueueManager.ts';
+export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
+export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
+export type { QueueStats } from './queue/monitoring/Counters.ts';
+export type * from './queue/types/auth.ts';
+export type * from './queue/types/backend.ts';
+export type * from './queue/types/calls.ts';
+export type * from './queue/types/events.ts';
+export type { Logger } from './queue/types/logger.ts';
+export type * from './queue/types/request.ts';
+export type { Reason, RequestState, TerminalState, WaitingState } from './queue/types/states.ts';
+export type * from './queue/types/store.ts';
+export type * from './queue/types/transport.ts';
+export type { Clock, Timer } from './system/clock.ts';
+export type { Random } from './system/random.ts';

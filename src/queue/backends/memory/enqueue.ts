@@ -1,0 +1,226 @@
+import type { NewRequest } from '../../types/request.ts';
+import { isTerminal } from '../../types/states.ts';
+import type { EnqueueBatch, EnqueueResult } from '../../types/store.ts';
+import { Entry, Ties } from './Entry.ts';
+import { Lane } from './Lane.ts';
+import type { MemoryStorage } from './MemoryStorage.ts';
+import { begin, enter, indexExpiry, restoreRank, setRank, settleIn } from './movement.ts';
+import { unstore } from './unstore.ts';
+
+type Refusal = Extract<EnqueueResult, { status: 'refused' }>;
+
+/** What a join changed, to be put back when its batch is refused. */
+interface Joined {
+  readonly entry: Entry;
+  readonly input: NewRequest;
+  readonly rank: number;
+  readonly callers: number;
+}
+
+type Undo = { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number } | Joined;
+
+/** {@link RequestStore.enqueue} in one synchronous step. */
+export function enqueue(storage: MemoryStorage, batch: EnqueueBatch): EnqueueResult[] {
+  const { requests } = batch;
+  const results: EnqueueResult[] = new Array(requests.length);
+  const journal: Undo[] | null = batch.atomic && requests.length > 1 ? [] : null;
+  const leased = batch.claim === null ? null : new Map<string, number>();
+  for (let index = 0; index < requests.length; index += 1) {
+    const result = accept(storage, requests[index] as NewRequest, batch, leased, journal);
+    results[index] = result;
+    if (journal === null || result.status !== 'refused') continue;
+    undo(storage, journal);
+    return requests.map((_, other) => (other === index ? result : neighbour(result)));
+  }
+  return results;
+}
+
+function accept(
+  storage: MemoryStorage,
+  request: NewRequest,
+  batch: EnqueueBatch,
+  leased: Map<string, number> | null,
+  journal: Undo[] | null,
+): EnqueueResult {
+  const same = storage.entries.get(request.id);
+  if (same !== undefined) return accepted(same, null);
+
+  const joinable = findJoinable(storage, request);
+  if (joinable !== undefined) {
+    if ('status' in joinable) return joinable;
+    journal?.push(remember(joinable));
+    const head = joinable.lane?.head ?? null;
+    if (head !== null && head !== joinable) journal?.push(remember(head));
+    join(storage, joinable, request);
+    return { status: 'joined', id: joinable.input.id, seq: joinable.seq, state: joinable.state };
+  }
+
+  const refusal = findRefusal(storage, request, batch);
+  if (refusal !== undefined) return refusal;
+  return store(storage, request, batch, leased, journal);
+}
+
+function findJoinable(storage: MemoryStorage, request: NewRequest): Entry | Refusal | undefined {
+  const { key, join: rule, lane, digest, fingerprint } = request;
+  if (key !== null) {
+    const found = storage.keys.get(key);
+    if (found !== undefined) {
+      if (found.input.digest === digest) return found;
+      return { status: 'refused', why: 'keyConflict', detail: `the key belongs to request ${found.input.id}` };
+    }
+  }
+  if (rule.rule === 'tail' && lane !== null && digest !== null) {
+    const tail = storage.lanes.get(lane)?.tail;
+    if (tail && tail.firstSentAt === null && tail.input.digest === digest && tail.input.principal === request.principal)
+      return tail;
+  } else if (rule.rule === 'window' && fingerprint !== null && digest !== null) {
+    const candidates = storage.fingerprints.get(fingerprint);
+    return candidates?.findLast(({ input }) => input.digest === digest && input.acceptedAt >= rule.since);
+  }
+  return undefined;
+}
+
+function join(storage: MemoryStorage, entry: Entry, request: NewRequest): void {
+  entry.callers += 1;
+  storage.revision += 1;
+  if (isTerminal(entry.state)) return;
+  if (request.rank.form === 'value' && request.rank.value < entry.rank) setRank(entry, request.rank.value);
+  const { priority, expiresAt } = entry.input;
+  const later = expiresAt !== null && (request.expiresAt === null || request.expiresAt > expiresAt);
+  if (!later && request.priority <= priority) return;
+  entry.input = {
+    ...entry.input,
+    priority: Math.max(priority, request.priority),
+    expiresAt: later ? request.expiresAt : expiresAt,
+  };
+  indexExpiry(entry);
+}
+
+function findRefusal(storage: MemoryStorage, request: NewRequest, batch: EnqueueBatch): Refusal | undefined {
+  const { maxSize, maxBytes } = batch.limits;
+  if (storage.live >= maxSize) {
+    return { status: 'refused', why: 'full', detail: `${storage.live} requests of at most ${maxSize}` };
+  }
+  if (storage.liveBytes + request.bytes > maxBytes) {
+    const detail = `${storage.liveBytes} + ${request.bytes} bytes of at most ${maxBytes}`;
+    return { status: 'refused', why: 'full', detail };
+  }
+  for (const id of request.after) {
+    const predecessor = storage.entries.get(id);
+    if (predecessor === undefined) {
+      return { status: 'refused', why: 'dependency', detail: `request ${id} is not known` };
+    }
+    if (isTerminal(predecessor.state) && predecessor.state !== 'succeeded') {
+      return { status: 'refused', why: 'dependency', detail: `request ${id} ended ${predecessor.state}` };
+    }
+  }
+  return undefined;
+}
+
+function store(
+  storage: MemoryStorage,
+  request: NewRequest,
+  batch: EnqueueBatch,
+  leased: Map<string, number> | null,
+  journal: Undo[] | null,
+): EnqueueResult {
+  const { channel, sender, lane: laneName } = request;
+  const partition = storage.partitionFor(channel, sender);
+  const entry = new Entry(request, ++storage.lastSeq, partition, storage.tallyFor(request.zone, channel, sender));
+  storage.entries.set(request.id, entry);
+  storage.accepted.append(entry);
+  storage.live += 1;
+  storage.liveBytes += request.bytes;
+  partition.live += 1;
+  partition.members?.add(entry);
+  if (request.key !== null) storage.keys.set(request.key, entry);
+  if (request.fingerprint !== null) indexFingerprint(storage, request.fingerprint, entry);
+  if (request.after.length > 0) awaitPredecessors(storage, entry);
+  if (laneName !== null) {
+    let lane = storage.lanes.get(laneName);
+    if (lane === undefined) {
+      lane = new Lane<Entry>(laneName);
+      storage.lanes.set(laneName, lane);
+    }
+    lane.append(entry);
+  }
+  const head = entry.lane?.head ?? null;
+  journal?.push({ stored: entry, head, headRank: head?.rank ?? 0 });
+
+  if (leased !== null && batch.claim !== null && isClaimable(entry, batch, leased)) {
+    leased.set(channel, (leased.get(channel) ?? 0) + 1);
+    begin(entry, batch.claim.worker, batch.claim.leaseUntil, batch.now);
+    enter(storage, entry, 'sending');
+    return accepted(entry, entry.token);
+  }
+  settleIn(storage, entry, batch.now, 'accepted', null);
+  return accepted(entry, null);
+}
+
+/** Nothing may overtake: it is leased only where a claim would have found nothing else of its (channel, sender). */
+function isClaimable(entry: Entry, batch: EnqueueBatch, leased: ReadonlyMap<string, number>): boolean {
+  const { input, lane, partition } = entry;
+  if (
+    (entry.ties !== null && entry.ties.open > 0) ||
+    (lane !== null && lane.head !== entry) ||
+    partition.ready.size > 0
+  )
+    return false;
+  if (input.notBefore !== null && input.notBefore > batch.now) return false;
+  if (input.expiresAt !== null && input.expiresAt <= batch.now) return false;
+  const scheduled = partition.scheduled.top();
+  if (scheduled !== undefined && scheduled.heapKey <= batch.now) return false;
+  for (const { channel, calls } of batch.claim?.allowance ?? []) {
+    if (channel === input.channel) return (leased.get(channel) ?? 0) < calls;
+  }
+  return false;
+}
+
+function awaitPredecessors(storage: MemoryStorage, entry: Entry): void {
+  const ties = new Ties();
+  entry.ties = ties;
+  for (const id of new Set(entry.input.after)) {
+    const predecessor = storage.entries.get(id) as Entry; // checked by findRefusal
+    predecessor.ties ??= new Ties();
+    predecessor.ties.awaitedBy += 1;
+    ties.predecessors.push(predecessor);
+    if (isTerminal(predecessor.state)) continue;
+    ties.open += 1;
+    predecessor.ties.dependants.add(entry);
+  }
+}
+
+function indexFingerprint(storage: MemoryStorage, fingerprint: string, entry: Entry): void {
+  const found = storage.fingerprints.get(fingerprint);
+  if (found === undefined) storage.fingerprints.set(fingerprint, [entry]);
+  else found.push(entry);
+}
+
+function accepted(entry: Entry, token: number | null): EnqueueResult {
+  return { status: 'accepted', id: entry.input.id, seq: entry.seq, state: entry.state, token, dueAt: entry.dueAt };
+}
+
+function neighbour(refusal: Refusal): Refusal {
+  return { status: 'refused', why: 'neighbour', detail: `another request of the batch was refused (${refusal.why})` };
+}
+
+function remember(entry: Entry): Joined {
+  const { input, rank, callers } = entry;
+  return { entry, input, rank, callers };
+}
+
+/** Puts back, newest first, what the batch did so far. */
+function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
+  for (const step of journal.toReversed()) {
+    if ('stored' in step) {
+      unstore(storage, step.stored);
+      if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank);
+      continue;
+    }
+    const { entry } = step;
+    entry.input = step.input;
+    entry.callers = step.callers;
+    restoreRank(entry, step.rank);
+    if (!isTerminal(entry.state)) indexExpiry(entry);
+  }
+}

@@ -1,0 +1,118 @@
+import type { OpenOptions, WorkerIdentity } from '../../types/backend.ts';
+import type { EndedRequest } from '../../types/request.ts';
+import type { RecoverQuery, RecoverResult } from '../../types/store.ts';
+import type { Entry, EntryPartition, ExpiryNode } from './Entry.ts';
+import { isBefore } from './Heap.ts';
+import type { MemoryStorage } from './MemoryStorage.ts';
+import { Effects, endAndList, move, setSender } from './movement.ts';
+import { PROCESS_SENDER } from './Partition.ts';
+
+/** Who looks, and how it tells that another worker's process is gone. */
+export type Observer = Pick<OpenOptions, 'identity' | 'isGone'>;
+
+/** {@link RequestStore.recover} in one synchronous step. */
+export function recover(storage: MemoryStorage, query: RecoverQuery, observer: Observer): RecoverResult {
+  const { now, leaseNow, limit } = query;
+  const verdicts = new Map<string, boolean>();
+  const isDead = (worker: string): boolean => {
+    let dead = verdicts.get(worker);
+    if (dead === undefined) {
+      dead = worker !== query.worker && isWorkerDead(storage, worker, leaseNow, observer);
+      verdicts.set(worker, dead);
+    }
+    return dead;
+  };
+  const isLost = (entry: Entry): boolean =>
+    entry.leaseWorker !== null && (entry.leaseUntil <= leaseNow || isDead(entry.leaseWorker));
+  const isHomeless = (sender: string): boolean =>
+    sender.startsWith(PROCESS_SENDER) && isDead(sender.slice(PROCESS_SENDER.length));
+
+  const broken = [...storage.sending].filter(isLost).sort(bySeq);
+  if (broken.length < limit) {
+    const stranded: Entry[] = [];
+    for (const { sender, members } of storage.partitions()) {
+      if (members === null || members.size === 0 || !isHomeless(sender)) continue;
+      for (const entry of members) if (entry.state !== 'sending') stranded.push(entry);
+    }
+    broken.push(...stranded.sort(bySeq).slice(0, limit));
+  }
+
+  const effects = new Effects();
+  for (const entry of broken.slice(0, limit)) {
+    repair(storage, entry, isHomeless(entry.input.sender), now, effects);
+  }
+  const more = broken.length >= limit;
+  if (!more) forgetDead(storage, isDead);
+  return { recovered: effects.movedList, ended: effects.endedList, more };
+}
+
+function repair(storage: MemoryStorage, entry: Entry, homeless: boolean, now: number, effects: Effects): void {
+  const wasLeased = entry.state === 'sending';
+  if (wasLeased) {
+    entry.progress = { ...entry.progress, unresolved: true };
+    entry.sealed = false;
+  }
+  const goesUnknown = wasLeased && !entry.input.harmless;
+  if (homeless && entry.input.ephemeral && !goesUnknown && entry.state !== 'unknown') {
+    endAndList(storage, entry, 'dead', 'expired', now, effects);
+    return;
+  }
+  if (homeless) setSender(storage, entry, `principal:${entry.input.principal}`);
+  if (goesUnknown) move(storage, entry, { state: 'unknown', reason: 'leaseLost', dueAt: now }, now, effects);
+  else if (homeless && entry.state !== 'unknown' && entry.state !== 'held')
+    move(storage, entry, { state: 'held', reason: 'auth' }, now, effects);
+  else if (wasLeased) move(storage, entry, { state: 'ready', reason: 'leaseLost' }, now, effects);
+  effects.addMoved(entry);
+}
+
+function isWorkerDead(storage: MemoryStorage, worker: string, leaseNow: number, observer: Observer): boolean {
+  const row = storage.workers.get(worker);
+  if (row === undefined || row.until <= leaseNow) return true;
+  const { identity, leaseMs, until } = row;
+  const { bootId, pidNamespace } = observer.identity;
+  // a lease longer than it can be was written under another boot's monotonic clock
+  if (identity.bootId !== bootId) return until - leaseMs > leaseNow;
+  return identity.pidNamespace === pidNamespace && observer.isGone(identity);
+}
+
+/** A worker without a row is dead as well: once nothing is left of it, its row says nothing more. */
+function forgetDead(storage: MemoryStorage, isDead: (worker: string) => boolean): void {
+  for (const worker of [...storage.workers.keys()]) if (isDead(worker)) storage.workers.delete(worker);
+}
+
+/** {@link RequestStore.expire} in one synchronous step. */
+export function expire(
+  storage: MemoryStorage,
+  query: { readonly now: number; readonly limit: number },
+): readonly EndedRequest[] {
+  const due: EntryPartition[] = [];
+  for (const partition of storage.partitions()) {
+    const next = partition.expiry.top();
+    if (next !== undefined && next.heapKey <= query.now) due.push(partition);
+  }
+  const effects = new Effects();
+  for (let ended = 0; ended < query.limit; ended += 1) {
+    let first: ExpiryNode | undefined;
+    for (const { expiry } of due) {
+      const next = expiry.top();
+      if (next !== undefined && (first === undefined || isBefore(next, first))) first = next;
+    }
+    if (first === undefined || first.heapKey > query.now) break;
+    endAndList(storage, first.entry, 'dead', 'expired', query.now, effects);
+  }
+  return effects.endedList;
+}
+
+function bySeq(a: Entry, b: Entry): number {
+  return a.seq - b.seq;
+}
+
+/** Writes or renews a worker's lease of life. */
+export function live(
+  storage: MemoryStorage,
+  identity: WorkerIdentity,
+  life: { readonly leaseNow: number; readonly leaseMs: number },
+): void {
+  const until = life.leaseNow + life.leaseMs;
+  storage.workers.set(identity.worker, { identity, leaseMs: life.leaseMs, until });
+}

@@ -1,0 +1,13 @@
+/** Bits of `request.flags`. Never renumbered: they are stored. */
+export const EPHEMERAL = 1;
+export const HARMLESS = 2;
+export const DURABLE = 4;
+export const TOLD = 8;
+/** The present lease is the first that may send: undone by a settlement that says `notSent`. */
+export const FIRST_LEASE = 16;
+/** Others wait, or waited, for it. */
+export const HAS_WAITERS = 32;
+/** It has rows in `wait`. */
+export const HAS_PREDECESSORS = 64;
+/** It has a row in `result`. */
+export const HAS_RESULT = 128;

@@ -1,0 +1,209 @@
+import type { EndedRequest } from '../../types/request.ts';
+import { canMove, isTerminal } from '../../types/states.ts';
+import type { MovedRequest } from '../../types/store.ts';
+import { reasonCode, reasonOf, stateOf } from '../codec.ts';
+import { FIRST_LEASE, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS } from './flags.ts';
+import type { Others, PackedResult } from './protocol.ts';
+import type { Row, Rows } from './Rows.ts';
+import { BLOCKED, HELD, READY, ROW, SCHEDULED, SENDING, SUCCEEDED, UNKNOWN } from './Rows.ts';
+
+const LANE = reasonCode('lane');
+const DEPENDENCY = reasonCode('dependency');
+const ACCEPTED = reasonCode('accepted');
+const NOT_BEFORE = reasonCode('notBefore');
+
+/** Collects what a step did to requests other than the one it names. Most steps touch nobody: then it stays empty. */
+export class Report {
+  readonly ended: EndedRequest[] = [];
+  readonly moved: MovedRequest[] = [];
+
+  get others(): Others | null {
+    return this.ended.length === 0 && this.moved.length === 0 ? null : { ended: this.ended, moved: this.moved };
+  }
+
+  noteEnd(row: Row, endedSeq: number): void {
+    const state = stateOf(row.state);
+    if (!isTerminal(state)) throw new Error(`${row.id} did not end`);
+    this.ended.push({ id: row.id, zone: row.place.zone, state, reason: reasonOf(row.reason), endedSeq });
+  }
+
+  noteMove(row: Row): void {
+    this.moved.push({
+      id: row.id,
+      zone: row.place.zone,
+      channel: row.place.channel,
+      state: stateOf(row.state),
+      reason: reasonOf(row.reason),
+      dueAt: row.due,
+    });
+  }
+}
+
+export function mayMove(from: number, to: number): boolean {
+  return canMove(stateOf(from), stateOf(to));
+}
+
+/** The live request at the head of a lane: the one accepted first. */
+export function headOf(rows: Rows, line: number): Row | undefined {
+  const found = rows
+    .sql(`SELECT ${ROW} FROM request WHERE line = ? AND line IS NOT NULL ORDER BY line, seq LIMIT 1`)
+    .get(line);
+  return found === undefined ? undefined : rows.row(found);
+}
+
+/** Its lane's head takes `rank` if that is better than its own. */
+export function raiseHead(rows: Rows, head: Row, rank: number): void {
+  if (rank >= head.rank) return;
+  head.rank = rank;
+  rows.sql('UPDATE request SET rank = ? WHERE seq = ?').run(rank, head.seq);
+}
+
+/**
+ * Moves a live request as far towards `ready` as it can get: blocked behind its lane or a predecessor, scheduled until
+ * `floor` (the time the move asks for) and its own time have come, else ready. Gives up its lease.
+ */
+export function advance(rows: Rows, row: Row, reason: number, floor: number | null, now: number): void {
+  const head = row.line === null ? undefined : headOf(rows, row.line);
+  const isBehind = head !== undefined && head.seq !== row.seq;
+  if (isBehind || row.waits > 0) {
+    row.due = floor;
+    store(rows, row, BLOCKED, isBehind ? LANE : DEPENDENCY);
+    if (isBehind) raiseHead(rows, head, row.rank);
+    return;
+  }
+  const { notBefore } = row;
+  const isFloor = floor !== null && (notBefore === null || floor >= notBefore);
+  const due = isFloor ? floor : notBefore;
+  if (due !== null && due > now) {
+    row.due = due;
+    store(rows, row, SCHEDULED, isFloor ? reason : NOT_BEFORE);
+    return;
+  }
+  row.due = null;
+  store(rows, row, READY, reason);
+}
+
+/** Sets a live state as it is and gives up the lease. */
+export function store(rows: Rows, row: Row, state: number, reason: number): void {
+  rows.ledger.remove(row.place, row.state, row.bytes);
+  row.state = state;
+  row.reason = reason;
+  row.worker = null;
+  rows.ledger.add(row.place, state, row.bytes);
+  rows
+    .sql(
+      'UPDATE request SET state = ?, reason = ?, flags = ?, rank = ?, due = ?, worker = NULL, lease_until = NULL, first_sent = ? WHERE seq = ?',
+    )
+    .run(state, reason, row.flags, row.rank, row.due, row.firstSent, row.seq);
+}
+
+/** Ends a live request and tells `report` what followed for others. Returns its place in the order of ending. */
+export function end(rows: Rows, row: Row, state: number, reason: number, now: number, report: Report): number {
+  const endedSeq = rows.ledger.nextEndedSeq();
+  rows
+    .sql(
+      'UPDATE request SET state = ?, reason = ?, flags = ?, due = NULL, worker = NULL, lease_until = NULL, first_sent = ?, line = NULL, ended = ?, ended_seq = ? WHERE seq = ?',
+    )
+    .run(state, reason, row.flags, row.firstSent, now, endedSeq, row.seq);
+  ended(rows, row, state, reason, now, report);
+  return endedSeq;
+}
+
+/** What follows from an end whose row is already written. The record counts with its result from now on. */
+export function ended(rows: Rows, row: Row, state: number, reason: number, now: number, report: Report): void {
+  rows.ledger.remove(row.place, row.state, row.bytes);
+  row.state = state;
+  row.reason = reason;
+  row.due = null;
+  rows.ledger.add(row.place, state, row.bytes + resultBytes(rows, row));
+  if ((row.flags & HAS_PREDECESSORS) !== 0) rows.sql('DELETE FROM wait WHERE waiter = ?').run(row.seq);
+  if (row.line !== null) freeLane(rows, row, now, report);
+  if ((row.flags & HAS_WAITERS) !== 0) tellWaiters(rows, row, state === SUCCEEDED, now, report);
+}
+
+/** Bytes of the stored answer's body. */
+export function resultBytes(rows: Rows, row: Row): number {
+  if ((row.flags & HAS_RESULT) === 0) return 0;
+  return (
+    (rows.sql('SELECT length(body) FROM result WHERE seq = ?').get(row.seq)?.[0] as number | null | undefined) ?? 0
+  );
+}
+
+/** The next of the lane takes the best rank waiting in it and goes on if it can. */
+function freeLane(rows: Rows, before: Row, now: number, report: Report): void {
+  const line = before.line as number; // asked by the caller
+  const head = headOf(rows, line);
+  if (head === undefined || head.seq < before.seq) return;
+  const best = rows
+    .sql('SELECT min(rank) FROM request WHERE line = ? AND line IS NOT NULL AND state = 2')
+    .get(line)?.[0];
+  if (typeof best === 'number') raiseHead(rows, head, best);
+  if (head.state === BLOCKED) unblock(rows, head, now, report);
+}
+
+/** A blocked request that one thing fewer stands before. */
+function unblock(rows: Rows, row: Row, now: number, report: Report): void {
+  const isLater = row.due !== null && row.due > now;
+  advance(rows, row, isLater ? NOT_BEFORE : ACCEPTED, row.due, now);
+  if (row.state !== BLOCKED) report.noteMove(row);
+}
+
+function tellWaiters(rows: Rows, predecessor: Row, succeeded: boolean, now: number, report: Report): void {
+  const waiters = rows.sql('SELECT waiter FROM wait WHERE predecessor = ? ORDER BY waiter').all(predecessor.seq);
+  for (const [seq] of waiters) {
+    const waiter = rows.bySeq(seq as number); // read one by one: moving one may change the rank of the next
+    waiter.waits -= 1;
+    rows.sql('UPDATE request SET waits = ? WHERE seq = ?').run(waiter.waits, waiter.seq);
+    if (succeeded) {
+      if (waiter.state === BLOCKED && waiter.waits === 0) unblock(rows, waiter, now, report);
+    } else if (waiter.state === BLOCKED || waiter.state === HELD) {
+      const wasBlocked = waiter.state === BLOCKED;
+      waiter.due = null;
+      store(rows, waiter, HELD, DEPENDENCY);
+      if (wasBlocked) report.noteMove(waiter);
+    }
+  }
+}
+
+/** Leases a ready request to a worker; the fence: committed before its first byte. */
+export function lease(rows: Rows, row: Row, worker: string, until: number, now: number): void {
+  rows.ledger.remove(row.place, row.state, row.bytes);
+  rows.ledger.add(row.place, SENDING, row.bytes);
+  row.state = SENDING;
+  takeToken(row, now);
+  rows
+    .sql(
+      'UPDATE request SET state = 3, token = ?, worker = ?, lease_until = ?, flags = ?, first_sent = ?, due = NULL WHERE seq = ?',
+    )
+    .run(row.token, worker, until, row.flags, row.firstSent, row.seq);
+}
+
+/** The next token of a row, and whether its holder is the first who may send. The caller writes both. */
+export function takeToken(row: Row, now: number): void {
+  row.token += 1;
+  if (row.firstSent === null) {
+    row.firstSent = now;
+    row.flags |= FIRST_LEASE;
+  } else {
+    row.flags &= ~FIRST_LEASE;
+  }
+}
+
+/** A move to a state that is not terminal. `ready` and `scheduled` mean "as far as it can get". */
+export function move(rows: Rows, row: Row, state: number, reason: number, due: number | null, now: number): void {
+  if (state === UNKNOWN) {
+    row.due = due ?? now;
+    store(rows, row, UNKNOWN, reason);
+  } else if (state === HELD) {
+    row.due = null;
+    store(rows, row, HELD, reason);
+  } else {
+    advance(rows, row, reason, state === SCHEDULED ? due : null, now);
+  }
+}
+
+export function putResult(rows: Rows, seq: number, [status, headers, body]: PackedResult): void {
+  rows
+    .sql('INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES (?, ?, ?, ?)')
+    .run(seq, status, headers, body);
+}

@@ -1,0 +1,102 @@
+import type { NewRequest, StoredResult } from '../../types/request.ts';
+import type { Change, RequestPatch, Settlement } from '../../types/store.ts';
+import { encodeHeaders, encodeProgress, hash53, headOf, ownBody, reasonCode, stateCode } from '../codec.ts';
+import { DURABLE, EPHEMERAL, HARMLESS } from './flags.ts';
+import type {
+  PackedChange,
+  PackedEffects,
+  PackedPatch,
+  PackedRequest,
+  PackedResult,
+  PackedSettlement,
+} from './protocol.ts';
+import { JOIN_NONE, JOIN_TAIL, JOIN_WINDOW } from './protocol.ts';
+
+export function packRequest(request: NewRequest): PackedRequest {
+  const { join, lane, fingerprint, after, rank } = request;
+  return [
+    request.id,
+    request.zone,
+    request.channel,
+    request.sender,
+    (request.ephemeral ? EPHEMERAL : 0) | (request.harmless ? HARMLESS : 0) | (request.durable ? DURABLE : 0),
+    lane,
+    lane === null ? null : hash53(lane),
+    after.length === 0 ? null : after,
+    request.principal,
+    request.key,
+    fingerprint === null ? null : hash53(fingerprint),
+    request.digest,
+    join.rule === 'none' ? JOIN_NONE : join.rule === 'tail' ? JOIN_TAIL : JOIN_WINDOW,
+    join.rule === 'window' ? join.since : 0,
+    request.priority,
+    rank.form === 'value' ? rank.value : null,
+    request.notBefore,
+    request.expiresAt,
+    request.acceptedAt,
+    request.bytes,
+    headOf(request),
+    ownBody(request.content.body),
+  ];
+}
+
+export function packSettlement(settlement: Settlement): PackedSettlement {
+  const { next, result } = settlement;
+  return [
+    settlement.id,
+    settlement.token,
+    stateCode(next.state),
+    reasonCode(next.reason),
+    next.dueAt ?? null,
+    encodeProgress(settlement.progress),
+    settlement.notSent === true,
+    settlement.told ?? null,
+    result === undefined ? null : packResult(result),
+    packEffects(settlement),
+  ];
+}
+
+function packEffects({ bind, end, amend }: Settlement): PackedEffects | null {
+  if (bind === undefined && end === undefined && amend === undefined) return null;
+  return {
+    bind: bind ?? [],
+    end: (end ?? []).map(({ id, state, reason }) => [id, stateCode(state), reasonCode(reason)]),
+    amend: (amend ?? []).map(packChange),
+  };
+}
+
+function packResult({ status, headers, body }: StoredResult): PackedResult {
+  const owned = ownBody(body);
+  return [status, encodeHeaders(headers), typeof owned === 'string' ? null : owned];
+}
+
+export function packChange({ id, from, neverSent, callers, to, patch }: Change): PackedChange {
+  return {
+    id,
+    from: from.reduce((bits, state) => bits | (1 << stateCode(state)), 0),
+    neverSent: neverSent === true,
+    callers: callers ?? null,
+    to: to === undefined ? null : [stateCode(to.state), reasonCode(to.reason), to.dueAt ?? null],
+    patch: patch === undefined ? null : packPatch(patch),
+  };
+}
+
+function packPatch(patch: RequestPatch): PackedPatch {
+  const { content, progress, result } = patch;
+  return {
+    ...(patch.priority !== undefined && { priority: patch.priority }),
+    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(patch.expiresAt !== undefined && { expires: patch.expiresAt }),
+    ...(patch.sender !== undefined && { sender: patch.sender }),
+    ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),
+    ...(content !== undefined && {
+      content: { method: content.method, path: content.path, headers: encodeHeaders(content.headers) },
+      body: ownBody(content.body),
+    }),
+    ...(progress !== undefined && { progress: encodeProgress(progress) }),
+    ...(patch.told !== undefined && { told: patch.told }),
+    ...(patch.replayedAs !== undefined && { replayedAs: patch.replayedAs }),
+    ...(patch.callers !== undefined && { callers: patch.callers }),
+    ...(result !== undefined && { result: packResult(result) }),
+  };
+}

@@ -1,0 +1,272 @@
+import type { ErrorCode } from '../../../errors.ts';
+import type { WorkerIdentity } from '../../types/backend.ts';
+import type { EndedRequest, RequestFilter } from '../../types/request.ts';
+import type { Binding, ClaimQuery, CountRow, MovedRequest, RecoverQuery, UnknownQuery } from '../../types/store.ts';
+import type { SqlValue } from './driver.ts';
+
+/**
+ * What crosses between the caller's thread and the one that owns the database. Frequent things are arrays of plain values,
+ * already in the form in which they are stored: cloning an object of thirty fields costs more than storing it.
+ */
+
+export const JOIN_NONE = 0;
+export const JOIN_TAIL = 1;
+export const JOIN_WINDOW = 2;
+
+/** A new request. `rank` null stands for the negated `seq`. */
+export type PackedRequest = readonly [
+  id: string,
+  zone: string,
+  channel: string,
+  sender: string,
+  flags: number,
+  lane: string | null,
+  line: number | null,
+  after: readonly string[] | null,
+  principal: string,
+  key: string | null,
+  fp: number | null,
+  digest: string | null,
+  join: number,
+  since: number,
+  priority: number,
+  rank: number | null,
+  notBefore: number | null,
+  expires: number | null,
+  accepted: number,
+  bytes: number,
+  head: string,
+  body: string | Uint8Array | null,
+];
+
+export type PackedEnqueue = readonly [
+  now: number,
+  atomic: boolean,
+  maxSize: number,
+  maxBytes: number,
+  worker: string | null,
+  leaseUntil: number,
+  allowance: readonly (string | number)[] | null,
+  requests: readonly PackedRequest[],
+];
+
+export const ACCEPTED = 0;
+export const JOINED = 1;
+export const REFUSED = 2;
+
+export type Refusal = 'full' | 'keyConflict' | 'dependency' | 'neighbour';
+
+export type PackedEnqueueResult =
+  | readonly [kind: 0, seq: number, state: number, token: number | null, due: number | null]
+  | readonly [kind: 1, id: string, seq: number, state: number]
+  | readonly [kind: 2, why: Refusal, detail: string];
+
+export type PackedResult = readonly [status: number, headers: string, body: Uint8Array | null];
+
+/** A patch in stored form; absent means unchanged. */
+export interface PackedPatch {
+  readonly priority?: number;
+  readonly rank?: number;
+  readonly expires?: number | null;
+  readonly sender?: string;
+  /** JSON text. */
+  readonly base?: string;
+  readonly content?: { readonly method: string; readonly path: string; readonly headers: string };
+  readonly body?: string | Uint8Array | null;
+  readonly progress?: string | null;
+  readonly told?: boolean;
+  readonly replayedAs?: string;
+  readonly callers?: number;
+  readonly result?: PackedResult;
+}
+
+export interface PackedChange {
+  readonly id: string;
+  /** Bit `1 << state` for each state it may be in. */
+  readonly from: number;
+  readonly neverSent: boolean;
+  readonly callers: number | null;
+  readonly to: readonly [state: number, reason: number, due: number | null] | null;
+  readonly patch: PackedPatch | null;
+}
+
+/** What a settlement does to others; most do nothing. */
+export interface PackedEffects {
+  readonly bind: readonly Binding[];
+  readonly end: readonly (readonly [id: string, state: number, reason: number])[];
+  readonly amend: readonly PackedChange[];
+}
+
+export type PackedSettlement = readonly [
+  id: string,
+  token: number,
+  state: number,
+  reason: number,
+  due: number | null,
+  progress: string | null,
+  notSent: boolean,
+  told: boolean | null,
+  result: PackedResult | null,
+  effects: PackedEffects | null,
+];
+
+export const DONE = 0;
+export const STALE = 1;
+export const NOT_FOUND = 2;
+
+/** What a step did to requests other than the one it names. */
+export interface Others {
+  readonly ended: readonly EndedRequest[];
+  readonly moved: readonly MovedRequest[];
+}
+
+/** `others` null: nobody else was touched. Stale: the state found. */
+export type PackedSettleResult =
+  | readonly [kind: 0, state: number, endedSeq: number | null, others: Others | null]
+  | readonly [kind: 1, state: number]
+  | readonly [kind: 2];
+
+/** A record as selected by `records.ts`, with zone, channel and sender at its end. */
+export type PackedRecord = readonly SqlValue[];
+
+export interface OpenQuery {
+  readonly path: string;
+  readonly durability: 'full' | 'normal';
+  readonly busyTimeoutMs: number;
+  readonly identity: WorkerIdentity;
+  readonly leaseNow: number;
+  readonly leaseMs: number;
+}
+
+export interface AliveQuery {
+  readonly worker: string;
+  /** Null for a worker that is not this handle's own: its row is renewed if it is there. */
+  readonly identity: WorkerIdentity | null;
+  readonly leaseNow: number;
+  readonly leaseMs: number;
+}
+
+/** A worker as stored: its identity, and until when (on its own boot's clock) it counts as alive. */
+export interface StoredWorker extends WorkerIdentity {
+  readonly aliveUntil: number;
+  readonly leaseMs: number;
+}
+
+/** Who was judged dead, with the sign of life the judgement is based on: a newer one overrules it. */
+export interface PackedRecover extends RecoverQuery {
+  readonly bootId: string;
+  readonly dead: readonly (readonly [worker: string, aliveUntil: number])[];
+}
+
+export interface PackedFind {
+  readonly filter: RequestFilter;
+  readonly order: 'accepted' | 'ended';
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+/** Every verb of the database's thread, with what it takes and gives. */
+export interface Verbs {
+  enqueue: { takes: PackedEnqueue; gives: PackedEnqueueResult[] };
+  claim: { takes: ClaimQuery; gives: { readonly claimed: PackedRecord[]; readonly ended: EndedRequest[] } };
+  claimUnknown: { takes: UnknownQuery; gives: PackedRecord[] };
+  renew: {
+    takes: { readonly leases: readonly (string | number)[]; readonly leaseUntil: number };
+    gives: boolean[];
+  };
+  settle: { takes: readonly [now: number, settlements: readonly PackedSettlement[]]; gives: PackedSettleResult[] };
+  amend: { takes: readonly [now: number, changes: readonly PackedChange[]]; gives: PackedSettleResult[] };
+  recover: {
+    takes: PackedRecover;
+    gives: { readonly recovered: MovedRequest[]; readonly ended: EndedRequest[]; readonly more: boolean };
+  };
+  expire: { takes: { readonly now: number; readonly limit: number }; gives: EndedRequest[] };
+  get: { takes: readonly string[]; gives: (PackedRecord | undefined)[] };
+  find: { takes: PackedFind; gives: { readonly records: PackedRecord[]; readonly next: number | null } };
+  count: { takes: RequestFilter | null; gives: CountRow[] };
+  purge: {
+    takes: {
+      readonly now: number;
+      readonly limit: number;
+      readonly keepAfter: number;
+      readonly succeededMs: number;
+      readonly deadMs: number;
+      readonly maxRecords: number;
+      readonly maxBytes: number;
+    };
+    gives: { readonly ids: string[]; readonly more: boolean };
+  };
+  nextDueAt: { takes: UnknownQuery['channels']; gives: number | null };
+  bindings: { takes: readonly string[]; gives: (Binding | undefined)[] };
+  workers: { takes: null; gives: StoredWorker[] };
+  keepAlive: { takes: AliveQuery; gives: null };
+  leave: { takes: string; gives: null };
+  sharedGet: { takes: readonly [key: string, now: number]; gives: PackedShared | undefined };
+  sharedSet: {
+    takes: readonly [key: string, value: string, expires: number | null, now: number, ifVersion: number | null];
+    gives: number | undefined;
+  };
+  sharedDelete: { takes: string; gives: boolean };
+  sharedList: {
+    takes: readonly [prefix: string, now: number, limit: number];
+    gives: (readonly [string, PackedShared])[];
+  };
+  acquire: {
+    takes: readonly [key: string, holder: string, permits: number, now: number, expires: number];
+    gives: boolean;
+  };
+  release: { takes: readonly [key: string, holder: string]; gives: boolean };
+  take: {
+    takes: readonly [key: string, cost: number, ratePerSecond: number, burst: number, now: number];
+    gives: number;
+  };
+  append: { takes: readonly (readonly [stream: string, at: number, data: string])[]; gives: number[] };
+  history: {
+    takes: readonly [stream: string, after: number, limit: number];
+    gives: (readonly [seq: number, at: number, data: string])[];
+  };
+  trim: { takes: readonly [stream: string, keep: number, before: number]; gives: number };
+}
+
+export type Verb = keyof Verbs;
+
+/** Makes a call on the thread that owns the database. */
+export type Call = <V extends Verb, T>(
+  verb: V,
+  takes: Verbs[V]['takes'],
+  decode: (answer: Verbs[V]['gives']) => T,
+) => Promise<T>;
+
+export type PackedShared = readonly [value: string, version: number, expires: number | null];
+
+/** Verbs that change nothing: a group of only these takes no write lock. */
+export const READS: ReadonlySet<string> = new Set<Verb>([
+  'get',
+  'find',
+  'count',
+  'nextDueAt',
+  'bindings',
+  'workers',
+  'sharedGet',
+  'sharedList',
+  'history',
+]);
+
+export interface PackedError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly cause: string | null;
+}
+
+/** To the database's thread: verbs and what they take, alternating; or a request about the connection itself. */
+export type ToWorker =
+  | readonly unknown[]
+  | { readonly open: OpenQuery }
+  | { readonly watch: boolean }
+  | { readonly close: true };
+
+/** From it: one answer per verb in the order asked, with errors by position; or a sign that another handle committed. */
+export type FromWorker =
+  | { readonly answers: readonly unknown[]; readonly errors: readonly (readonly [number, PackedError])[] | null }
+  | { readonly changed: true };

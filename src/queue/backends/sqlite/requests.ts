@@ -1,0 +1,63 @@
+import type { RequestStore } from '../../types/store.ts';
+import type { Observer } from './Observer.ts';
+import { packChange, packRequest, packSettlement } from './pack.ts';
+import type { Call } from './protocol.ts';
+import { unpackAmendResult, unpackEnqueueResult, unpackRecord, unpackSettleResult } from './unpack.ts';
+
+interface Surroundings {
+  readonly watch: RequestStore['watch'];
+  /** Who judges other workers; there once the store is open. */
+  readonly observer: () => Observer | undefined;
+}
+
+/** The store of requests, as calls to the thread that owns the database. */
+export function requestsOver(call: Call, { watch, observer }: Surroundings): RequestStore {
+  return {
+    enqueue({ requests, atomic, now, limits, claim }) {
+      const allowance = claim === null ? null : claim.allowance.flatMap(({ channel, calls }) => [channel, calls]);
+      return call(
+        'enqueue',
+        [
+          now,
+          atomic,
+          limits.maxSize,
+          limits.maxBytes,
+          claim?.worker ?? null,
+          claim?.leaseUntil ?? 0,
+          allowance,
+          requests.map(packRequest),
+        ],
+        (results) => results.map((result, index) => unpackEnqueueResult(result, requests[index]?.id ?? '')),
+      );
+    },
+    claim: (query) => call('claim', query, ({ claimed, ended }) => ({ claimed: claimed.map(unpackRecord), ended })),
+    claimUnknown: (query) => call('claimUnknown', query, (claimed) => claimed.map(unpackRecord)),
+    renew: ({ leases, leaseUntil }) =>
+      call('renew', { leases: leases.flatMap(({ id, token }) => [id, token]), leaseUntil }, (renewed) => renewed),
+    settle: ({ now, settlements }) =>
+      call('settle', [now, settlements.map(packSettlement)], (results) => results.map(unpackSettleResult)),
+    amend: ({ now, changes }) =>
+      call('amend', [now, changes.map(packChange)], (results) => results.map(unpackAmendResult)),
+    async recover(query) {
+      // Who is dead is judged here, where processes can be asked about; the repair checks that nothing changed since.
+      const workers = await call('workers', null, (found) => found);
+      const judge = observer();
+      const bootId = judge?.identity.bootId ?? '';
+      return call(
+        'recover',
+        { ...query, bootId, dead: judge?.dead(workers, query.leaseNow) ?? [] },
+        (result) => result,
+      );
+    },
+    expire: (query) => call('expire', query, (ended) => ended),
+    get: ({ ids }) =>
+      call('get', ids, (records) => records.map((record) => (record === undefined ? undefined : unpackRecord(record)))),
+    find: (query) => call('find', query, ({ records, next }) => ({ requests: records.map(unpackRecord), next })),
+    count: ({ filter }) => call('count', filter ?? null, (counts) => counts),
+    purge: ({ now, limit, keepAfter, retention }) =>
+      call('purge', { now, limit, keepAfter, ...retention }, (result) => result),
+    nextDueAt: ({ channels }) => call('nextDueAt', channels, (at) => at),
+    bindings: ({ localIds }) => call('bindings', localIds, (found) => found),
+    watch,
+  };
+}

@@ -1,0 +1,93 @@
+import type { HeaderList, Json } from '../../../types/request.ts';
+import { decodeHead, encodeHead } from '../../codec.ts';
+import { HAS_RESULT, TOLD } from '../flags.ts';
+import { end, headOf, mayMove, move, putResult, Report, raiseHead, resultBytes } from '../moves.ts';
+import type { PackedChange, PackedPatch, PackedSettleResult, Verbs } from '../protocol.ts';
+import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
+import type { Row, Rows } from '../Rows.ts';
+import { BLOCKED, SENDING, SUCCEEDED } from '../Rows.ts';
+
+export function amend(rows: Rows, [now, changes]: Verbs['amend']['takes']): PackedSettleResult[] {
+  return changes.map((one) => {
+    const report = new Report();
+    const [kind, state] = change(rows, one, now, report);
+    if (kind === NOT_FOUND) return [NOT_FOUND];
+    return kind === STALE ? [STALE, state] : [DONE, state, null, report.others];
+  });
+}
+
+/** Applies one change if the request is as the change wants it; tells what it is then. */
+export function change(
+  rows: Rows,
+  one: PackedChange,
+  now: number,
+  report: Report,
+): readonly [kind: number, state: number] {
+  const row = rows.byId(one.id);
+  if (row === undefined) return [NOT_FOUND, -1];
+  const isRefused =
+    row.state === SENDING ||
+    (one.from & (1 << row.state)) === 0 ||
+    (one.neverSent && row.firstSent !== null) ||
+    (one.callers !== null && one.callers !== row.callers) ||
+    (one.to !== null && !mayMove(row.state, one.to[0]));
+  if (isRefused) return [STALE, row.state];
+  if (one.patch !== null) patch(rows, row, one.patch);
+  if (one.to !== null) {
+    const [state, reason, due] = one.to;
+    if (state >= SUCCEEDED) report.noteEnd(row, end(rows, row, state, reason, now, report));
+    else move(rows, row, state, reason, due, now);
+  }
+  return [DONE, row.state];
+}
+
+function patch(rows: Rows, row: Row, given: PackedPatch): void {
+  if (given.sender !== undefined && given.sender !== row.place.sender) resettle(rows, row, given.sender);
+  if (given.priority !== undefined) row.priority = given.priority;
+  if (given.rank !== undefined) row.rank = given.rank;
+  if (given.expires !== undefined) row.expires = given.expires;
+  if (given.callers !== undefined) row.callers += given.callers;
+  if (given.told !== undefined) row.flags = given.told ? row.flags | TOLD : row.flags & ~TOLD;
+  if (given.result !== undefined) {
+    const before = resultBytes(rows, row);
+    row.flags |= HAS_RESULT;
+    putResult(rows, row.seq, given.result);
+    // Ended records are counted with their answer.
+    if (row.state >= SUCCEEDED) rows.ledger.grow(row.place, row.state, resultBytes(rows, row) - before);
+  }
+  rows
+    .sql('UPDATE request SET place = ?, priority = ?, rank = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?')
+    .run(row.place.id, row.priority, row.rank, row.expires, row.callers, row.flags, row.seq);
+  if (given.progress !== undefined) {
+    rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(given.progress, row.seq);
+  }
+  if (given.replayedAs !== undefined) {
+    rows.sql('UPDATE request SET replayed_as = ? WHERE seq = ?').run(given.replayedAs, row.seq);
+  }
+  if (given.base !== undefined || given.content !== undefined) rewriteHead(rows, row.seq, given);
+  if (given.body !== undefined) rows.sql('UPDATE content SET body = ? WHERE seq = ?').run(given.body, row.seq);
+  if (given.rank !== undefined && row.state === BLOCKED && row.line !== null) {
+    const head = headOf(rows, row.line);
+    if (head !== undefined && head.seq !== row.seq) raiseHead(rows, head, row.rank);
+  }
+}
+
+/** Gives a request another sender; the caller writes the place. */
+export function resettle(rows: Rows, row: Row, sender: string): void {
+  const { zone, channel } = row.place;
+  const bytes = row.bytes + (row.state < SUCCEEDED ? 0 : resultBytes(rows, row));
+  rows.ledger.remove(row.place, row.state, bytes);
+  row.place = rows.ledger.placeOf(zone, channel, sender);
+  rows.ledger.add(row.place, row.state, bytes);
+}
+
+function rewriteHead(rows: Rows, seq: number, given: PackedPatch): void {
+  const text = rows.sql('SELECT head FROM content WHERE seq = ?').get(seq)?.[0] as string; // every request has its content
+  const head = decodeHead(text);
+  const { method, path, headers } = given.content ?? head;
+  const base = given.base === undefined ? head.base : (JSON.parse(given.base) as Json);
+  const list = typeof headers === 'string' ? (JSON.parse(headers) as HeaderList) : headers;
+  rows
+    .sql('UPDATE content SET head = ? WHERE seq = ?')
+    .run(encodeHead({ ...head, base }, { method, path, headers: list }), seq);
+}

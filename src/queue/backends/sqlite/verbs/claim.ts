@@ -1,0 +1,125 @@
+import type { ChannelSenders, ClaimQuery, UnknownQuery } from '../../../types/store.ts';
+import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
+import { reasonCode } from '../../codec.ts';
+import type { Place } from '../Ledger.ts';
+import { end, lease, Report, takeToken } from '../moves.ts';
+import type { PackedRecord, Verbs } from '../protocol.ts';
+import type { Row, Rows } from '../Rows.ts';
+import { DEAD, READY, ROW, SCHEDULED, UNKNOWN } from '../Rows.ts';
+import { recordBySeq } from '../records.ts';
+
+const EXPIRED = reasonCode('expired');
+
+export function claim(rows: Rows, query: ClaimQuery): Verbs['claim']['gives'] {
+  const report = new Report();
+  let promotions = PROMOTIONS_PER_CLAIM;
+  for (const place of placesOf(rows, query.channels)) {
+    if (promotions > 0) promotions -= promote(rows, place, query.now, promotions);
+  }
+  const claimed: PackedRecord[] = [];
+  for (const channel of query.channels) {
+    take(rows, query, placesOf(rows, [channel]), channel.calls * channel.perCall, claimed, report);
+  }
+  return { claimed, ended: report.ended };
+}
+
+/** The places of channels and senders, each once. */
+export function placesOf(rows: Rows, channels: readonly ChannelSenders[]): Place[] {
+  const found: Place[] = [];
+  for (const { channel, senders } of channels) {
+    for (const sender of senders) {
+      for (const place of rows.ledger.at(channel, sender)) if (!found.includes(place)) found.push(place);
+    }
+  }
+  return found;
+}
+
+/** Moves due scheduled requests of a place to `ready`, the longest due first. Returns how many. */
+function promote(rows: Rows, place: Place, now: number, limit: number): number {
+  if (place.n[SCHEDULED] === 0) return 0;
+  const due = rows
+    .sql('SELECT seq, bytes FROM request WHERE state = 1 AND place = ? AND due <= ? ORDER BY due, seq LIMIT ?')
+    .all(place.id, now, limit) as [number, number][];
+  for (const [seq, bytes] of due) {
+    rows.sql('UPDATE request SET state = 0, due = NULL WHERE seq = ?').run(seq);
+    rows.ledger.remove(place, SCHEDULED, bytes);
+    rows.ledger.add(place, READY, bytes);
+  }
+  return due.length;
+}
+
+function take(
+  rows: Rows,
+  query: ClaimQuery,
+  places: readonly Place[],
+  limit: number,
+  into: PackedRecord[],
+  report: Report,
+): void {
+  let wanted = limit;
+  while (wanted > 0) {
+    const best = bestReady(rows, places, wanted);
+    if (best.length === 0) return;
+    let ended = 0;
+    for (const row of best) {
+      if (row.expires !== null && row.expires <= query.now) {
+        const endedSeq = end(rows, row, DEAD, EXPIRED, query.now, report);
+        report.noteEnd(row, endedSeq);
+        ended += 1;
+        continue;
+      }
+      lease(rows, row, query.worker, query.leaseUntil, query.now);
+      into.push(recordBySeq(rows, row.seq));
+      wanted -= 1;
+    }
+    // Only the end of an expired one makes room for more than the first look found.
+    if (ended === 0) return;
+  }
+}
+
+/** The best of several places together, each already in order. */
+function bestReady(rows: Rows, places: readonly Place[], limit: number): Row[] {
+  const statement = rows.sql(`SELECT ${ROW} FROM request WHERE state = 0 AND place = ? ORDER BY rank, seq LIMIT ?`);
+  const found: Row[] = [];
+  let sources = 0;
+  for (const place of places) {
+    if (place.n[READY] === 0) continue;
+    sources += 1;
+    for (const columns of statement.all(place.id, limit)) found.push(rows.row(columns));
+  }
+  if (sources > 1) found.sort((a, b) => a.rank - b.rank || a.seq - b.seq);
+  return found.length > limit ? found.slice(0, limit) : found;
+}
+
+export function claimUnknown(rows: Rows, query: UnknownQuery): PackedRecord[] {
+  const found: Row[] = [];
+  for (const place of placesOf(rows, query.channels)) {
+    if (place.n[UNKNOWN] === 0) continue;
+    const due = rows
+      .sql(`SELECT ${ROW} FROM request WHERE state = 4 AND place = ? AND due <= ? ORDER BY due, seq LIMIT ?`)
+      .all(place.id, query.now, query.limit);
+    for (const columns of due) found.push(rows.row(columns));
+  }
+  found.sort((a, b) => (a.due ?? 0) - (b.due ?? 0) || a.seq - b.seq);
+  return found.slice(0, query.limit).map((row) => {
+    takeToken(row, query.now);
+    rows
+      .sql(
+        'UPDATE request SET token = ?, worker = ?, lease_until = ?, due = ?, flags = ?, first_sent = ? WHERE seq = ?',
+      )
+      .run(row.token, query.worker, query.until, query.until, row.flags, row.firstSent, row.seq);
+    return recordBySeq(rows, row.seq);
+  });
+}
+
+export function renew(rows: Rows, query: Verbs['renew']['takes']): boolean[] {
+  const results: boolean[] = [];
+  // Packed as id, token, id, token, …
+  for (let at = 0; at < query.leases.length; at += 2) {
+    const changes = rows
+      .sql('UPDATE request SET lease_until = ? WHERE id = ? AND state = 3 AND token = ?')
+      .run(query.leaseUntil, query.leases[at] as string, query.leases[at + 1] as number);
+    results.push(changes === 1);
+  }
+  return results;
+}

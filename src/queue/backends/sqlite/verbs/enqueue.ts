@@ -1,0 +1,195 @@
+import { reasonCode, stateOf } from '../../codec.ts';
+import { FIRST_LEASE, HAS_PREDECESSORS, HAS_WAITERS } from '../flags.ts';
+import type { Place } from '../Ledger.ts';
+import { headOf, raiseHead } from '../moves.ts';
+import type { PackedEnqueue, PackedEnqueueResult, PackedRequest } from '../protocol.ts';
+import { ACCEPTED, JOIN_NONE, REFUSED } from '../protocol.ts';
+import type { Row, Rows } from '../Rows.ts';
+import { BLOCKED, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
+import { join } from './join.ts';
+
+const REASON_ACCEPTED = reasonCode('accepted');
+const REASON_NOT_BEFORE = reasonCode('notBefore');
+const REASON_LANE = reasonCode('lane');
+const REASON_DEPENDENCY = reasonCode('dependency');
+
+const INSERT = `INSERT INTO request(
+  seq, id, place, state, reason, flags, rank, due, not_before, expires, token, worker, lease_until, first_sent, line, waits, callers,
+  priority, accepted, bytes, lane, principal, key, fp, digest
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
+
+export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[] {
+  const atomic = batch[1];
+  const requests = batch[7];
+  const allowance = batch[6] === null ? null : new Map(pairs(batch[6]));
+  if (!atomic) return requests.map((request) => accept(rows, batch, request, allowance));
+
+  rows.ledger.flush();
+  rows.database.exec('SAVEPOINT all_or_nothing');
+  const results: PackedEnqueueResult[] = [];
+  for (const request of requests) {
+    const result = accept(rows, batch, request, allowance);
+    results.push(result);
+    if (result[0] !== REFUSED) continue;
+    rows.database.exec('ROLLBACK TO all_or_nothing; RELEASE all_or_nothing');
+    rows.ledger.load();
+    const neighbour = [REFUSED, 'neighbour', `${request[0]} was refused`] as const;
+    return requests.map((_, index) => (index === results.length - 1 ? result : neighbour));
+  }
+  rows.database.exec('RELEASE all_or_nothing');
+  return results;
+}
+
+function* pairs(list: readonly (string | number)[]): Generator<[string, number]> {
+  // Packed as channel, calls, channel, calls, …
+  for (let at = 0; at < list.length; at += 2) yield [list[at] as string, list[at + 1] as number];
+}
+
+type Allowance = Map<string, number>;
+
+function accept(
+  rows: Rows,
+  batch: PackedEnqueue,
+  request: PackedRequest,
+  allowance: Allowance | null,
+): PackedEnqueueResult {
+  const [_now, , maxSize, maxBytes] = batch;
+  const { ledger } = rows;
+  const [id, , , , , , line, after, , key, , , rule] = request;
+  const bytes = request[19];
+  const isFull = ledger.liveCount >= maxSize || ledger.liveBytes + bytes > maxBytes;
+
+  // Most requests have nothing to look up: the insert itself finds out whether the id is there.
+  if (isFull || key !== null || rule !== JOIN_NONE || after !== null) {
+    const same = present(rows, id);
+    if (same !== undefined) return same;
+    const joined = join(rows, request);
+    if (joined !== undefined) return joined;
+    if (isFull) return [REFUSED, 'full', fullDetail(rows, batch, bytes)];
+  }
+  const predecessors: Row[] = [];
+  if (after !== null) {
+    const refusal = collect(rows, after, predecessors);
+    if (refusal !== undefined) return refusal;
+  }
+  const head = line === null ? undefined : headOf(rows, line);
+  const place = ledger.placeOf(request[1], request[2], request[3]);
+  return (
+    insert(rows, batch, request, place, head, predecessors, allowance) ?? (present(rows, id) as PackedEnqueueResult)
+  );
+}
+
+function present(rows: Rows, id: string): PackedEnqueueResult | undefined {
+  const row = rows.byId(id);
+  return row === undefined ? undefined : [ACCEPTED, row.seq, row.state, null, row.due];
+}
+
+function fullDetail(rows: Rows, batch: PackedEnqueue, bytes: number): string {
+  const [, , maxSize, maxBytes] = batch;
+  const { liveCount, liveBytes } = rows.ledger;
+  if (liveCount >= maxSize) return `${liveCount} requests of at most ${maxSize} are waiting`;
+  return `${liveBytes} bytes of at most ${maxBytes} are waiting, ${bytes} more do not fit`;
+}
+
+/** The predecessors, all known and none of them failed. */
+function collect(rows: Rows, after: readonly string[], into: Row[]): PackedEnqueueResult | undefined {
+  for (const id of new Set(after)) {
+    const row = rows.byId(id);
+    if (row === undefined) return [REFUSED, 'dependency', `${id} is not known`];
+    if (row.state > SUCCEEDED) return [REFUSED, 'dependency', `${id} is ${stateOf(row.state)}`];
+    into.push(row);
+  }
+  return undefined;
+}
+
+/** Undefined when the id is there already. */
+function insert(
+  rows: Rows,
+  batch: PackedEnqueue,
+  request: PackedRequest,
+  place: Place,
+  head: Row | undefined,
+  predecessors: readonly Row[],
+  allowance: Allowance | null,
+): PackedEnqueueResult | undefined {
+  const now = batch[0];
+  const notBefore = request[16];
+  const rank = request[15] ?? -rows.ledger.comingSeq;
+  let flags = request[4];
+  const waits = predecessors.filter(({ state }) => state < SUCCEEDED).length;
+  let state = READY;
+  let reason = REASON_ACCEPTED;
+  let due: number | null = null;
+  if (head !== undefined) {
+    state = BLOCKED;
+    reason = REASON_LANE;
+  } else if (waits > 0) {
+    state = BLOCKED;
+    reason = REASON_DEPENDENCY;
+  } else if (notBefore !== null && notBefore > now) {
+    state = SCHEDULED;
+    reason = REASON_NOT_BEFORE;
+    due = notBefore;
+  } else if (allowance !== null && mayClaim(rows, request, allowance, now)) {
+    state = SENDING;
+    flags |= FIRST_LEASE;
+  }
+  const isLeased = state === SENDING;
+  if (predecessors.length > 0) flags |= HAS_PREDECESSORS;
+  const seq = rows.ledger.comingSeq;
+  const stored = rows
+    .sql(INSERT)
+    .run(
+      seq,
+      request[0],
+      place.id,
+      state,
+      reason,
+      flags,
+      rank,
+      due,
+      notBefore,
+      request[17],
+      isLeased ? 1 : 0,
+      isLeased ? batch[4] : null,
+      isLeased ? batch[5] : null,
+      isLeased ? now : null,
+      request[6],
+      waits,
+      request[14],
+      request[18],
+      request[19],
+      request[5],
+      request[8],
+      request[9],
+      request[10],
+      request[11],
+    );
+  if (stored === 0) return undefined;
+  rows.sql('INSERT INTO content(seq, head, body) VALUES (?, ?, ?)').run(seq, request[20], request[21]);
+  rows.ledger.nextSeq();
+  rows.ledger.add(place, state, request[19]);
+  if (isLeased) allowance?.set(request[2], (allowance.get(request[2]) ?? 0) - 1);
+  if (head !== undefined) raiseHead(rows, head, rank);
+  for (const predecessor of predecessors) {
+    rows.sql('INSERT INTO wait(predecessor, waiter) VALUES (?, ?)').run(predecessor.seq, seq);
+    if ((predecessor.flags & HAS_WAITERS) === 0) {
+      rows.sql('UPDATE request SET flags = ? WHERE seq = ?').run(predecessor.flags | HAS_WAITERS, predecessor.seq);
+    }
+  }
+  return [ACCEPTED, seq, state, isLeased ? 1 : null, due];
+}
+
+/** Nothing of its channel and sender is ready or due before it, and the caller has room for it. */
+function mayClaim(rows: Rows, request: PackedRequest, allowance: Allowance, now: number): boolean {
+  if ((allowance.get(request[2]) ?? 0) <= 0) return false;
+  const expires = request[17];
+  if (expires !== null && expires <= now) return false;
+  for (const place of rows.ledger.at(request[2], request[3])) {
+    if (place.n[READY] !== 0) return false;
+    if (place.n[SCHEDULED] === 0) continue;
+    const due = rows.sql('SELECT min(due) FROM request WHERE state = 1 AND place = ?').get(place.id)?.[0];
+    if (typeof due === 'number' && due <= now) return false;
+  }
+  return true;
+}

@@ -1,0 +1,54 @@
+import type { EndedRequest } from '../../../types/request.ts';
+import type { ChannelSenders } from '../../../types/store.ts';
+import { reasonCode } from '../../codec.ts';
+import type { Place } from '../Ledger.ts';
+import { end, Report } from '../moves.ts';
+import type { Verbs } from '../protocol.ts';
+import type { Rows } from '../Rows.ts';
+import { BLOCKED, DEAD, HELD, READY, SCHEDULED, UNKNOWN } from '../Rows.ts';
+import { placesOf } from './claim.ts';
+
+const EXPIRED = reasonCode('expired');
+
+export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): EndedRequest[] {
+  const due: [number, number][] = [];
+  for (const place of rows.ledger.places()) {
+    if (!mayExpire(place)) continue;
+    const found = rows
+      .sql(
+        'SELECT seq, expires FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND expires <= ? ORDER BY expires, seq LIMIT ?',
+      )
+      .all(place.id, now, limit);
+    due.push(...(found as [number, number][])); // both columns are numbers by their type
+  }
+  due.sort((a, b) => a[1] - b[1] || a[0] - b[0]);
+  const report = new Report();
+  for (const [seq] of due.slice(0, limit)) {
+    const row = rows.bySeq(seq); // read one by one: an end may move the next
+    report.noteEnd(row, end(rows, row, DEAD, EXPIRED, now, report));
+  }
+  return report.ended;
+}
+
+function mayExpire({ n }: Place): boolean {
+  return n[READY] !== 0 || n[SCHEDULED] !== 0 || n[BLOCKED] !== 0 || n[HELD] !== 0;
+}
+
+export function nextDueAt(rows: Rows, channels: readonly ChannelSenders[]): number | null {
+  let next: number | null = null;
+  const consider = (text: string, place: Place): void => {
+    const at = rows.sql(text).get(place.id)?.[0];
+    if (typeof at === 'number' && (next === null || at < next)) next = at;
+  };
+  for (const place of placesOf(rows, channels)) {
+    if (place.n[SCHEDULED] !== 0) consider('SELECT min(due) FROM request WHERE state = 1 AND place = ?', place);
+    if (place.n[UNKNOWN] !== 0) consider('SELECT min(due) FROM request WHERE state = 4 AND place = ?', place);
+    if (mayExpire(place)) {
+      consider(
+        'SELECT min(expires) FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5)',
+        place,
+      );
+    }
+  }
+  return next;
+}

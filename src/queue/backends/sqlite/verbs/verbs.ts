@@ -1,0 +1,55 @@
+import type { Binding } from '../../../types/store.ts';
+import type { Verb, Verbs } from '../protocol.ts';
+import type { Rows } from '../Rows.ts';
+import { recordById } from '../records.ts';
+import { amend } from './amend.ts';
+import { claim, claimUnknown, renew } from './claim.ts';
+import { enqueue } from './enqueue.ts';
+import { expire, nextDueAt } from './expire.ts';
+import { count, find } from './find.ts';
+import { append, history, trim } from './history.ts';
+import { purge } from './purge.ts';
+import { recover } from './recover.ts';
+import { settle } from './settle.ts';
+import { acquire, release, sharedDelete, sharedGet, sharedList, sharedSet, take } from './shared.ts';
+import { keepAlive, leave, workers } from './workers.ts';
+
+/** What each verb does, inside a transaction that its caller began. */
+export const VERBS: { readonly [V in Verb]: (rows: Rows, takes: Verbs[V]['takes']) => Verbs[V]['gives'] } = {
+  enqueue,
+  claim,
+  claimUnknown,
+  renew,
+  settle,
+  amend,
+  recover,
+  expire,
+  get: (rows, ids) => ids.map((id) => recordById(rows, id)),
+  find,
+  count,
+  purge,
+  nextDueAt,
+  bindings: (rows, localIds) => localIds.map((localId) => binding(rows, localId)),
+  workers,
+  keepAlive,
+  leave,
+  sharedGet,
+  sharedSet,
+  sharedDelete,
+  sharedList,
+  acquire,
+  release,
+  take,
+  append,
+  history,
+  trim,
+};
+
+function binding(rows: Rows, localId: string): Binding | undefined {
+  const found = rows.sql('SELECT server_id, type, zone, request_id FROM binding WHERE local_id = ?').get(localId) as
+    | [string, string, string, string]
+    | undefined; // types are those of the columns
+  if (found === undefined) return undefined;
+  const [serverId, type, zone, requestId] = found;
+  return { localId, serverId, type, zone, requestId };
+}

@@ -1,0 +1,299 @@
+import { HoldfastError } from '../../errors.ts';
+import type { Clock } from '../../system/clock.ts';
+import { systemClock } from '../../system/clock.ts';
+import type { Ids } from '../../system/ids.ts';
+import { createIds } from '../../system/ids.ts';
+import type { Random } from '../../system/random.ts';
+import { systemRandom } from '../../system/random.ts';
+import type { Backend } from '../types/backend.ts';
+import type { CallQueue, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
+import type { EventSource, QueueEventMap, QueueEventName, SettledFilter } from '../types/events.ts';
+import type { RequestFilter, StoredRequest } from '../types/request.ts';
+import type { Transport } from '../types/transport.ts';
+import type { RequestItem } from './calls.ts';
+import { Calls } from './calls.ts';
+import { closeEngine } from './close.ts';
+import { closedError } from './closedError.ts';
+import type { QueueCounters } from './composition.ts';
+import { createBackend, createCounters, createTransport } from './composition.ts';
+import type { QueueOptions } from './config/options.ts';
+import { resolveConfiguration } from './config/resolve.ts';
+import type { ResolvedConfiguration } from './config/types.ts';
+import type { Context } from './context.ts';
+import { DeadLetters } from './deadLetters.ts';
+import { Engine } from './Engine.ts';
+import { Emitter } from './emitter.ts';
+import type { Explanation } from './explain.ts';
+import { explain } from './explain.ts';
+import { assertFilter } from './filter.ts';
+import { QueuedRequest } from './handles/QueuedRequest.ts';
+import type { Schema } from './handles/schema.ts';
+import { Held } from './held.ts';
+import { IdleWatch } from './idleWatch.ts';
+import type { Counts, QueueHealth } from './report.ts';
+import { countsOf, zoneHealth } from './report.ts';
+import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { currentIdentity, isGone } from './workerIdentity.ts';
+
+/** Parts of a queue. All have working defaults; tests and hosts pass their own. */
+export interface QueueParts {
+  /** @default all defaults */
+  readonly config?: QueueOptions | undefined;
+  /** @default the system's */
+  readonly clock?: Clock | undefined;
+  /** @default the system's */
+  readonly random?: Random | undefined;
+  /** Closed with the queue. @default HTTP over pooled connections */
+  readonly transport?: Transport | undefined;
+  /** Instead of the backend of the configuration; closed with the queue. */
+  readonly backend?: Backend | undefined;
+}
+
+/** What exists only while the queue runs. */
+interface Running {
+  readonly engine: Engine;
+  readonly calls: Calls;
+  readonly subscriptions: Subscriptions;
+  readonly deadLetters: DeadLetters;
+  readonly held: Held;
+  readonly idle: IdleWatch;
+}
+
+/**
+ * A queue of outbound HTTP calls: makes each durable, sends it when and where it can be sent, and settles it once. A thin
+ * facade over the stages of {@link Engine}. `start` before use; `close` ends everything it began.
+ */
+export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
+  readonly name: string;
+  readonly #config: ResolvedConfiguration;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #ids: Ids;
+  readonly #emitter: Emitter;
+  readonly #parts: QueueParts;
+  #running: Running | undefined;
+  #counters: QueueCounters | undefined;
+  #starting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws CONFIG_INVALID with every problem of the configuration */
+  constructor(parts: QueueParts = {}) {
+    this.#config = resolveConfiguration(parts.config);
+    this.#parts = parts;
+    this.#clock = parts.clock ?? systemClock;
+    this.#random = parts.random ?? systemRandom;
+    this.#ids = createIds(this.#clock, this.#random);
+    this.#emitter = new Emitter(this.#config.name, this.#clock, this.#config.logger);
+    this.name = this.#config.name;
+  }
+
+  /**
+   * Opens the store, repairs what earlier runs left, and begins to send. Idempotent.
+   *
+   * @throws BACKEND_UNAVAILABLE, BACKEND_CORRUPT, BACKEND_NEWER, DEPENDENCY_MISSING
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Accepts a request, whatever becomes of its caller. Resolves once it is stored (G1). */
+  async enqueue<T = unknown>(
+    input: RequestInput,
+    options?: RequestOptions & { readonly schema?: Schema<T> | undefined },
+  ): Promise<QueuedRequest<T>> {
+    const { schema, ...rest } = options ?? {};
+    const handle = this.#use().calls.enqueue(input, rest);
+    return new QueuedRequest<T>(await handle.accepted(), handle, schema);
+  }
+
+  /** Accepts requests in one transaction, all or none. `after` may name earlier ones by their index. */
+  async enqueueMany(items: readonly RequestItem[]): Promise<QueuedRequest[]> {
+    const handles = this.#use().calls.enqueueMany(items);
+    const accepted = await Promise.all(handles.map((handle) => handle.accepted()));
+    return accepted.map((one, index) => new QueuedRequest(one, handles[index] as RequestHandle)); // same length
+  }
+
+  /** Takes a call of a client. Bad input is reported by the handle. */
+  call(input: RequestInput, options?: RequestOptions, client?: ClientBinding): RequestHandle {
+    return this.#use().calls.call(input, options, client);
+  }
+
+  callHandle(id: string): RequestHandle {
+    return this.#use().calls.handle(id);
+  }
+
+  register(client: ClientBinding): () => void {
+    return this.#use().calls.register(client);
+  }
+
+  /** A handle on a stored request, after a restart or elsewhere. */
+  handle<T = unknown>(id: string, options?: { readonly schema?: Schema<T> | undefined }): QueuedRequest<T> {
+    return new QueuedRequest<T>({ id, deduplicated: false }, this.callHandle(id), options?.schema);
+  }
+
+  /** The record of a request, undefined when there is none (any more). */
+  async get(id: string): Promise<StoredRequest | undefined> {
+    const [record] = await this.#use().engine.context.backend.requests.get({ ids: [id] });
+    return record;
+  }
+
+  /** Records that match, in the order of acceptance. */
+  async find(filter: RequestFilter, options: { readonly limit?: number; readonly after?: number | null } = {}) {
+    assertFilter(filter);
+    const { limit = 100, after = null } = options;
+    return this.#use().engine.context.backend.requests.find({ filter, order: 'accepted', after, limit });
+  }
+
+  /** How many requests are in each state; exact. */
+  async counts(filter?: RequestFilter): Promise<Counts> {
+    if (filter !== undefined) assertFilter(filter);
+    return countsOf(await this.#use().engine.context.backend.requests.count({ filter }));
+  }
+
+  /** Where a request stands, why, and what can be promised about it. @throws REQUEST_NOT_FOUND */
+  async explain(id: string): Promise<Explanation> {
+    const { engine } = this.#use();
+    return explain(await engine.record(id), engine.context, engine.zones, (principal) => engine.knows(principal));
+  }
+
+  async health(): Promise<QueueHealth> {
+    const { engine } = this.#use();
+    const zones = Array.from(engine.zones.all, zoneHealth);
+    const isOffline = zones.some((zone) => zone.connectivity === 'down' || zone.connectivity === 'captive');
+    const failing = engine.isStoreFailing;
+    return {
+      status: this.#closing !== undefined ? 'closed' : isOffline || failing ? 'degraded' : 'ok',
+      backend: { ...engine.context.backend.capabilities, failing },
+      zones,
+      counts: countsOf(await engine.context.backend.requests.count({})),
+      waitingCallers: engine.callers.size,
+    };
+  }
+
+  /** What happened in this process since `start`. */
+  stats(): ReturnType<QueueCounters['read']> {
+    this.#use();
+    return (this.#counters as QueueCounters).read(); // set with the engine
+  }
+
+  /** Sends nothing more to a zone, or at all; what is under way goes on. Lasts until `resume` or the end of the process. */
+  pause(zone?: string): void {
+    this.#use().engine.zones.pause(zone);
+    this.#emitter.emit('zone:paused', { zone: zone ?? null });
+  }
+
+  resume(zone?: string): void {
+    const { engine } = this.#use();
+    engine.zones.resume(zone);
+    this.#emitter.emit('zone:resumed', { zone: zone ?? null });
+    engine.wake();
+  }
+
+  /** Resolves when nothing that matches can move by itself: ended, held, or not due because its caller asked. */
+  idle(filter: RequestFilter = {}): Promise<void> {
+    assertFilter(filter);
+    return this.#use().idle.wait(filter);
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#use().deadLetters;
+  }
+
+  get held(): Held {
+    return this.#use().held;
+  }
+
+  on<N extends QueueEventName>(name: N, listener: (event: QueueEventMap[N]) => void): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  /**
+   * Tells `handler` of every request that matches and ended, at least once, also across restarts; a new name begins with
+   * the oldest record kept. Returns what ends it.
+   */
+  subscribe(filter: SettledFilter, handler: SettledHandler, options: SubscribeOptions): () => Promise<void> {
+    return this.#use().subscriptions.add(filter, handler, options);
+  }
+
+  /**
+   * Claims no more, waits for calls under way until the deadline, rejects waiting callers with QUEUE_CLOSED, and closes
+   * the store. What is stored stays. Idempotent; concurrent callers share one promise.
+   */
+  close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.deadlineMs ?? this.#config.closeTimeoutMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #start(): Promise<void> {
+    const context = await this.#open();
+    const subscriptions = new Subscriptions(context);
+    const engine = await Engine.create(context, () => subscriptions.keepAfter());
+    const calls = new Calls(engine);
+    this.#counters = createCounters(this.#emitter);
+    this.#running = {
+      engine,
+      calls,
+      subscriptions,
+      deadLetters: new DeadLetters(context, (request) => calls.replay(request)),
+      held: new Held(context, engine.zones, engine.teller, () => engine.wake()),
+      idle: new IdleWatch(context, this.#emitter),
+    };
+    this.#emitter.on('request:settled', () => subscriptions.poke());
+    await engine.start();
+    const { ready, scheduled, blocked } = await this.counts();
+    this.#emitter.emit('queue:started', { worker: context.worker, waiting: ready + scheduled + blocked });
+  }
+
+  async #open(): Promise<Context> {
+    const worker = this.#ids.next();
+    const identity = currentIdentity(worker);
+    const backend = this.#parts.backend ?? (await createBackend(this.#config));
+    await backend.open({
+      identity,
+      now: this.#clock.now(),
+      leaseNow: this.#clock.monotonicNow(),
+      leaseMs: this.#config.leaseMs,
+      isGone: (other) => isGone(identity, other),
+    });
+    return {
+      config: this.#config,
+      clock: this.#clock,
+      random: this.#random,
+      ids: this.#ids,
+      backend,
+      transport: this.#parts.transport ?? (await createTransport(this.#clock)),
+      emitter: this.#emitter,
+      logger: this.#config.logger,
+      worker,
+    };
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    await this.#starting?.catch(() => undefined); // its own caller was told
+    if (this.#running === undefined) return;
+    const { engine, subscriptions, idle } = this.#running;
+    idle.stop();
+    await subscriptions.stop();
+    await closeEngine(engine, deadlineMs);
+    this.#emitter.emit('queue:closed', {});
+    this.#counters?.stop();
+  }
+
+  #use(): Running {
+    if (this.#closing !== undefined) throw closedError(this.name);
+    if (this.#running === undefined) {
+      throw new HoldfastError(
+        'BACKEND_UNAVAILABLE',
+        `queue "${this.name}" is not started: await queue.start() first`,
+        {},
+      );
+    }
+    return this.#running;
+  }
+}

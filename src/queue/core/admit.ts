@@ -1,0 +1,252 @@
+import type { Problem } from '../../errors.ts';
+import { inferEffect, isHarmless } from '../strategies/effect.ts';
+import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
+import type { HeaderRules } from '../strategies/headers.ts';
+import { assertHeaders } from '../strategies/headers.ts';
+import { defaultLane, laneKey } from '../strategies/lane.ts';
+import { priorityNumber } from '../strategies/priority.ts';
+import { rankOf } from '../strategies/rank.ts';
+import type { Credential } from '../types/auth.ts';
+import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
+import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
+import type { EncodedBody } from './body.ts';
+import { encodeBody } from './body.ts';
+import type { Context } from './context.ts';
+import { headerOf, listHeaders } from './headerList.ts';
+import type { Identities } from './identify.ts';
+import type { LiveSecret } from './liveCredentials.ts';
+import type { Target } from './target.ts';
+import { invalidRequest, parseTarget } from './target.ts';
+import type { Zone } from './zone.ts';
+import type { Zones } from './zones.ts';
+
+/** One call on its way in. */
+export interface Admission {
+  readonly id: string;
+  readonly input: RequestInput;
+  readonly options: RequestOptions;
+  readonly client: ClientBinding | undefined;
+  /** The request is kept whatever becomes of its caller (`enqueue`). */
+  readonly durable: boolean;
+  /** Set when it replays a dead letter. */
+  readonly replay?: Replay | undefined;
+}
+
+/** What a replay keeps of its dead letter. */
+export interface Replay {
+  readonly of: string;
+  readonly idempotencyKey: string;
+  /** Lane key as stored. */
+  readonly lane: string | null;
+  readonly auth: NewRequest['auth'];
+}
+
+/** A call that passed validation: what will be stored, and what must not be. */
+export interface Admitted {
+  readonly request: NewRequest;
+  readonly zone: Zone;
+  readonly secret: LiveSecret | null;
+  /** Headers that differ on each attempt by nature: sent while this process lives, never stored. */
+  readonly volatile: HeaderList;
+  /** Own principal of the provider's credential, to be paired with the one the call named; else null. */
+  readonly vouchesFor: string | null;
+  /** Version of the provider's credential it was accepted under, or null. */
+  readonly credentialVersion: number | null;
+  /** Zone and path without query: what a write changes and a read shows. */
+  readonly place: string;
+  /** By what an identical read of this process may be joined, or null. */
+  readonly readDigest: string | null;
+}
+
+/** Parts of admission that are made once per queue. */
+export interface AdmissionRules {
+  headersOf(zone: Zone): HeaderRules;
+  /** Hashes canonical content into a fingerprint. */
+  readonly hash: (content: string | Uint8Array) => string;
+  readonly identities: Identities;
+}
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/**
+ * The first stage: turns what a caller gave into a request that can be stored, or says everything that is wrong with
+ * it. Synchronous wherever its parts are; only async bodies and async credentials need a promise.
+ */
+export function admit(
+  admission: Admission,
+  context: Context,
+  zones: Zones,
+  rules: AdmissionRules,
+): Admitted | Promise<Admitted> {
+  const target = parseTarget(admission.input, admission.options, zones);
+  const body = encodeBody(admission.input.body);
+  const provider = admission.client?.auth ?? target.zone.policy.auth;
+  const credential = provider?.credential();
+  if (body instanceof Promise || credential instanceof Promise) {
+    return Promise.all([body, credential]).then(([encoded, settled]) =>
+      build(admission, target, encoded, settled, context, rules),
+    );
+  }
+  return build(admission, target, body, credential, context, rules);
+}
+
+function build(
+  admission: Admission,
+  target: Target,
+  encoded: EncodedBody,
+  credential: Credential | undefined,
+  context: Context,
+  rules: AdmissionRules,
+): Admitted {
+  const { options, durable } = admission;
+  const { zone, method } = target;
+  const { config } = context;
+  const headerRules = rules.headersOf(zone);
+  const { given, priority, notBefore, deadline } = validate(admission, encoded, config.maxBytes);
+  const { stored, secret, volatile } = headerRules.splitHeaders(given);
+  const { path, secretQuery } = headerRules.splitQuery(target.path);
+  const now = context.clock.now();
+  const content = { method, path, headers: stored, body: encoded.body };
+  const effect = options.effect ?? zone.policy.effectOf?.(content) ?? inferEffect({ method, headers: stored });
+  const isRead = effect === 'read';
+  const ephemeral = isRead && !durable;
+  const live = secret.length > 0 || secretQuery !== '' ? { headers: secret, query: secretQuery } : null;
+  const { client, replay } = admission;
+  const isLive = replay?.auth === 'live';
+  const who = rules.identities.identify({ live, credential, ephemeral, principal: options.principal, client, isLive });
+  const lane =
+    replay === undefined
+      ? laneOf(options.lane, isRead ? null : defaultLane(method, path), who.principal, zone.name)
+      : replay.lane;
+  const key =
+    options.key ??
+    (isRead || replay !== undefined ? null : headerOf(given, zone.policy.idempotency?.header ?? 'idempotency-key'));
+  const join = joinRule(options, { effect, lane, now }, config.dedupeWindowMs);
+  const mayJoin = options.dedupe !== false;
+
+  let digest: string | null = null;
+  let fingerprint: string | null = null;
+  if (key !== null || (mayJoin && (ephemeral || join.rule !== 'none'))) {
+    const { principal } = who;
+    const canonical = canonicalContent({
+      method,
+      zone: zone.name,
+      path,
+      principal,
+      lane,
+      headers: stored,
+      body: encoded.body,
+    });
+    digest = digestOf(canonical);
+    if (join.rule === 'window') fingerprint = rules.hash(canonical);
+  }
+  const expiresAt = deadline ?? (isRead ? now + config.readTtlMs : null);
+
+  return {
+    request: {
+      id: admission.id,
+      zone: zone.name,
+      channel: zone.name,
+      sender: who.sender,
+      ephemeral,
+      content,
+      effect,
+      harmless: isHarmless(effect, false),
+      lane,
+      after: options.after ?? NONE,
+      refs: NONE,
+      principal: who.principal,
+      auth: who.auth,
+      client: who.client,
+      key,
+      fingerprint,
+      digest: ephemeral ? null : digest,
+      join,
+      idempotencyKey: replay?.idempotencyKey ?? key,
+      base: options.base ?? null,
+      priority,
+      rank: rankOf(config.priorityStrategy, { acceptedAt: now, priority, expiresAt }, config.ageingMs),
+      notBefore,
+      expiresAt,
+      acceptedAt: now,
+      trace: null,
+      tags: options.tags ?? NONE,
+      durable,
+      replayOf: replay?.of ?? null,
+      bytes: encoded.bytes + path.length,
+    },
+    zone,
+    secret: live,
+    volatile,
+    vouchesFor: who.vouchesFor,
+    credentialVersion: who.auth === 'zone' ? (credential?.version ?? null) : null,
+    place: placeOf(zone.name, path),
+    readDigest: ephemeral && mayJoin ? digest : null,
+  };
+}
+
+/** What a request to this path changes or shows: zone and path without query. */
+export function placeOf(zone: string, path: string): string {
+  const query = path.indexOf('?');
+  return `${zone} ${query === -1 ? path : path.slice(0, query)}`;
+}
+
+function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) {
+  const { input, options } = admission;
+  const problems: Problem[] = [];
+  const listed = listHeaders(input.headers, problems);
+  const given = withContentType(listed, encoded.contentType);
+  assertHeaders(given, problems);
+  const priority = priorityNumber(options.priority);
+  if (priority === undefined) {
+    problems.push({ path: 'priority', expected: '1 to 10 or the name of a priority', got: String(options.priority) });
+  }
+  const notBefore = instant(options.notBefore, 'notBefore', problems);
+  const deadline = instant(options.deadline, 'deadline', problems);
+  if (encoded.bytes > maxBytes) {
+    problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
+  }
+  for (const name of ['key', 'lane', 'principal'] as const) {
+    const value = options[name];
+    if (value === undefined || (name === 'lane' && value === null)) continue;
+    if (typeof value !== 'string' || value === '')
+      problems.push({ path: name, expected: 'a non-empty string', got: String(value) });
+  }
+  if (priority === undefined || problems.length > 0) throw invalidRequest(problems);
+  return { given, priority, notBefore, deadline };
+}
+
+function withContentType(headers: HeaderList, contentType: string | null): HeaderList {
+  if (contentType === null || headerOf(headers, 'content-type') !== null) return headers;
+  return [...headers, ['content-type', contentType]];
+}
+
+function instant(given: number | Date | undefined, path: string, problems: Problem[]): number | null {
+  if (given === undefined) return null;
+  const ms = given instanceof Date ? given.getTime() : given;
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms;
+  problems.push({ path, expected: 'epoch milliseconds or a valid Date', got: String(given) });
+  return null;
+}
+
+function laneOf(
+  given: string | null | undefined,
+  fallback: string | null,
+  principal: string,
+  zone: string,
+): string | null {
+  const lane = given === undefined ? fallback : given;
+  return lane === null ? null : laneKey({ principal, zone, lane });
+}
+
+/** What a newcomer may join in the store (DESIGN "Dedupe"). Reads join in this process, see `ReadJoins`. */
+function joinRule(
+  options: RequestOptions,
+  request: { readonly effect: Effect; readonly lane: string | null; readonly now: number },
+  dedupeWindowMs: number,
+): JoinRule {
+  if (options.dedupe === false || request.effect === 'read') return { rule: 'none' };
+  const isIdempotent = request.effect === 'absolute' || request.effect === 'delete';
+  if (isIdempotent) return request.lane === null ? { rule: 'none' } : { rule: 'tail' };
+  return dedupeWindowMs > 0 ? { rule: 'window', since: request.now - dedupeWindowMs } : { rule: 'none' };
+}

@@ -1,0 +1,302 @@
+import { decide } from '../strategies/decide.ts';
+import type { Decision, DecisionInput } from '../strategies/decision.ts';
+import { mayResend } from '../strategies/resend.ts';
+import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
+import type { Move } from '../types/store.ts';
+import type { TransportResult } from '../types/transport.ts';
+import type { Callers } from './callers.ts';
+import type { Context } from './context.ts';
+import type { Attachment, Credentials } from './credentials.ts';
+import { probeFor } from './probes.ts';
+import type { SettleJob, Settler } from './settler.ts';
+import type { Teller } from './tell.ts';
+import { messageOf } from './tell.ts';
+import { callOf, isKeyed } from './wire.ts';
+import type { Zone } from './zone.ts';
+import type { Zones } from './zones.ts';
+
+/** One request being sent by this process. */
+interface Flight {
+  readonly request: StoredRequest;
+  readonly token: number;
+  readonly zone: Zone;
+  /** Closes the wire, for reads whose caller left. */
+  readonly abort: AbortController | undefined;
+}
+
+export interface AttemptEvents {
+  /** A permit came back, or a gate may have changed. */
+  wake(): void;
+  /** An attempt showed something about its zone. */
+  observed(
+    zone: Zone,
+    decision: Pick<Decision, 'connectivity' | 'served' | 'pauseZoneUntil'>,
+    error: string | null,
+  ): void;
+}
+
+/** Sends claimed requests, each holding a permit, and hands the settlement on. Never rejects, never forgets one. */
+export class Attempts {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #credentials: Credentials;
+  readonly #callers: Callers;
+  readonly #settler: Settler;
+  readonly #teller: Teller;
+  readonly #events: AttemptEvents;
+  readonly #flights = new Map<string, Flight>();
+  #whenEmpty: (() => void)[] = [];
+  /** Reads whose caller may close the wire. */
+  readonly #abortable = new Set<string>();
+
+  constructor(
+    context: Context,
+    zones: Zones,
+    parts: {
+      readonly credentials: Credentials;
+      readonly callers: Callers;
+      readonly settler: Settler;
+      readonly teller: Teller;
+    },
+    events: AttemptEvents,
+  ) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#credentials = parts.credentials;
+    this.#callers = parts.callers;
+    this.#settler = parts.settler;
+    this.#teller = parts.teller;
+    this.#events = events;
+  }
+
+  /** Requests sent and not settled: whose leases must be kept alive. */
+  leases(): { readonly id: string; readonly token: number }[] {
+    return Array.from(this.#flights.values(), ({ request, token }) => ({ id: request.id, token }));
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  isUnderWay(id: string): boolean {
+    return this.#flights.has(id);
+  }
+
+  /** The settlement is committed. */
+  released(id: string): void {
+    this.#flights.delete(id);
+    if (this.#flights.size > 0) return;
+    const waiting = this.#whenEmpty;
+    this.#whenEmpty = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Calls back when nothing is under way any more. */
+  onceEmpty(callback: () => void): void {
+    this.#whenEmpty.push(callback);
+  }
+
+  /** The wire of this read may be closed by its caller. */
+  mayAbort(id: string): void {
+    this.#abortable.add(id);
+  }
+
+  /** The request ended. */
+  forget(id: string): void {
+    this.#abortable.delete(id);
+  }
+
+  /** Starts an attempt of a claimed request, which holds a permit of its zone. */
+  start(request: StoredRequest, token: number, zone: Zone): void {
+    const abort = this.#abortable.has(request.id) ? new AbortController() : undefined;
+    const flight: Flight = { request, token, zone, abort };
+    this.#flights.set(request.id, flight);
+    const { emitter } = this.#context;
+    emitter.emit('request:dispatched', { requestId: request.id, zone: zone.name, attempt: token });
+    zone.bulkhead.run(() => this.#run(flight)).catch((error: unknown) => this.#broke(flight, error));
+  }
+
+  /** Closes the wire of a read that is under way. False when there is none. */
+  abort(id: string, reason: unknown): boolean {
+    const flight = this.#flights.get(id);
+    if (flight?.abort === undefined) return false;
+    flight.abort.abort(reason);
+    return true;
+  }
+
+  async #run(flight: Flight): Promise<void> {
+    const { request, zone } = flight;
+    const job = await this.#attempt(flight);
+    zone.bulkhead.giveBack(1);
+    this.#settler.add(job.isTold === undefined ? this.#maybeTellEarly(job, request) : job);
+    this.#events.wake();
+  }
+
+  /** Reads, and all requests under `settleAck: 'early'`, are answered before the commit. */
+  #maybeTellEarly(job: SettleJob, request: StoredRequest): SettleJob {
+    if (request.effect !== 'read' && this.#context.config.settleAck === 'durable') return job;
+    const { state, reason } = job.settlement.next;
+    this.#teller.answer(request, state, reason, job.response, job.cause);
+    return { ...job, isTold: true };
+  }
+
+  async #attempt(flight: Flight): Promise<SettleJob> {
+    const { request, zone } = flight;
+    const { clock } = this.#context;
+    if (request.expiresAt !== null && request.expiresAt <= clock.now() && !request.progress.unresolved) {
+      return this.#unsent(flight, { state: 'dead', reason: 'expired' });
+    }
+    if (request.progress.unresolved && !this.#mayResend(flight)) {
+      return this.#unsent(flight, { state: 'unknown', reason: 'unanswered', dueAt: clock.now() });
+    }
+    let attachment = this.#credentials.attachNow(request);
+    if (attachment === undefined) {
+      try {
+        attachment = await this.#credentials.attach(request, zone);
+      } catch (error) {
+        return this.#withoutCredential(flight, error);
+      }
+    }
+    if (attachment === undefined) return this.#unsent(flight, { state: 'held', reason: 'auth' });
+    let result = await this.#send(flight, attachment);
+    let decision = this.#decide(flight, result, attachment, false);
+    if (decision.refreshAuth) {
+      const renewed = await this.#refresh(flight, attachment);
+      if (renewed !== undefined) {
+        attachment = renewed;
+        result = await this.#send(flight, attachment);
+      }
+      decision = this.#decide(flight, result, attachment, true);
+    }
+    return this.#jobOf(flight, result, decision);
+  }
+
+  /** A closed gate may have kept it past the time in which a resend is harmless. */
+  #mayResend({ request, zone }: Flight): boolean {
+    const keyTtlMs = zone.policy.idempotency?.ttlMs ?? null;
+    const { resendWindowMs } = this.#context.config;
+    const keyed = isKeyed(request, zone.policy);
+    return mayResend({ request, keyed, keyTtlMs, resendWindowMs }, this.#context.clock.now());
+  }
+
+  async #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
+    const { request, zone, abort } = flight;
+    const volatile = this.#credentials.live.volatileOf(request.id);
+    const call = callOf(request, zone.policy, attachment.secret, volatile, this.#context.config.attemptTimeoutMs);
+    const { transport } = this.#context;
+    return transport.send(abort === undefined ? call : { ...call, signal: abort.signal });
+  }
+
+  async #refresh(flight: Flight, attachment: Attachment): Promise<Attachment | undefined> {
+    const { provider, version } = attachment;
+    if (provider?.refresh === undefined || version === null) return undefined;
+    try {
+      const isRenewed = await provider.refresh(version);
+      return isRenewed ? await this.#credentials.attach(flight.request, flight.zone) : undefined;
+    } catch (error) {
+      this.#context.logger.warn('a credential could not be refreshed', {
+        zone: flight.zone.name,
+        error: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
+  #decide(flight: Flight, result: TransportResult, attachment: Attachment, refreshed: boolean): Decision {
+    const { request, token, zone } = flight;
+    const { clock, config, random } = this.#context;
+    const input: DecisionInput = {
+      request,
+      token,
+      origin: zone.policy.origin,
+      result,
+      now: clock.now(),
+      random: random.number,
+      hasCaller: this.#callers.has(request.id),
+      keyed: isKeyed(request, zone.policy),
+      keyTtlMs: zone.policy.idempotency?.ttlMs ?? null,
+      refreshed,
+      zone: {
+        retryAnswered5xx: zone.policy.retryAnswered5xx,
+        canRefresh: attachment.provider?.refresh !== undefined,
+        declaredAuth: attachment.provider !== undefined,
+        hasProbe: probeFor(request, zone.policy) !== undefined,
+        served: zone.servedAt,
+        everAnswered: zone.everAnswered,
+        othersAnswer: this.#zones.anyOtherAnswered(zone),
+        onlineAt: zone.onlineAt,
+      },
+      policy: {
+        maxAttempts: config.maxAttempts,
+        baseDelayMs: config.retry.baseDelayMs,
+        maxDelayMs: config.retry.maxDelayMs,
+        callerMaxDelayMs: config.retry.callerMaxDelayMs,
+        delay: config.retry.delay,
+        giveUpAfterMs: config.giveUpAfterMs,
+        readGiveUpAfterMs: config.readGiveUpAfterMs,
+        resendWindowMs: config.resendWindowMs,
+        maxStoredResultBytes: config.maxStoredResultBytes,
+      },
+      classify: zone.policy.classify,
+    };
+    return decide(input);
+  }
+
+  #jobOf(flight: Flight, result: TransportResult, decision: Decision): SettleJob {
+    const { request, token, zone } = flight;
+    const cause = result.phase === 'answered' ? result.bodyError : result.error;
+    this.#events.observed(
+      zone,
+      decision,
+      result.phase === 'answered' ? null : (result.error.code ?? result.error.message),
+    );
+    if (decision.policyError !== undefined) {
+      this.#context.logger.error('a rule of the configuration failed', {
+        zone: zone.name,
+        error: messageOf(decision.policyError),
+      });
+    }
+    const isEnd = decision.final;
+    const response: HttpResponse | undefined =
+      isEnd && result.phase === 'answered' && result.bodyError === undefined ? result.response : undefined;
+    return {
+      request,
+      response,
+      cause,
+      resolvedBy: request.progress.unresolved && !decision.progress.unresolved ? 'resend' : undefined,
+      settlement: {
+        id: request.id,
+        token,
+        next: decision.move,
+        progress: decision.progress,
+        notSent: decision.notSent,
+        result: decision.result,
+        told: isEnd && this.#callers.has(request.id),
+      },
+    };
+  }
+
+  /** A provider that fails says nothing about the request: it waits and is tried again. */
+  #withoutCredential(flight: Flight, error: unknown): SettleJob {
+    const { config, clock, logger } = this.#context;
+    logger.warn('a credential provider failed', { zone: flight.zone.name, error: messageOf(error) });
+    const dueAt = clock.now() + config.retry.maxDelayMs / 4;
+    return { ...this.#unsent(flight, { state: 'scheduled', reason: 'retry', dueAt }), cause: error };
+  }
+
+  /** Ends or sets aside a claimed request of which nothing was sent. */
+  #unsent(flight: Flight, next: Move): SettleJob {
+    const { request, token } = flight;
+    return { request, settlement: { id: request.id, token, next, progress: request.progress, notSent: true } };
+  }
+
+  /** A bug or a broken provider must not strand a leased request: what may have been sent is unknown. */
+  #broke(flight: Flight, error: unknown): void {
+    const { request, token, zone } = flight;
+    this.#context.logger.error('an attempt broke off', { id: request.id, zone: zone.name, error: messageOf(error) });
+    const progress: Progress = { ...request.progress, unresolved: true };
+    const next = { state: 'unknown', reason: 'unanswered', dueAt: this.#context.clock.now() } as const;
+    zone.bulkhead.giveBack(1);
+    this.#settler.add({ request, cause: error, settlement: { id: request.id, token, next, progress } });
+  }
+}

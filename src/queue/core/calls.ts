@@ -1,0 +1,129 @@
+import { HoldfastError } from '../../errors.ts';
+import type { Accepted, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
+import type { StoredRequest } from '../types/request.ts';
+import type { Admission } from './admit.ts';
+import type { Engine } from './Engine.ts';
+import type { Desk } from './submission.ts';
+import { StoredSubmission, Submission } from './submission.ts';
+import { invalidRequest } from './target.ts';
+import { keyOf } from './wire.ts';
+
+/** One request of `enqueueMany`. */
+export interface RequestItem {
+  readonly request: RequestInput;
+  readonly options?:
+    | (Omit<RequestOptions, 'after'> & { readonly after?: readonly (string | number)[] | undefined })
+    | undefined;
+}
+
+/** The ways in: turns calls into submissions and hands them to the intake. */
+export class Calls implements Desk {
+  readonly callers;
+  readonly clock;
+  readonly #engine: Engine;
+  readonly #clientNames = new Set<string>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.callers = engine.callers;
+    this.clock = engine.context.clock;
+  }
+
+  call(input: RequestInput, options: RequestOptions = {}, client?: ClientBinding): RequestHandle {
+    return this.#submit({ id: this.#engine.context.ids.next(), input, options, client, durable: false });
+  }
+
+  enqueue(input: RequestInput, options: RequestOptions): RequestHandle {
+    return this.#submit({ id: this.#engine.context.ids.next(), input, options, client: undefined, durable: true });
+  }
+
+  enqueueMany(items: readonly RequestItem[]): RequestHandle[] {
+    const ids = items.map(() => this.#engine.context.ids.next());
+    const calls = items.map((item, index) => {
+      const after = item.options?.after?.map((one) => earlier(one, index, ids));
+      const options: RequestOptions = { ...item.options, after };
+      const id = ids[index] as string; // as many ids as items
+      const submission = new Submission(id, this, options.signal);
+      return { submission, admission: { id, input: item.request, options, client: undefined, durable: true } };
+    });
+    this.#engine.intake.push(calls, true);
+    return calls.map(({ submission }) => submission);
+  }
+
+  handle(id: string): RequestHandle {
+    return new StoredSubmission(id, this);
+  }
+
+  /** Accepts a dead letter anew: same bytes, same key for the server, a new place in its lane. */
+  replay(dead: StoredRequest): Promise<Accepted> {
+    const zone = this.#engine.zones.mustBeNamed(dead.zone);
+    const { method, path, headers, body } = dead.content;
+    const options: RequestOptions = {
+      priority: dead.priority,
+      effect: dead.effect,
+      tags: dead.tags,
+      principal: dead.principal,
+      zone: dead.zone,
+      base: dead.base,
+      dedupe: false,
+    };
+    const id = this.#engine.context.ids.next();
+    return this.#submit({
+      id,
+      input: { method, url: `${zone.policy.origin}${path}`, headers, body },
+      options,
+      client: this.#engine.binding(dead.client),
+      durable: true,
+      replay: { of: dead.id, idempotencyKey: keyOf(dead), lane: dead.lane, auth: dead.auth },
+    }).accepted();
+  }
+
+  register(client: ClientBinding): () => void {
+    if (this.#clientNames.has(client.name)) {
+      const problems = [{ path: 'name', expected: 'a name no other client of this queue has', got: client.name }];
+      throw new HoldfastError('CONFIG_INVALID', `two clients of one queue are named "${client.name}"`, { problems });
+    }
+    this.#clientNames.add(client.name);
+    const undo = this.#engine.register(client);
+    return () => {
+      if (this.#clientNames.delete(client.name)) undo();
+    };
+  }
+
+  find(id: string): Promise<Accepted> {
+    return this.#engine.find(id);
+  }
+
+  lookUp(id: string): Promise<void> {
+    return this.#engine.lookUp(id);
+  }
+
+  cancel(id: string): Promise<boolean> {
+    return this.#engine.cancel(id);
+  }
+
+  abandon(id: string, reason: unknown): Promise<void> {
+    return this.#engine.abandon(id, reason);
+  }
+
+  #submit(admission: Admission): Submission {
+    const { signal } = admission.options;
+    const submission = new Submission(admission.id, this, signal);
+    if (signal?.aborted === true) {
+      submission.refuse(signal.reason);
+      return submission;
+    }
+    if (signal !== undefined) this.#engine.attempts.mayAbort(admission.id);
+    this.#engine.intake.pushOne(submission, admission);
+    return submission;
+  }
+}
+
+function earlier(one: string | number, index: number, ids: readonly string[]): string {
+  if (typeof one === 'string') return one;
+  const id = one < index ? ids[one] : undefined;
+  if (id !== undefined) return id;
+  throw invalidRequest([
+    { path: `[${index}].after`, expected: `an id or the index of an earlier item`, got: String(one) },
+  ]);
+}

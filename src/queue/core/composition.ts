@@ -1,0 +1,37 @@
+import type { Clock } from '../../system/clock.ts';
+import { Counters } from '../monitoring/Counters.ts';
+import type { Backend } from '../types/backend.ts';
+import type { EventSource } from '../types/events.ts';
+import type { Transport } from '../types/transport.ts';
+import type { ResolvedConfiguration } from './config/types.ts';
+
+/**
+ * The composition root: the one place that names concrete parts, each loaded when it is first wanted, so that nobody pays for a
+ * backend they do not use.
+ */
+export async function createBackend(config: ResolvedConfiguration): Promise<Backend> {
+  switch (config.backend.kind) {
+    case 'memory': {
+      const { MemoryBackend } = await import('../backends/memory/MemoryBackend.ts');
+      return new MemoryBackend();
+    }
+    case 'sqlite': {
+      const { SQLiteBackend } = await import('../backends/sqlite/SQLiteBackend.ts');
+      return new SQLiteBackend({ path: config.backend.path, durability: config.durability });
+    }
+    case 'custom':
+      return config.backend.backend;
+  }
+}
+
+export async function createTransport(clock: Clock): Promise<Transport> {
+  const { createUndiciTransport } = await import('../../client/transport/UndiciTransport.ts');
+  return createUndiciTransport({ clock });
+}
+
+/** Counts what happened, for `stats()`. */
+export interface QueueCounters extends Pick<Counters, 'read' | 'stop'> {}
+
+export function createCounters(events: EventSource): QueueCounters {
+  return new Counters(events);
+}

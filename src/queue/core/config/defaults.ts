@@ -1,0 +1,63 @@
+import { silentLogger } from '../../types/logger.ts';
+import type { ResolvedConfiguration, ResolvedZone } from './types.ts';
+
+const HOUR_MS = 3_600_000;
+const MIB = 1_048_576;
+
+/** Longest delay between attempts while a caller waits (DESIGN section 5): somebody's patience is part of the cost. */
+export const CALLER_MAX_DELAY_MS = 20_000;
+
+/** Every default that does not depend on another option (DESIGN section 5). */
+export const DEFAULTS = Object.freeze({
+  name: 'queue',
+  maxSize: 10_000,
+  whenFull: 'reject',
+  maxBytes: 256 * MIB,
+  maxConcurrency: 25,
+  priorityStrategy: 'priority',
+  ageingMs: 60_000,
+  durability: 'full',
+  maxAttempts: 8,
+  giveUpAfterMs: 24 * HOUR_MS,
+  readGiveUpAfterMs: 60_000,
+  readTtlMs: 300_000,
+  resendWindowMs: 600_000,
+  dedupeWindowMs: 0,
+  leaseMs: 30_000,
+  attemptTimeoutMs: 30_000,
+  closeTimeoutMs: 10_000,
+  settleAck: 'durable',
+  maxStoredResultBytes: 65_536,
+  logger: silentLogger,
+  principal: undefined,
+  dispatch: true,
+} as const satisfies Omit<ResolvedConfiguration, 'backend' | 'retention' | 'retry' | 'zones'>);
+
+export const RETENTION_DEFAULTS = Object.freeze({
+  succeededMs: 24 * HOUR_MS,
+  deadMs: 30 * 24 * HOUR_MS,
+  maxRecords: 100_000,
+  maxBytes: 256 * MIB,
+} as const satisfies ResolvedConfiguration['retention']);
+
+export const RETRY_DEFAULTS = Object.freeze({
+  baseDelayMs: 500,
+  maxDelayMs: 60_000,
+} as const satisfies Partial<ResolvedConfiguration['retry']>);
+
+/** How long a server is taken to remember an idempotency key where the zone does not say otherwise. */
+export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
+
+/** What a zone has that declares nothing; also what zones made from an origin have, with that origin. */
+export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
+  origins: Object.freeze([]),
+  maxConcurrency: 10,
+  idempotency: undefined,
+  effectOf: undefined,
+  classify: undefined,
+  probe: undefined,
+  healthCheck: undefined,
+  auth: undefined,
+  secretHeaders: Object.freeze([]),
+  retryAnswered5xx: false,
+});

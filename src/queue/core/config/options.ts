@@ -1,0 +1,176 @@
+import type { Classification, DelayFunction } from '../../strategies/decision.ts';
+import type { PriorityStrategy } from '../../strategies/rank.ts';
+import type { AuthProvider } from '../../types/auth.ts';
+import type { Backend } from '../../types/backend.ts';
+import type { Logger } from '../../types/logger.ts';
+import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
+
+/** Where requests are stored: by kind, or a backend of your own. */
+export type BackendOption =
+  | { readonly kind: 'memory' }
+  | {
+      readonly kind: 'sqlite';
+      /** File of the database; missing folders are created. @default './data/<name>.db' */
+      readonly path?: string | undefined;
+    }
+  | Backend;
+
+/** What happens to a new request when `maxSize` or `maxBytes` is reached. */
+export type WhenFull = 'reject';
+
+/**
+ * `full`: an accepted request survives power loss. `normal`: it survives a killed process, but the last ones may be lost with
+ * the power.
+ */
+export type SqliteDurability = 'full' | 'normal';
+
+/** When callers of writes are told: after the settlement's commit, or before it. */
+export type SettleAck = 'durable' | 'early';
+
+/** How long ended requests are kept; whichever limit is reached first, oldest succeeded first. */
+export interface RetentionOptions {
+  /** For succeeded, cancelled and superseded requests. @default 86_400_000 (24 h) */
+  readonly succeededMs?: number | undefined;
+  /** For dead letters. @default 2_592_000_000 (30 d) */
+  readonly deadMs?: number | undefined;
+  /** @default 100_000 */
+  readonly maxRecords?: number | undefined;
+  /** @default 268_435_456 (256 MiB) */
+  readonly maxBytes?: number | undefined;
+}
+
+/** How long to wait before the next attempt. Server hints override it upward. */
+export interface RetryOptions {
+  /** @default 500 */
+  readonly baseDelayMs?: number | undefined;
+  /** While a caller waits it is at most 20,000. @default 60_000 */
+  readonly maxDelayMs?: number | undefined;
+  /** Your own delay instead of decorrelated jitter. */
+  readonly delay?: DelayFunction | undefined;
+}
+
+/** How a zone knows a request by a key. */
+export interface IdempotencyOptions {
+  /** Name of the header the key goes in. */
+  readonly header: string;
+  /** How long the server remembers a key, from its first use; null when it does not say. @default 86_400_000 (24 h) */
+  readonly ttlMs?: number | null | undefined;
+  /** `bare`: the key as it is. `string`: quoted, as a structured field (RFC 8941). @default 'bare' */
+  readonly quoting?: 'bare' | 'string' | undefined;
+}
+
+/** `ietf`: `Idempotency-Key`, quoted. `stripe`: `Idempotency-Key`, bare. Both for 24 h. */
+export type IdempotencyOption = 'ietf' | 'stripe' | IdempotencyOptions;
+
+/** What a probe found out of a write whose outcome is unknown. */
+export type ProbeVerdict =
+  | {
+      readonly outcome: 'applied';
+      /** Id the server gave, where the write created something. */
+      readonly serverId?: string | undefined;
+    }
+  | { readonly outcome: 'notApplied' }
+  | { readonly outcome: 'inconclusive' };
+
+/** What a probe is given: the request in doubt, and a way to read from its zone with the request's credentials. */
+export interface ProbeContext {
+  readonly request: StoredRequest;
+  /** Sends a read to the zone; rejects when there is no answer. */
+  send(read: {
+    readonly method: 'GET' | 'HEAD' | 'QUERY' | 'POST';
+    readonly path: string;
+    readonly headers?: HeaderList | undefined;
+    readonly body?: string | undefined;
+  }): Promise<HttpResponse>;
+}
+
+/** Finds out whether a write was applied. A rejection counts as inconclusive. */
+export type ProbeFunction = (context: ProbeContext) => Promise<ProbeVerdict>;
+
+/** `byResource`: reads the path of the write and compares the fields it sent. */
+export type ProbeOption = 'byResource' | ProbeFunction;
+
+/** What to ask a zone that is offline, instead of waiting for a request to try it. */
+export interface HealthCheckOptions {
+  /** Path on the zone's first origin. */
+  readonly path: string;
+  /** @default 'GET' */
+  readonly method?: 'GET' | 'HEAD' | 'OPTIONS' | undefined;
+  /** Only this status counts as reachable. @default any answer */
+  readonly expectStatus?: number | undefined;
+}
+
+/** One failure domain an API is reached through. */
+export interface ZoneOptions {
+  /** `https://host[:port]`, aliases of each other; the first is used to send. */
+  readonly origins: readonly string[];
+  /** Calls under way at once. @default 10 */
+  readonly maxConcurrency?: number | undefined;
+  /** The API knows requests by a key: sent with every write, which is then safe to resend. @default none */
+  readonly idempotency?: IdempotencyOption | undefined;
+  /** Corrects the effect that method and content type suggest; undefined leaves it. */
+  readonly effectOf?: ((request: RequestContent) => Effect | undefined) | undefined;
+  /** Corrects what an answer means; undefined leaves it to the status. */
+  readonly classify?: ((response: HttpResponse) => Classification | undefined) | undefined;
+  /** How to find out whether a write was applied. @default held for a person, but PATCH: 'byResource' */
+  readonly probe?: ProbeOption | undefined;
+  readonly healthCheck?: HealthCheckOptions | undefined;
+  /** Credentials for requests that bring none. */
+  readonly auth?: AuthProvider | undefined;
+  /** More headers and query parameters that are never stored, besides those that look like secrets. */
+  readonly secretHeaders?: readonly string[] | undefined;
+  /** Retry answered 5xx for every effect: at least once instead of a question. @default false */
+  readonly retryAnswered5xx?: boolean | undefined;
+}
+
+/** Every option of a queue. `undefined` means absent; unknown keys are errors. */
+export interface QueueOptions {
+  /** Names the queue in events, and its default database. @default 'queue' */
+  readonly name?: string | undefined;
+  /** @default { kind: 'memory' } (production: SQLite) */
+  readonly backend?: BackendOption | undefined;
+  /** Requests that have not ended. @default 10_000 (production: 100_000) */
+  readonly maxSize?: number | undefined;
+  /** @default 'reject' */
+  readonly whenFull?: WhenFull | undefined;
+  /** Content bytes of requests that have not ended. @default 268_435_456 (256 MiB) */
+  readonly maxBytes?: number | undefined;
+  /** Calls under way at once in this process, over all zones. @default 25 */
+  readonly maxConcurrency?: number | undefined;
+  /** @default 'priority' */
+  readonly priorityStrategy?: PriorityStrategy | undefined;
+  /** So long a request waits to be treated as one priority level higher. @default 60_000 */
+  readonly ageingMs?: number | undefined;
+  /** What an accepted request survives in SQLite. @default 'full' */
+  readonly durability?: SqliteDurability | undefined;
+  readonly retention?: RetentionOptions | undefined;
+  readonly retry?: RetryOptions | undefined;
+  /** Attempts that failed by the request's own fault before it is given up. @default 8 */
+  readonly maxAttempts?: number | undefined;
+  /** A write that keeps failing so long is given up. @default 86_400_000 (24 h) */
+  readonly giveUpAfterMs?: number | undefined;
+  /** So long a read waits to be sent. @default 300_000 (5 min) */
+  readonly readTtlMs?: number | undefined;
+  /** So long after the first send an unanswered PUT or DELETE is resent without asking. @default 600_000 (10 min) */
+  readonly resendWindowMs?: number | undefined;
+  /** Two equal POSTs accepted within it are one. @default 0 */
+  readonly dedupeWindowMs?: number | undefined;
+  /** After so long without a renewal a worker's claim lapses. @default 30_000 */
+  readonly leaseMs?: number | undefined;
+  /** From the start of a call to the end of its answer. @default 30_000 */
+  readonly attemptTimeoutMs?: number | undefined;
+  /** `close()` waits so long for calls under way. @default 10_000 */
+  readonly closeTimeoutMs?: number | undefined;
+  /** @default 'durable' */
+  readonly settleAck?: SettleAck | undefined;
+  /** Bodies of answers larger than this are not kept. @default 65_536 (64 KiB) */
+  readonly maxStoredResultBytes?: number | undefined;
+  /** @default silent */
+  readonly logger?: Logger | undefined;
+  /** Whose requests these are. @default derived from the credentials of each call */
+  readonly principal?: string | (() => string) | undefined;
+  /** False: accepts, looks and decides, but never sends. @default true */
+  readonly dispatch?: boolean | undefined;
+  /** By name. Other origins get a zone of their own, made when first met. @default {} */
+  readonly zones?: Readonly<Record<string, ZoneOptions>> | undefined;
+}

@@ -1,0 +1,112 @@
+import type * as z from 'zod';
+import type { Problem } from '../../../errors.ts';
+import { nearestName } from '../../../nearestName.ts';
+import { isRecord } from './fields.ts';
+import { BACKEND_SHAPES, QUEUE_SHAPE, queueSchema, RETENTION_SHAPE, RETRY_SHAPE } from './schema.ts';
+import { HEALTH_CHECK_SHAPE, IDEMPOTENCY_SHAPE, parseOrigin, ZONE_SHAPE } from './zoneSchema.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Known keys by place; the name of a zone is `*`. */
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(QUEUE_SHAPE),
+  backend: Object.keys(BACKEND_SHAPES.sqlite),
+  retention: Object.keys(RETENTION_SHAPE),
+  retry: Object.keys(RETRY_SHAPE),
+  'zones.*': Object.keys(ZONE_SHAPE),
+  'zones.*.idempotency': Object.keys(IDEMPOTENCY_SHAPE),
+  'zones.*.healthCheck': Object.keys(HEALTH_CHECK_SHAPE),
+};
+
+/** Everything that is wrong with a configuration, in the order of its options; empty when it can be used. */
+export function configurationProblems(input: unknown): Problem[] {
+  const parsed = queueSchema.safeParse(input);
+  const found = parsed.error?.issues.flatMap((issue) => problemsOf(issue, input)) ?? [];
+  return [...found, ...delayProblems(input), ...originProblems(input)];
+}
+
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.path, key));
+  const expected = issue.code === 'invalid_type' && issue.expected === 'object' ? 'an object' : expectation(issue);
+  return [{ path: text(issue.path), expected, got: describe(at(input, issue.path), issue.path) }];
+}
+
+/** Zod wraps what is wrong with the key of a record. */
+function expectation(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+}
+
+function unknownKey(path: Path, key: string): Problem {
+  const place = path.map((part, index) => (index === 1 && path[0] === 'zones' ? '*' : String(part))).join('.');
+  const known = KNOWN_KEYS[place] ?? [];
+  const nearest = nearestName(key, known);
+  const expected = nearest === undefined ? `one of ${known.join(', ')}` : `a known option: did you mean '${nearest}'?`;
+  return { path: text([...path, key]), expected, got: 'an unknown option' };
+}
+
+function delayProblems(input: unknown): Problem[] {
+  const { retry } = record(input);
+  const { baseDelayMs, maxDelayMs } = record(retry);
+  if (typeof baseDelayMs !== 'number' || typeof maxDelayMs !== 'number' || !(baseDelayMs > maxDelayMs)) return [];
+  return [
+    { path: 'retry.baseDelayMs', expected: `at most retry.maxDelayMs (${maxDelayMs})`, got: String(baseDelayMs) },
+  ];
+}
+
+/** An origin is in one zone: else it would be chance where its requests go. */
+function originProblems(input: unknown): Problem[] {
+  const problems: Problem[] = [];
+  const owners = new Map<string, string>();
+  const { zones } = record(input);
+  for (const [name, zone] of Object.entries(record(zones))) {
+    const { origins } = record(zone);
+    for (const [index, given] of (Array.isArray(origins) ? origins : []).entries()) {
+      const origin = typeof given === 'string' ? parseOrigin(given) : undefined;
+      if (origin === undefined) continue;
+      const owner = owners.get(origin);
+      if (owner === undefined) owners.set(origin, name);
+      else {
+        const path = text(['zones', name, 'origins', index]);
+        problems.push({ path, expected: 'an origin that stands once', got: `${origin}, which zone '${owner}' has` });
+      }
+    }
+  }
+  return problems;
+}
+
+/** Values whose names speak of secrets are not repeated. */
+const SECRET_PLACE = /secret|token|api[-_]?key|auth|password|credential/i;
+
+function describe(value: unknown, path: Path): string {
+  switch (typeof value) {
+    case 'string': {
+      if (path.some((part) => SECRET_PLACE.test(String(part)))) return 'a string';
+      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+    }
+    case 'number':
+    case 'boolean':
+      return String(value);
+    case 'undefined':
+      return 'nothing';
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object';
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+function at(input: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
+}
+
+function text(path: Path): string {
+  return path.length === 0 ? 'configuration' : path.map(String).join('.');
+}

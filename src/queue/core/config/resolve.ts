@@ -1,0 +1,112 @@
+import type { Problem } from '../../../errors.ts';
+import { HoldfastError } from '../../../errors.ts';
+import type { Backend } from '../../types/backend.ts';
+import {
+  CALLER_MAX_DELAY_MS,
+  DEFAULTS,
+  IDEMPOTENCY_TTL_MS,
+  RETENTION_DEFAULTS,
+  RETRY_DEFAULTS,
+  ZONE_DEFAULTS,
+} from './defaults.ts';
+import type {
+  BackendOption,
+  HealthCheckOptions,
+  IdempotencyOption,
+  QueueOptions,
+  RetryOptions,
+  ZoneOptions,
+} from './options.ts';
+import { configurationProblems } from './problems.ts';
+import type {
+  ResolvedBackend,
+  ResolvedConfiguration,
+  ResolvedHealthCheck,
+  ResolvedIdempotency,
+  ResolvedZone,
+} from './types.ts';
+import { parseOrigin } from './zoneSchema.ts';
+
+/** Everything that is wrong with a configuration; an empty list when it can be used. */
+export function validateConfiguration(input: unknown): readonly Problem[] {
+  return configurationProblems(input);
+}
+
+/**
+ * The complete, frozen configuration: defaults where options are absent or `undefined`.
+ * @throws CONFIG_INVALID with every problem in `details.problems`
+ */
+export function resolveConfiguration(options: QueueOptions = {}): ResolvedConfiguration {
+  const problems = configurationProblems(options);
+  if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', messageOf(problems), { problems });
+  const { backend, retention, retry, zones, ...plain } = options;
+  const base = { ...DEFAULTS, ...defined(plain) };
+  return Object.freeze({
+    ...base,
+    backend: Object.freeze(resolveBackend(backend, base.name)),
+    retention: Object.freeze({ ...RETENTION_DEFAULTS, ...defined(retention ?? {}) }),
+    retry: Object.freeze(resolveRetry(retry ?? {})),
+    zones: Object.freeze(
+      Object.fromEntries(Object.entries(zones ?? {}).map(([name, zone]) => [name, resolveZone(zone)])),
+    ),
+  });
+}
+
+/** The options that are there: `undefined` is absent. */
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  // fromEntries loses the types
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof defined<T>
+  >;
+}
+
+/** Where one bound alone is given, the default of the other gives way. */
+function resolveRetry({ baseDelayMs, maxDelayMs, delay }: RetryOptions): ResolvedConfiguration['retry'] {
+  const max = maxDelayMs ?? Math.max(RETRY_DEFAULTS.maxDelayMs, baseDelayMs ?? 0);
+  return {
+    baseDelayMs: baseDelayMs ?? Math.min(RETRY_DEFAULTS.baseDelayMs, max),
+    maxDelayMs: max,
+    callerMaxDelayMs: Math.min(max, CALLER_MAX_DELAY_MS),
+    delay,
+  };
+}
+
+function resolveBackend(option: BackendOption | undefined, name: string): ResolvedBackend {
+  if (option === undefined) return { kind: 'memory' };
+  if (!('kind' in option)) return { kind: 'custom', backend: option satisfies Backend };
+  if (option.kind === 'memory') return { kind: 'memory' };
+  return { kind: 'sqlite', path: option.path ?? `./data/${name}.db` };
+}
+
+function resolveZone(zone: ZoneOptions): ResolvedZone {
+  const { origins, idempotency, healthCheck, secretHeaders, probe, effectOf, classify, auth } = zone;
+  return Object.freeze({
+    origins: Object.freeze(origins.map((origin) => parseOrigin(origin) ?? origin)),
+    maxConcurrency: zone.maxConcurrency ?? ZONE_DEFAULTS.maxConcurrency,
+    idempotency: idempotency === undefined ? undefined : Object.freeze(resolveIdempotency(idempotency)),
+    effectOf,
+    classify,
+    probe,
+    healthCheck: healthCheck === undefined ? undefined : Object.freeze(resolveHealthCheck(healthCheck)),
+    auth,
+    secretHeaders: Object.freeze((secretHeaders ?? []).map((name) => name.toLowerCase())),
+    retryAnswered5xx: zone.retryAnswered5xx ?? ZONE_DEFAULTS.retryAnswered5xx,
+  });
+}
+
+function resolveIdempotency(option: IdempotencyOption): ResolvedIdempotency {
+  const header = 'idempotency-key';
+  if (option === 'ietf') return { header, ttlMs: IDEMPOTENCY_TTL_MS, quoting: 'string' };
+  if (option === 'stripe') return { header, ttlMs: IDEMPOTENCY_TTL_MS, quoting: 'bare' };
+  const ttlMs = option.ttlMs === undefined ? IDEMPOTENCY_TTL_MS : option.ttlMs;
+  return { header: option.header.toLowerCase(), ttlMs, quoting: option.quoting ?? 'bare' };
+}
+
+function resolveHealthCheck(option: HealthCheckOptions): ResolvedHealthCheck {
+  return { path: option.path, method: option.method ?? 'GET', expectStatus: option.expectStatus ?? null };
+}
+
+function messageOf(problems: readonly Problem[]): string {
+  const lines = problems.map(({ path, expected, got }) => `  ${path}: expected ${expected}, got ${got}`);
+  return `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`;
+}

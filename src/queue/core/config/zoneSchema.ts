@@ -1,0 +1,70 @@
+import * as z from 'zod';
+import type { AuthProvider } from '../../types/auth.ts';
+import { callback, count, duration, field, flag, hasMethods, oneOf } from './fields.ts';
+import type { ProbeFunction, ZoneOptions } from './options.ts';
+
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+const headerName = field<string>('a header name', (v) => typeof v === 'string' && HEADER_NAME.test(v));
+
+const origin = field<string>(
+  "an origin such as 'https://api.example.com': http or https, no path, no user name",
+  (v) => typeof v === 'string' && parseOrigin(v) !== undefined,
+);
+
+export const IDEMPOTENCY_SHAPE = {
+  header: headerName,
+  ttlMs: z.union([z.null(), duration(1)], { error: 'milliseconds of at least 1, or null' }).optional(),
+  quoting: oneOf('bare', 'string').optional(),
+};
+
+export const HEALTH_CHECK_SHAPE = {
+  path: field<string>("a path that starts with '/'", (v) => typeof v === 'string' && /^\/[^\s\\]*$/.test(v)),
+  method: oneOf('GET', 'HEAD', 'OPTIONS').optional(),
+  expectStatus: field<number>('a status from 200 to 599', isStatus).optional(),
+};
+
+const idempotencyObject = z.strictObject(IDEMPOTENCY_SHAPE);
+
+/** A name of a known behaviour, or one spelled out: whose problems are reported field by field. */
+const idempotency = z.unknown().superRefine((value, context) => {
+  if (value === undefined || value === 'ietf' || value === 'stripe') return;
+  if (typeof value !== 'object' || value === null) {
+    context.addIssue({ code: 'custom', message: "'ietf', 'stripe' or { header, ttlMs, quoting }" });
+    return;
+  }
+  for (const issue of idempotencyObject.safeParse(value).error?.issues ?? []) context.addIssue({ ...issue });
+});
+
+export const ZONE_SHAPE = {
+  origins: z
+    .array(origin, { error: 'a list of origins' })
+    .refine((list) => list.length > 0, { error: 'a list of at least one origin' }),
+  maxConcurrency: count(1).optional(),
+  idempotency: idempotency.optional(),
+  effectOf: callback<NonNullable<ZoneOptions['effectOf']>>().optional(),
+  classify: callback<NonNullable<ZoneOptions['classify']>>().optional(),
+  probe: field<'byResource' | ProbeFunction>(
+    "'byResource' or a function",
+    (v) => v === 'byResource' || typeof v === 'function',
+  ).optional(),
+  healthCheck: z.strictObject(HEALTH_CHECK_SHAPE).optional(),
+  auth: field<AuthProvider>('an auth provider, as bearerToken() gives', (v) => hasMethods(v, 'credential')).optional(),
+  secretHeaders: z.array(headerName, { error: 'a list of header names' }).optional(),
+  retryAnswered5xx: flag.optional(),
+};
+
+export const zoneSchema = z.strictObject(ZONE_SHAPE);
+
+/** The normal form of an origin; undefined when `text` is none. */
+export function parseOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const isPlain =
+    url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  return isPlain && (url.protocol === 'https:' || url.protocol === 'http:') ? url.origin : undefined;
+}
+
+function isStatus(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599;
+}

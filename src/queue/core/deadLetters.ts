@@ -1,0 +1,99 @@
+import type { Accepted } from '../types/calls.ts';
+import type { RequestFilter, StoredRequest } from '../types/request.ts';
+import type { BulkOptions, BulkResult } from './bulk.ts';
+import { forEachMatching } from './bulk.ts';
+import type { Context } from './context.ts';
+import { assertFilter } from './filter.ts';
+
+export interface DeadLetterFilter extends Omit<RequestFilter, 'state'> {
+  /** Also those whose waiting caller was given the answer. @default false */
+  readonly includeTold?: boolean | undefined;
+}
+
+export interface ListOptions {
+  /** @default 100 */
+  readonly limit?: number | undefined;
+  /** Cursor of the page before. @default the beginning */
+  readonly after?: number | null | undefined;
+}
+
+export interface Page {
+  readonly requests: readonly StoredRequest[];
+  /** Cursor of the next page, null at the end. */
+  readonly next: number | null;
+}
+
+const DEAD_WRITES = { state: 'dead' } as const;
+
+/** Writes that ended unsuccessfully and are kept for inspection and replay. */
+export class DeadLetters {
+  readonly #context: Context;
+  readonly #accept: (request: StoredRequest) => Promise<Accepted>;
+
+  /** `accept` accepts a dead letter anew. */
+  constructor(context: Context, accept: (request: StoredRequest) => Promise<Accepted>) {
+    this.#context = context;
+    this.#accept = accept;
+  }
+
+  /** Dead letters, oldest first; without those whose caller was told, unless asked. */
+  async list(filter: DeadLetterFilter = {}, options: ListOptions = {}): Promise<Page> {
+    const { includeTold = false, ...rest } = filter;
+    assertFilter(rest);
+    const limit = options.limit ?? 100;
+    const found: StoredRequest[] = [];
+    let after = options.after ?? null;
+    for (;;) {
+      const page = await this.#context.backend.requests.find({
+        filter: { ...rest, ...DEAD_WRITES },
+        order: 'accepted',
+        after,
+        limit,
+      });
+      for (const request of page.requests) {
+        if (!isDeadLetter(request) || (request.told && !includeTold)) continue;
+        found.push(request);
+        if (found.length === limit) return { requests: found, next: request.seq };
+      }
+      if (page.next === null) return { requests: found, next: null };
+      after = page.next;
+    }
+  }
+
+  /**
+   * Accepts each matching dead letter again as a new request, with a new place in its lane; with the same key and
+   * bytes, so that a server that applied it after all recognises it. The old one is marked `replayedAs`.
+   *
+   * @throws BULK_REFUSED for an empty filter or another count than expected
+   */
+  replay(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
+    const { backend, clock } = this.#context;
+    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, options, async (request) => {
+      if (!isDeadLetter(request) || request.replayedAs !== null) return false;
+      const { id } = await this.#accept(request);
+      const changes = [{ id: request.id, from: ['dead'] as const, patch: { replayedAs: id } }];
+      await backend.requests.amend({ now: clock.now(), changes });
+      return true;
+    });
+  }
+
+  /** Deletes matching dead letters for good. @throws BULK_REFUSED for an empty filter or another count than expected */
+  purge(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
+    const { backend, clock } = this.#context;
+    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, options, async (request) => {
+      if (!isDeadLetter(request)) return false;
+      const { ids } = await backend.requests.purge({
+        now: clock.now(),
+        limit: 1,
+        keepAfter: Number.POSITIVE_INFINITY,
+        ids: [request.id],
+        retention: this.#context.config.retention,
+      });
+      return ids.length === 1;
+    });
+  }
+}
+
+function isDeadLetter(request: StoredRequest): boolean {
+  return request.state === 'dead' && request.effect !== 'read';
+}

@@ -1,0 +1,53 @@
+import type { Problem } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
+import { nearestName } from '../../nearestName.ts';
+import type { RequestFilter } from '../types/request.ts';
+import { REASONS, REQUEST_STATES } from '../types/states.ts';
+
+const FIELDS = [
+  'ids',
+  'key',
+  'state',
+  'reason',
+  'zone',
+  'lane',
+  'principal',
+  'tags',
+  'acceptedBefore',
+  'acceptedAfter',
+] as const;
+
+/** Refuses filters that would silently match something else than was meant. */
+export function assertFilter(filter: RequestFilter): void {
+  const problems: Problem[] = [];
+  for (const name of Object.keys(filter)) {
+    if ((FIELDS as readonly string[]).includes(name)) continue;
+    problems.push({ path: `filter.${name}`, expected: suggestion(name, FIELDS), got: 'an unknown field' });
+  }
+  checkWords('state', filter.state, REQUEST_STATES, problems);
+  checkWords('reason', filter.reason, REASONS, problems);
+  if (problems.length === 0) return;
+  const words = problems.map((problem) => `${problem.path}: expected ${problem.expected}, got ${problem.got}`);
+  throw new HoldfastError('REQUEST_INVALID', `the filter is invalid: ${words.join('; ')}`, { problems });
+}
+
+export function isEmptyFilter(filter: RequestFilter): boolean {
+  return Object.values(filter).every((value) => value === undefined);
+}
+
+/** Names what was probably meant. */
+export function suggestion(name: string, candidates: readonly string[]): string {
+  const nearest = nearestName(name, candidates);
+  return nearest === undefined ? `one of ${candidates.join(', ')}` : `"${nearest}"?`;
+}
+
+function checkWords(
+  field: string,
+  given: string | readonly string[] | undefined,
+  known: readonly string[],
+  problems: Problem[],
+): void {
+  for (const word of given === undefined ? [] : typeof given === 'string' ? [given] : given) {
+    if (!known.includes(word)) problems.push({ path: `filter.${field}`, expected: suggestion(word, known), got: word });
+  }
+}

@@ -1,0 +1,85 @@
+import { HoldfastError } from '../../errors.ts';
+import type { RequestFilter, StoredRequest } from '../types/request.ts';
+import type { Change, Move } from '../types/store.ts';
+import type { Context } from './context.ts';
+import type { ListOptions, Page } from './deadLetters.ts';
+import { notFound } from './Engine.ts';
+import { assertFilter } from './filter.ts';
+import type { Teller } from './tell.ts';
+import type { Zones } from './zones.ts';
+
+/**
+ * What a person decided about a held request:
+ * - `markApplied`: it happened; it succeeds
+ * - `resend`: send it (again), whatever happened before
+ * - `probe`: find out now
+ * - `discard`: give it up
+ */
+export type HeldDecision = 'markApplied' | 'resend' | 'probe' | 'discard';
+
+const MOVES: Readonly<Record<HeldDecision, Move>> = {
+  markApplied: { state: 'succeeded', reason: 'markedApplied' },
+  resend: { state: 'ready', reason: 'released' },
+  probe: { state: 'unknown', reason: 'unanswered', dueAt: 0 },
+  discard: { state: 'dead', reason: 'discarded' },
+};
+
+/** Requests set aside until someone or something decides. */
+export class Held {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #teller: Teller;
+  readonly #wake: () => void;
+
+  constructor(context: Context, zones: Zones, teller: Teller, wake: () => void) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#teller = teller;
+    this.#wake = wake;
+  }
+
+  /** Held requests, oldest first. */
+  async list(filter: Omit<RequestFilter, 'state'> = {}, options: ListOptions = {}): Promise<Page> {
+    assertFilter(filter);
+    const { limit = 100, after = null } = options;
+    const held = { ...filter, state: 'held' } as const;
+    return this.#context.backend.requests.find({ filter: held, order: 'accepted', after, limit });
+  }
+
+  /**
+   * Carries out a decision. `by` names who decided, for the record.
+   *
+   * @throws REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
+   */
+  async resolve(held: { readonly id: string } | string, decision: HeldDecision, by: string): Promise<void> {
+    const id = typeof held === 'string' ? held : held.id;
+    const { backend, clock, emitter } = this.#context;
+    const [record] = await backend.requests.get({ ids: [id] });
+    if (record === undefined) throw notFound(id);
+    const now = clock.now();
+    const [result] = await backend.requests.amend({ now, changes: [changeFor(record, decision)] });
+    if (result === undefined || result.status === 'notFound') throw notFound(id);
+    if (result.status === 'refused') {
+      const message = `request ${id} is ${result.state}, not held: "${decision}" cannot be done`;
+      throw new HoldfastError('ILLEGAL_MOVE', message, { id, zone: record.zone, state: result.state });
+    }
+    const entry = { stream: 'decisions', at: now, data: { id, decision, by, reason: record.reason } };
+    await backend.history.append({ entries: [entry] });
+
+    const { zone } = record;
+    if (decision !== 'discard')
+      emitter.emit('request:resolved', { requestId: id, zone, how: 'operator', state: result.state });
+    emitter.emit('request:released', { requestId: id, zone, state: result.state });
+    this.#teller.allEnded(result.ended);
+    this.#teller.moved(result.moved);
+    this.#zones.named(zone)?.hint();
+    this.#teller.due(now);
+    this.#wake();
+  }
+}
+
+function changeFor(record: StoredRequest, decision: HeldDecision): Change {
+  // A decision settles what was in doubt; a probe still has to.
+  const progress = { ...record.progress, unresolved: decision === 'probe', probes: 0, faults: 0 };
+  return { id: record.id, from: ['held'], to: MOVES[decision], patch: { progress } };
+}

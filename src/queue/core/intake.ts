@@ -1,0 +1,266 @@
+import { HoldfastError } from '../../errors.ts';
+import type { NewRequest } from '../types/request.ts';
+import type { EnqueueResult } from '../types/store.ts';
+import type { Admission, AdmissionRules, Admitted } from './admit.ts';
+import { admit } from './admit.ts';
+import type { Context } from './context.ts';
+import { leaseUntil } from './context.ts';
+import type { Detached } from './detached.ts';
+import type { ReadJoins } from './readJoins.ts';
+import type { Submission } from './submission.ts';
+import type { Zone } from './zone.ts';
+import type { Zones } from './zones.ts';
+
+/** A call between admission and the answer of the store. */
+interface Entry {
+  readonly submission: Submission;
+  readonly admission: Admission;
+  admitted: Admitted | undefined;
+  /** Entries of one atomic batch share it. */
+  readonly batch: object | undefined;
+}
+
+/** What the intake tells the other stages. */
+export interface IntakeEvents {
+  /** Claimed in the commit that accepted it: holds a permit, may be sent. */
+  claimed(request: NewRequest, seq: number, token: number, zone: Zone): void;
+  accepted(admitted: Admitted, result: Extract<EnqueueResult, { status: 'accepted' }>): void;
+  joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>): void;
+  /** A request was refused because the queue is full. */
+  full(): void;
+  /** Entries wait for the end of this turn. */
+  wake(): void;
+}
+
+/**
+ * The way in: keeps calls in the order in which they were made, joins identical reads, and hands what one turn of the
+ * event loop brought to the store in one step. Where a channel has permits and no backlog, the same step claims.
+ */
+export class Intake {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #rules: AdmissionRules;
+  readonly #reads: ReadJoins;
+  readonly #detached: Detached;
+  readonly #events: IntakeEvents;
+  readonly #leaders = new Map<string, Submission>();
+  #waiting: Entry[] = [];
+  #underway = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(
+    context: Context,
+    zones: Zones,
+    rules: AdmissionRules,
+    joins: { readonly reads: ReadJoins; readonly detached: Detached },
+    events: IntakeEvents,
+  ) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#rules = rules;
+    this.#reads = joins.reads;
+    this.#detached = joins.detached;
+    this.#events = events;
+  }
+
+  /** Takes calls; those of one `push` with `atomic` are accepted together or not at all. Never throws. */
+  push(calls: readonly { readonly submission: Submission; readonly admission: Admission }[], atomic: boolean): void {
+    const batch = atomic ? {} : undefined;
+    const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, batch }));
+    this.#waiting.push(...entries);
+    for (const entry of entries) this.#admit(entry, entries);
+    this.#events.wake();
+  }
+
+  /** Takes one call: the hot path of {@link push}. */
+  pushOne(submission: Submission, admission: Admission): void {
+    const entry: Entry = { submission, admission, admitted: undefined, batch: undefined };
+    this.#waiting.push(entry);
+    this.#admit(entry, undefined);
+    this.#events.wake();
+  }
+
+  /** Calls neither stored nor refused yet. */
+  get pending(): number {
+    return this.#waiting.length + this.#underway;
+  }
+
+  /** Resolves when every call taken so far is stored or refused. */
+  async drained(): Promise<void> {
+    while (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Hands every call that is admitted, and before which none is still in admission, to the store. */
+  flush(): void {
+    let ready = 0;
+    while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) ready += 1;
+    if (ready === 0) return this.#notifyIdle();
+    const entries = this.#waiting.splice(0, ready);
+    for (let start = 0; start < entries.length; ) {
+      const { batch } = entries[start] as Entry; // start < length
+      let end = start + 1;
+      while (end < entries.length && entries[end]?.batch === batch) end += 1;
+      void this.#store(
+        start === 0 && end === entries.length ? entries : entries.slice(start, end),
+        batch !== undefined,
+      );
+      start = end;
+    }
+  }
+
+  #admit(entry: Entry, siblings: readonly Entry[] | undefined): void {
+    try {
+      const admitted = admit(entry.admission, this.#context, this.#zones, this.#rules);
+      if (!(admitted instanceof Promise)) return this.#settleAdmission(entry, admitted);
+      admitted.then(
+        (result) => {
+          this.#settleAdmission(entry, result);
+          this.#events.wake();
+        },
+        (error: unknown) => this.#refuse(entry, siblings, error),
+      );
+    } catch (error) {
+      this.#refuse(entry, siblings, error);
+    }
+  }
+
+  #settleAdmission(entry: Entry, admitted: Admitted): void {
+    entry.admitted = admitted;
+    if (admitted.readDigest !== null) {
+      const leader = this.#leaders.get(this.#reads.find(admitted.readDigest) ?? '');
+      if (leader !== undefined) {
+        this.#drop(entry);
+        leader.lead(entry.submission);
+        return this.#events.joined(admitted, { status: 'joined', id: leader.id, seq: 0, state: 'ready' });
+      }
+      const { request } = admitted;
+      this.#leaders.set(request.id, entry.submission);
+      this.#reads.add({ id: request.id, digest: admitted.readDigest, place: admitted.place, lane: request.lane });
+      return;
+    }
+    if (admitted.request.effect !== 'read')
+      this.#reads.closeFor({ place: admitted.place, lane: admitted.request.lane });
+    const left = this.#detached.find(admitted.request);
+    if (left === undefined || entry.admission.options.dedupe === false) return;
+    this.#drop(entry);
+    entry.submission.accept({ id: left, seq: 0, deduplicated: true });
+    this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' });
+  }
+
+  /** A read ended: it is joined no more. */
+  forget(id: string): void {
+    if (!this.#leaders.delete(id)) return;
+    this.#reads.remove(id);
+  }
+
+  #refuse(entry: Entry, siblings: readonly Entry[] | undefined, error: unknown): void {
+    for (const one of siblings ?? [entry]) {
+      this.#drop(one);
+      one.submission.refuse(error);
+    }
+    this.#events.wake();
+  }
+
+  #drop(entry: Entry): void {
+    const index = this.#waiting.lastIndexOf(entry);
+    if (index !== -1) this.#waiting.splice(index, 1);
+  }
+
+  async #store(entries: readonly Entry[], atomic: boolean): Promise<void> {
+    this.#underway += entries.length;
+    const { config, backend, clock, worker } = this.#context;
+    const allowance = config.dispatch ? this.#takePermits(entries) : new Map<Zone, number>();
+    try {
+      const results = await backend.requests.enqueue({
+        requests: entries.map((entry) => (entry.admitted as Admitted).request), // admitted: see flush
+        atomic,
+        now: clock.now(),
+        limits: { maxSize: config.maxSize, maxBytes: config.maxBytes },
+        claim:
+          allowance.size === 0
+            ? null
+            : {
+                worker,
+                leaseUntil: leaseUntil(this.#context),
+                allowance: Array.from(allowance, ([zone, calls]) => ({ channel: zone.name, calls })),
+              },
+      });
+      for (const [index, entry] of entries.entries()) this.#deliver(entry, results[index] as EnqueueResult, allowance);
+    } catch (error) {
+      for (const entry of entries) this.#fail(entry, error);
+    } finally {
+      for (const [zone, unused] of allowance) {
+        if (unused === 0) continue;
+        zone.bulkhead.giveBack(unused);
+        this.#events.wake();
+      }
+      this.#underway -= entries.length;
+      this.#notifyIdle();
+    }
+  }
+
+  #takePermits(entries: readonly Entry[]): Map<Zone, number> {
+    const wanted = new Map<Zone, number>();
+    const now = this.#context.clock.monotonicNow();
+    for (const entry of entries) {
+      const zone = (entry.admitted as Admitted).zone; // admitted: see flush
+      if (!zone.mayHaveWork) wanted.set(zone, (wanted.get(zone) ?? 0) + 1);
+    }
+    for (const [zone, calls] of wanted) {
+      const taken = zone.bulkhead.take(Math.min(calls, zone.openFor(now)));
+      if (taken === 0) wanted.delete(zone);
+      else wanted.set(zone, taken);
+    }
+    return wanted;
+  }
+
+  #deliver(entry: Entry, result: EnqueueResult, allowance: Map<Zone, number>): void {
+    const admitted = entry.admitted as Admitted; // admitted: see flush
+    const { request, zone } = admitted;
+    if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
+    if (result.status === 'joined') {
+      entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
+      return this.#events.joined(admitted, result);
+    }
+    if (result.token !== null) allowance.set(zone, (allowance.get(zone) ?? 0) - 1);
+    entry.submission.accept({ id: request.id, seq: result.seq, deduplicated: false });
+    this.#events.accepted(admitted, result);
+    if (result.token !== null) this.#events.claimed(request, result.seq, result.token, zone);
+  }
+
+  #fail(entry: Entry, error: unknown): void {
+    this.forget(entry.admission.id);
+    if (error instanceof HoldfastError && error.code === 'QUEUE_FULL') this.#events.full();
+    entry.submission.refuse(error);
+  }
+
+  #notifyIdle(): void {
+    if (this.pending > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, request: NewRequest): HoldfastError {
+  const what = `${request.content.method} ${request.content.path}`;
+  switch (result.why) {
+    case 'full':
+      return new HoldfastError('QUEUE_FULL', `${what} was not accepted: ${result.detail}`, { zone: request.zone });
+    case 'keyConflict':
+      return new HoldfastError('KEY_CONFLICT', `${what} was not accepted: ${result.detail}`, {
+        key: request.key ?? '',
+      });
+    case 'dependency':
+    case 'neighbour':
+      return new HoldfastError('REQUEST_INVALID', `${what} was not accepted: ${result.detail}`, {
+        problems: [
+          {
+            path: result.why === 'dependency' ? 'after' : 'batch',
+            expected: 'acceptable requests',
+            got: result.detail,
+          },
+        ],
+      });
+  }
+}

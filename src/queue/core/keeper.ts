@@ -1,0 +1,194 @@
+import type { Timer } from '../../system/clock.ts';
+import type { Attempts } from './attempts.ts';
+import type { BackendHealth } from './backendHealth.ts';
+import type { Context } from './context.ts';
+import { leaseUntil } from './context.ts';
+import type { Resolver } from './resolver.ts';
+import type { Teller } from './tell.ts';
+import { messageOf } from './tell.ts';
+import type { Zones } from './zones.ts';
+
+/** Requests repaired, expired or purged per step, so that none holds the store for long. */
+const STEP = 256;
+const PURGE_EVERY_MS = 30_000;
+/** Longest sleep while waiting for a due time: wall clocks jump, and a late look is cheap. */
+const LONGEST_SLEEP_MS = 5_000;
+
+export interface KeeperEvents {
+  wake(): void;
+  /** Requests were held for want of a credential. */
+  held(): void;
+  /** Oldest `endedSeq` that must be kept for a subscriber, or infinity. */
+  keepAfter(): Promise<number>;
+  /** Zones that are down may be due for a health check. */
+  probe(): void;
+}
+
+/**
+ * Keeps the store in order: leases alive, dead workers' requests repaired, due times met, old records purged. Level
+ * triggered: whatever wake-up was missed is found by the next look.
+ */
+export class Keeper {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #attempts: Attempts;
+  readonly #teller: Teller;
+  readonly #resolver: Resolver;
+  readonly #health: BackendHealth;
+  readonly #events: KeeperEvents;
+  readonly #timers = new Map<string, Timer>();
+  #dueAt = Number.POSITIVE_INFINITY;
+  #dueTimer: Timer | undefined;
+  #isLooking = false;
+  #isStopped = true;
+  readonly #underway = new Set<Promise<void>>();
+
+  constructor(
+    context: Context,
+    zones: Zones,
+    parts: {
+      readonly attempts: Attempts;
+      readonly teller: Teller;
+      readonly resolver: Resolver;
+      readonly health: BackendHealth;
+    },
+    events: KeeperEvents,
+  ) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#attempts = parts.attempts;
+    this.#teller = parts.teller;
+    this.#resolver = parts.resolver;
+    this.#health = parts.health;
+    this.#events = events;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    const { leaseMs } = this.#context.config;
+    this.#every('renew', leaseMs / 3, () => this.#renew());
+    this.#every('recover', leaseMs / 2, () => this.recover());
+    this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
+    this.look();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#dueTimer?.cancel();
+    await Promise.all(this.#underway);
+  }
+
+  /** Repairs what dead workers left; resolves when nothing is left to repair. */
+  async recover(): Promise<void> {
+    const { backend, clock, worker } = this.#context;
+    for (let more = true; more; ) {
+      const result = await backend.requests.recover({
+        worker,
+        now: clock.now(),
+        leaseNow: clock.monotonicNow(),
+        limit: STEP,
+      });
+      this.#teller.allEnded(result.ended);
+      this.#teller.moved(result.recovered);
+      if (result.recovered.some((request) => request.state === 'held')) this.#events.held();
+      more = result.more && result.recovered.length + result.ended.length > 0;
+    }
+  }
+
+  /** Something is due at this wall time. */
+  due(at: number): void {
+    if (at >= this.#dueAt || this.#isStopped) return;
+    this.#dueAt = at;
+    this.arm();
+  }
+
+  /** Looks at what is due now, and arms the timer for what is due next. */
+  look(): void {
+    if (this.#isLooking || this.#isStopped) return;
+    this.#isLooking = true;
+    this.#track(
+      this.#lookAtDue().finally(() => {
+        this.#isLooking = false;
+      }),
+    );
+  }
+
+  async #lookAtDue(): Promise<void> {
+    const { backend, clock } = this.#context;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    for (let ended = STEP; ended === STEP; ) {
+      const expired = await backend.requests.expire({ now: clock.now(), limit: STEP });
+      this.#teller.allEnded(expired);
+      ended = expired.length;
+    }
+    for (const zone of this.#zones.all) zone.hint();
+    this.#events.probe();
+    this.#events.wake();
+    await this.#resolver.run();
+    const channels = Array.from(this.#zones.all, (zone) => zone.channel);
+    const next = await backend.requests.nextDueAt({ channels });
+    this.#dueAt = Math.min(this.#dueAt, next ?? Number.POSITIVE_INFINITY);
+    this.arm();
+  }
+
+  /** A gate or a due time changed: wake up when the next thing can move by itself. */
+  arm(): void {
+    this.#dueTimer?.cancel();
+    if (this.#isStopped) return;
+    const { clock } = this.#context;
+    const untilDue = this.#dueAt - clock.now();
+    const now = clock.monotonicNow();
+    let untilGate = Number.POSITIVE_INFINITY;
+    for (const zone of this.#zones.all)
+      untilGate = Math.min(untilGate, (zone.reopensAt(now) ?? Number.POSITIVE_INFINITY) - now);
+    const soonest = Math.min(untilDue, untilGate);
+    if (soonest === Number.POSITIVE_INFINITY) return;
+    // At least 1 ms: what is due but cannot move (a closed gate, no permit) must not become a busy loop.
+    const delayMs = Math.max(1, Math.min(soonest, LONGEST_SLEEP_MS));
+    this.#dueTimer = clock.schedule(delayMs, () => this.look());
+  }
+
+  async #renew(): Promise<void> {
+    const { backend, worker } = this.#context;
+    await backend.keepAlive({ worker, leaseNow: this.#context.clock.monotonicNow() });
+    const leases = this.#attempts.leases();
+    if (leases.length > 0) await backend.requests.renew({ worker, leases, leaseUntil: leaseUntil(this.#context) });
+  }
+
+  async #purge(): Promise<void> {
+    const { backend, clock, config } = this.#context;
+    const keepAfter = await this.#events.keepAfter();
+    for (let more = true; more && !this.#isStopped; ) {
+      const result = await backend.requests.purge({
+        now: clock.now(),
+        limit: STEP,
+        keepAfter,
+        retention: config.retention,
+      });
+      more = result.more;
+    }
+  }
+
+  #every(name: string, ms: number, step: () => Promise<void>): void {
+    const run = (): void => {
+      if (this.#isStopped) return;
+      this.#timers.set(name, this.#context.clock.schedule(ms, run));
+      this.#track(step());
+    };
+    this.#timers.set(name, this.#context.clock.schedule(ms, run));
+  }
+
+  #track(step: Promise<void>): void {
+    const guarded = step.then(
+      () => this.#health.worked(),
+      (error: unknown) => {
+        this.#health.failed(error);
+        this.#context.logger.warn('housekeeping failed and will be tried again', { error: messageOf(error) });
+        this.due(this.#context.clock.now() + LONGEST_SLEEP_MS);
+      },
+    );
+    this.#underway.add(guarded);
+    void guarded.finally(() => this.#underway.delete(guarded));
+  }
+}

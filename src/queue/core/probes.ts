@@ -1,0 +1,46 @@
+import { showsFields } from '../strategies/sameFields.ts';
+import type { HttpResponse, Json, StoredRequest } from '../types/request.ts';
+import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
+import type { ZonePolicy } from './zonePolicy.ts';
+
+const APPLIED: ProbeVerdict = { outcome: 'applied' };
+const NOT_APPLIED: ProbeVerdict = { outcome: 'notApplied' };
+const INCONCLUSIVE: ProbeVerdict = { outcome: 'inconclusive' };
+
+/** Writes whose path names what they change: reading it shows whether they were applied. */
+const ADDRESSED: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE']);
+
+/** How to find out whether a request of this zone was applied: the zone's own way, else by reading what its path names. */
+export function probeFor(request: Pick<StoredRequest, 'content'>, zone: ZonePolicy): ProbeFunction | undefined {
+  if (typeof zone.probe === 'function') return zone.probe;
+  return zone.probe === 'byResource' || ADDRESSED.has(request.content.method) ? byResource : undefined;
+}
+
+/** Reads the path of the write and compares the fields it sent; a delete was applied when nothing is there. */
+export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
+  const { method, path, body } = context.request.content;
+  const response = await context.send({ method: 'GET', path });
+  const isThere = response.status >= 200 && response.status < 300;
+  const isGone = response.status === 404 || response.status === 410;
+  if (!isThere && !isGone) return INCONCLUSIVE;
+  if (method === 'DELETE') return isGone ? APPLIED : NOT_APPLIED;
+  if (isGone) return NOT_APPLIED;
+  const sent = parseJson(typeof body === 'string' ? body : body === null ? '' : Buffer.from(body).toString());
+  const remote = parseJson(textOf(response));
+  if (sent === undefined || remote === undefined || typeof sent !== 'object' || sent === null) return INCONCLUSIVE;
+  // A JSON Patch is a list of operations, not of fields.
+  if (method === 'PATCH' && Array.isArray(sent)) return INCONCLUSIVE;
+  return showsFields(remote, sent) ? APPLIED : NOT_APPLIED;
+}
+
+function textOf(response: HttpResponse): string {
+  return Buffer.from(response.body).toString();
+}
+
+function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json; // JSON.parse returns nothing else
+  } catch {
+    return undefined; // not JSON: it cannot be compared
+  }
+}

@@ -1,0 +1,44 @@
+import type { BackendCapabilities } from '../types/backend.ts';
+import type { RequestState } from '../types/states.ts';
+import { REQUEST_STATES } from '../types/states.ts';
+import type { CountRow } from '../types/store.ts';
+import type { Zone } from './zone.ts';
+
+/** How many requests are in each state. */
+export type Counts = Readonly<Record<RequestState, number>>;
+
+/** How a zone is, as this process sees it. */
+export interface ZoneHealth {
+  readonly zone: string;
+  readonly connectivity: 'unknown' | 'up' | 'down' | 'captive';
+  readonly paused: boolean;
+  /** Calls under way. */
+  readonly inFlight: number;
+  readonly maxConcurrency: number;
+}
+
+export interface QueueHealth {
+  /** `ok`; `degraded`: a zone is offline or the store is failing; `closed`. */
+  readonly status: 'ok' | 'degraded' | 'closed';
+  readonly backend: BackendCapabilities & { readonly failing: boolean };
+  readonly zones: readonly ZoneHealth[];
+  readonly counts: Counts;
+  /** Callers of this process that wait for an answer. */
+  readonly waitingCallers: number;
+}
+
+export function countsOf(rows: readonly CountRow[]): Counts {
+  const counts = Object.fromEntries(REQUEST_STATES.map((state) => [state, 0])) as Record<RequestState, number>;
+  for (const row of rows) counts[row.state] += row.count;
+  return counts;
+}
+
+export function zoneHealth(zone: Zone): ZoneHealth {
+  return {
+    zone: zone.name,
+    connectivity: zone.connectivity.status,
+    paused: zone.paused,
+    inFlight: zone.bulkhead.inUse,
+    maxConcurrency: zone.policy.maxConcurrency,
+  };
+}

@@ -1,0 +1,172 @@
+import { HoldfastError } from '../../errors.ts';
+import type { Clock } from '../../system/clock.ts';
+import type { Accepted, RequestHandle, Settled, WaitOptions } from '../types/calls.ts';
+import type { Callers } from './callers.ts';
+
+/** What a submission asks of the queue. */
+export interface Desk {
+  readonly callers: Callers;
+  readonly clock: Clock;
+  /** The acceptance of a stored request; rejects with REQUEST_NOT_FOUND. */
+  find(id: string): Promise<Accepted>;
+  /** Tells the callers of a request what the store knows, if it ended, is held, or is gone. */
+  lookUp(id: string): Promise<void>;
+  /** Cancels it if nothing was sent and nobody else shares it. */
+  cancel(id: string): Promise<boolean>;
+  /** Its caller is gone: cancel it, close the wire of a read, or let a sent write go on. */
+  abandon(id: string, reason: unknown): Promise<void>;
+}
+
+interface Acceptance {
+  readonly promise: Promise<Accepted>;
+  readonly resolve: (accepted: Accepted) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A call given to the queue, from admission on: the handle that its caller holds. */
+export class Submission implements RequestHandle {
+  /** Changes once, when it joins another request. */
+  id: string;
+  readonly #desk: Desk;
+  readonly #signal: AbortSignal | undefined;
+  #followers: Submission[] | undefined;
+  #accepted: Accepted | undefined;
+  #error: { readonly reason: unknown } | undefined;
+  #acceptance: Acceptance | undefined;
+
+  constructor(id: string, desk: Desk, signal?: AbortSignal) {
+    this.id = id;
+    this.#desk = desk;
+    this.#signal = signal;
+    signal?.addEventListener('abort', () => void this.#abandon(), { once: true });
+  }
+
+  accepted(): Promise<Accepted> {
+    if (this.#error !== undefined) return Promise.reject(this.#error.reason);
+    if (this.#accepted !== undefined) return Promise.resolve(this.#accepted);
+    if (this.#acceptance === undefined) {
+      let settle: Omit<Acceptance, 'promise'> | undefined;
+      const promise = new Promise<Accepted>((resolve, reject) => {
+        settle = { resolve, reject };
+      });
+      this.#acceptance = { promise, ...(settle as Omit<Acceptance, 'promise'>) }; // set synchronously above
+    }
+    return this.#acceptance.promise;
+  }
+
+  settled(options?: WaitOptions): Promise<Settled> {
+    if (this.#error !== undefined) return Promise.reject(this.#error.reason);
+    if (this.#signal?.aborted === true) return Promise.reject(this.#signal.reason);
+    const waiting = this.#desk.callers.wait(this.id);
+    if (this.#accepted !== undefined) void this.#desk.lookUp(this.id);
+    const told = waiting.then((settled) =>
+      this.#accepted?.deduplicated === true ? { ...settled, deduplicated: true } : settled,
+    );
+    const signals = [this.#signal, options?.signal].filter((signal) => signal !== undefined);
+    if (signals.length === 0 && options?.timeoutMs === undefined) return told;
+    return this.#bounded(told, waiting, signals, options?.timeoutMs);
+  }
+
+  async cancel(): Promise<boolean> {
+    const { id } = await this.accepted();
+    return this.#desk.cancel(id);
+  }
+
+  /** It is stored, or joined one that is. */
+  accept(accepted: Accepted): void {
+    if (accepted.id !== this.id) this.#desk.callers.rename(this.id, accepted.id);
+    this.id = accepted.id;
+    this.#accepted = accepted;
+    this.#acceptance?.resolve(accepted);
+    for (const follower of this.#followers ?? []) follower.accept({ ...accepted, deduplicated: true });
+    this.#followers = undefined;
+  }
+
+  refuse(error: unknown): void {
+    this.#error = { reason: error };
+    this.#acceptance?.reject(error);
+    this.#desk.callers.fail(this.id, error);
+    for (const follower of this.#followers ?? []) follower.refuse(error);
+    this.#followers = undefined;
+  }
+
+  /** An identical call of this process shares this one's request. */
+  lead(follower: Submission): void {
+    this.#desk.callers.rename(follower.id, this.id);
+    follower.id = this.id;
+    if (this.#error !== undefined) follower.refuse(this.#error.reason);
+    else if (this.#accepted !== undefined) follower.accept({ ...this.#accepted, deduplicated: true });
+    else if (this.#followers === undefined) this.#followers = [follower];
+    else this.#followers.push(follower);
+  }
+
+  #bounded(
+    told: Promise<Settled>,
+    waiting: Promise<Settled>,
+    signals: readonly AbortSignal[],
+    timeoutMs: number | undefined,
+  ): Promise<Settled> {
+    return new Promise((resolve, reject) => {
+      const stop = (error: unknown): void => {
+        release();
+        this.#desk.callers.leave(this.id, waiting);
+        reject(error);
+      };
+      const onAbort = (event: Event): void => stop((event.target as AbortSignal).reason);
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : this.#desk.clock.schedule(timeoutMs, () => stop(this.#pending(timeoutMs)));
+      const release = (): void => {
+        timer?.cancel();
+        for (const signal of signals) signal.removeEventListener('abort', onAbort);
+      };
+      for (const signal of signals) {
+        if (signal.aborted) return stop(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+      }
+      told.then(resolve, reject).finally(release);
+    });
+  }
+
+  #pending(timeoutMs: number): HoldfastError {
+    const message = `request ${this.id} had not settled after ${timeoutMs} ms; it goes on, ask again with queue.handle`;
+    return new HoldfastError('RESULT_PENDING', message, { id: this.id });
+  }
+
+  async #abandon(): Promise<void> {
+    if (this.#error !== undefined) return;
+    try {
+      const { id } = await this.accepted();
+      await this.#desk.abandon(id, this.#signal?.reason);
+    } catch {
+      // It was never accepted: there is nothing to call off, and the caller was told why.
+    }
+  }
+}
+
+/** A handle on a request that was stored earlier, here or elsewhere. */
+export class StoredSubmission implements RequestHandle {
+  readonly #submission: Submission;
+  readonly #desk: Desk;
+  readonly #id: string;
+
+  constructor(id: string, desk: Desk) {
+    this.#id = id;
+    this.#desk = desk;
+    this.#submission = new Submission(id, desk);
+    this.#submission.accept({ id, seq: 0, deduplicated: false });
+  }
+
+  accepted(): Promise<Accepted> {
+    return this.#desk.find(this.#id);
+  }
+
+  settled(options?: WaitOptions): Promise<Settled> {
+    return this.#submission.settled(options);
+  }
+
+  cancel(): Promise<boolean> {
+    return this.#desk.cancel(this.#id);
+  }
+}

@@ -1,0 +1,128 @@
+import type { EndedRequest, HttpResponse, StoredRequest } from '../types/request.ts';
+import type { Reason, RequestState } from '../types/states.ts';
+import { isTerminal } from '../types/states.ts';
+import type { MovedRequest } from '../types/store.ts';
+import type { Callers } from './callers.ts';
+import type { Context } from './context.ts';
+import type { Detached } from './detached.ts';
+import type { LiveCredentials } from './liveCredentials.ts';
+import { settledOf, settledOfRecord } from './outcomes.ts';
+import type { Zones } from './zones.ts';
+
+/** What the last stage asks of the others. */
+export interface TellEvents {
+  /** A request is due at this wall time. */
+  due(at: number): void;
+  /** Something may be ready. */
+  wake(): void;
+  /** A request ended: nothing of it needs to be remembered. */
+  ended(id: string): void;
+}
+
+/** The last stage: facts that are durable become answers to callers, events, and hints to the dispatcher. */
+export class Teller {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #callers: Callers;
+  readonly #live: LiveCredentials;
+  readonly #detached: Detached;
+  readonly #events: TellEvents;
+
+  constructor(
+    context: Context,
+    zones: Zones,
+    parts: { readonly callers: Callers; readonly live: LiveCredentials; readonly detached: Detached },
+    events: TellEvents,
+  ) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#callers = parts.callers;
+    this.#live = parts.live;
+    this.#detached = parts.detached;
+    this.#events = events;
+  }
+
+  /** Gives callers their answer. Once per request at most. */
+  answer(
+    request: StoredRequest,
+    state: RequestState,
+    reason: Reason,
+    response: HttpResponse | undefined,
+    cause?: unknown,
+  ): void {
+    if (!this.#callers.has(request.id)) return;
+    if (isTerminal(state) || state === 'held') {
+      this.#callers.tell(request.id, settledOf(request, state, reason, response, cause));
+    }
+  }
+
+  /** A request ended. */
+  ended(ended: EndedRequest, of: { readonly status: number | null; readonly durationMs: number | null }): void {
+    const { id: requestId, zone, state, reason } = ended;
+    this.#live.forget(requestId);
+    this.#detached.settled(requestId);
+    this.#events.ended(requestId);
+    this.#context.emitter.emit('request:settled', { requestId, zone, state, reason, ...of });
+    if (this.#callers.has(requestId)) void this.lookUp([requestId]);
+  }
+
+  /** Requests that ended without an attempt of this process. */
+  allEnded(requests: readonly EndedRequest[]): void {
+    for (const request of requests) this.ended(request, { status: null, durationMs: null });
+  }
+
+  /** Requests moved by the store: unblocked, recovered, held. */
+  moved(requests: readonly MovedRequest[]): void {
+    for (const request of requests) {
+      const zone = this.#zones.named(request.zone);
+      switch (request.state) {
+        case 'ready':
+          zone?.hint();
+          this.#events.wake();
+          break;
+        case 'scheduled':
+        case 'unknown':
+          this.#events.due(request.dueAt ?? this.#context.clock.now());
+          if (request.state === 'unknown') this.#unknown(request);
+          break;
+        case 'held':
+          this.#context.emitter.emit('request:held', {
+            requestId: request.id,
+            zone: request.zone,
+            reason: request.reason,
+          });
+          if (this.#callers.has(request.id)) void this.lookUp([request.id]);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  /** Something is due at this wall time. */
+  due(at: number): void {
+    this.#events.due(at);
+  }
+
+  /** Reads requests from the store and tells their callers, where they ended or are held. */
+  async lookUp(ids: readonly string[]): Promise<void> {
+    try {
+      const records = await this.#context.backend.requests.get({ ids });
+      records.forEach((record) => {
+        const settled = record === undefined ? undefined : settledOfRecord(record);
+        if (record !== undefined && settled !== undefined) this.#callers.tell(record.id, settled);
+      });
+    } catch (error) {
+      this.#context.logger.warn('could not look up requests', { count: ids.length, error: messageOf(error) });
+    }
+  }
+
+  #unknown(request: MovedRequest): void {
+    const { id: requestId, zone, reason } = request;
+    this.#context.emitter.emit('request:unknown', { requestId, zone, attempt: null, reason });
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

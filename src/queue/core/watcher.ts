@@ -1,0 +1,109 @@
+import type { Attempts } from './attempts.ts';
+import type { Callers } from './callers.ts';
+import type { Context } from './context.ts';
+import type { Credentials } from './credentials.ts';
+import { readSender } from './senders.ts';
+import type { Teller } from './tell.ts';
+import { messageOf } from './tell.ts';
+import type { Zones } from './zones.ts';
+
+/** Waiting callers looked up per notification. */
+const LOOKUPS = 200;
+
+export interface WatcherEvents {
+  wake(): void;
+  /** A request is held whose principal this process may know. */
+  held(): void;
+  /** Requests may be due at another time now. */
+  look(): void;
+}
+
+/** Follows what other processes do to the same store: new work for our zones, answers for our callers. */
+export class Watcher {
+  readonly #context: Context;
+  readonly #zones: Zones;
+  readonly #credentials: Credentials;
+  readonly #callers: Callers;
+  readonly #attempts: Attempts;
+  readonly #teller: Teller;
+  readonly #events: WatcherEvents;
+  #unwatch: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #offset = 0;
+
+  constructor(
+    context: Context,
+    zones: Zones,
+    parts: {
+      readonly credentials: Credentials;
+      readonly callers: Callers;
+      readonly attempts: Attempts;
+      readonly teller: Teller;
+    },
+    events: WatcherEvents,
+  ) {
+    this.#context = context;
+    this.#zones = zones;
+    this.#credentials = parts.credentials;
+    this.#callers = parts.callers;
+    this.#attempts = parts.attempts;
+    this.#teller = parts.teller;
+    this.#events = events;
+  }
+
+  start(): void {
+    this.#unwatch = this.#context.backend.requests.watch(() => this.#changed());
+  }
+
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#again = false;
+    await this.#running;
+  }
+
+  /** Reads from the counters which channels and senders have work that this process can do. */
+  async survey(): Promise<void> {
+    const rows = await this.#context.backend.requests.count({});
+    let isHeld = false;
+    for (const row of rows) {
+      if (row.count === 0 || row.sender === undefined) continue;
+      const zone = this.#zones.named(row.zone);
+      if (zone === undefined) continue;
+      if (row.state === 'held') isHeld ||= readSender(row.sender).kind === 'principal';
+      if (!this.#zones.canSend(row.sender, (principal) => this.#credentials.live.knows(principal))) continue;
+      zone.senders.add(row.sender);
+      zone.hint();
+    }
+    if (isHeld) this.#events.held();
+    this.#events.wake();
+    this.#events.look();
+  }
+
+  #changed(): void {
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.#follow()
+      .catch((error: unknown) => this.#context.logger.warn('changes were not followed', { error: messageOf(error) }))
+      .finally(() => {
+        this.#running = undefined;
+        if (!this.#again) return;
+        this.#again = false;
+        this.#changed();
+      });
+  }
+
+  async #follow(): Promise<void> {
+    await this.survey();
+    const elsewhere = this.#callers.ids().filter((id) => !this.#attempts.isUnderWay(id));
+    if (elsewhere.length === 0) return;
+    // Round robin: a notification costs the same however many wait.
+    if (this.#offset >= elsewhere.length) this.#offset = 0;
+    const ids = elsewhere.slice(this.#offset, this.#offset + LOOKUPS);
+    this.#offset += LOOKUPS;
+    await this.#teller.lookUp(ids);
+    if (elsewhere.length > LOOKUPS) this.#again ||= this.#offset < elsewhere.length;
+  }
+}

@@ -1,0 +1,42 @@
+import { joinQuery } from '../strategies/headers.ts';
+import type { HeaderList, StoredRequest } from '../types/request.ts';
+import type { TransportCall } from '../types/transport.ts';
+import { headerOf } from './headerList.ts';
+import type { LiveSecret } from './liveCredentials.ts';
+import type { ZonePolicy } from './zonePolicy.ts';
+
+const USER_AGENT = 'holdfast';
+
+/** A stored request as it goes on the wire: with its key where the zone knows keys, and with credentials. */
+export function callOf(
+  request: StoredRequest,
+  zone: ZonePolicy,
+  secret: LiveSecret,
+  volatile: HeaderList,
+  timeoutMs: number,
+): TransportCall {
+  const { method, path, headers, body } = request.content;
+  const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers];
+  const { idempotency } = zone;
+  if (idempotency !== undefined && request.effect !== 'read' && headerOf(headers, idempotency.header) === null) {
+    all.push([idempotency.header, quoted(keyOf(request), idempotency.quoting)]);
+  }
+  if (headerOf(all, 'user-agent') === null) all.push(['user-agent', USER_AGENT]);
+  return { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
+}
+
+/** The key by which a server can know the request again: the caller's, else the one minted at acceptance. */
+export function keyOf(request: Pick<StoredRequest, 'id' | 'idempotencyKey'>): string {
+  return request.idempotencyKey ?? request.id;
+}
+
+/** Whether the server can know the request again. */
+export function isKeyed(request: StoredRequest, zone: ZonePolicy): boolean {
+  if (request.effect === 'read') return false;
+  return zone.idempotency !== undefined || headerOf(request.content.headers, 'idempotency-key') !== null;
+}
+
+/** A key as RFC 8941 string item, or bare as most vendors want it. */
+function quoted(key: string, quoting: 'bare' | 'string'): string {
+  return quoting === 'bare' ? key : `"${key.replace(/[\\"]/g, '\\$&')}"`;
+}

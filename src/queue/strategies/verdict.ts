@@ -1,0 +1,122 @@
+import type { HttpResponse } from '../types/request.ts';
+import type { TransportResult } from '../types/transport.ts';
+import type { ConnectivityEvidence } from './connectivity.ts';
+import type { DecisionInput } from './decision.ts';
+import { headerValue } from './headerValue.ts';
+import type { Fault, StatusVerdict } from './statusTable.ts';
+import { statusVerdict } from './statusTable.ts';
+import { evidenceOf, isEndedByUs, isMalformed } from './transportErrors.ts';
+
+type Answered = Extract<TransportResult, { readonly phase: 'answered' }>;
+
+/** What an attempt means, answered or not. */
+export interface Verdict extends StatusVerdict {
+  readonly evidence: ConnectivityEvidence;
+  /** Try again at once: nothing is wrong with the request or the zone. */
+  readonly atOnce: boolean;
+  readonly policyError: unknown;
+}
+
+const UNANSWERED = { holdReason: null, pausesZone: false, captive: false, policyError: undefined } as const;
+
+/** What the attempt means for the request (replay.md R3, R9), before anybody asks what may be done about it. */
+export function verdictOf(input: DecisionInput): Verdict {
+  const { result } = input;
+  if (result.phase === 'answered') return answered(input, result);
+  const ended = isEndedByUs(result.error);
+  const evidence = evidenceOf(result);
+  if (result.phase === 'sent') {
+    return {
+      ...UNANSWERED,
+      outcome: 'unknown',
+      action: 'retry',
+      fault: ended ? 'none' : 'request',
+      evidence,
+      atOnce: ended,
+    };
+  }
+  const fault: Fault = ended ? 'none' : isMalformed(result.error) ? 'request' : 'zone';
+  return { ...UNANSWERED, outcome: 'notApplied', action: 'retry', fault, evidence, atOnce: ended };
+}
+
+function answered(input: DecisionInput, result: Answered): Verdict {
+  const { response } = result;
+  const { effect, content, progress } = input.request;
+  const table = statusVerdict(response.status, { method: content.method, effect }, progress.unresolved);
+  const asked = ask(input, response);
+  const base =
+    classified(asked.classification, table) ?? keyVerdict(input, response) ?? hinted(response, table) ?? table;
+  const verdict = effect === 'read' && result.bodyError !== undefined ? lostBody(result.bodyError, base) : base;
+  const evidence = verdict.captive ? 'captive' : 'reachable';
+  return { ...verdict, evidence, atOnce: verdict.action === 'retryOnce', policyError: asked.error };
+}
+
+/** A `classify` that throws must not cost the attempt its settlement: the table decides, and the error is handed on. */
+function ask(input: DecisionInput, response: HttpResponse) {
+  try {
+    return { classification: input.classify?.(response), error: undefined };
+  } catch (error) {
+    return { classification: undefined, error };
+  }
+}
+
+function classified(classification: ReturnType<typeof ask>['classification'], table: StatusVerdict) {
+  if (classification === undefined) return undefined;
+  const plain = { ...table, holdReason: null, captive: false, fault: 'none' } as const;
+  const fault: Fault = table.fault === 'zone' ? 'zone' : 'request';
+  switch (classification) {
+    case 'success':
+      return { ...plain, outcome: 'applied', action: 'apply' } as const;
+    case 'rejected':
+      return { ...plain, outcome: 'notApplied', action: 'reject' } as const;
+    case 'retry':
+      return { ...plain, outcome: 'notApplied', action: 'retry', fault } as const;
+    case 'unknown':
+      return { ...plain, outcome: 'unknown', action: 'resolve', fault } as const;
+    default:
+      return classification satisfies never;
+  }
+}
+
+const SPEAKS_OF_KEY = /idempoten/i;
+
+/**
+ * Answers about the key itself (draft-ietf-httpapi-idempotency-key-header): 409 while the first request with it is still being
+ * processed, 422 when it came with other bytes before. The first waits with the same key. The second cannot happen unless the
+ * stored bytes changed, so a person must look; a new key would only hide it.
+ */
+function keyVerdict(input: DecisionInput, response: HttpResponse): StatusVerdict | undefined {
+  if (!input.keyed || input.request.effect === 'read') return undefined;
+  const { status } = response;
+  if (status !== 409 && status !== 422) return undefined;
+  const speaksOfKey = SPEAKS_OF_KEY.test(beginning(response.body));
+  const plain = { holdReason: null, pausesZone: false, captive: false, fault: 'none' } as const;
+  if (status === 422) {
+    return speaksOfKey ? { ...plain, outcome: 'unknown', action: 'hold', holdReason: 'operator' } : undefined;
+  }
+  if (speaksOfKey) return { ...plain, outcome: 'unknown', action: 'retry' };
+  // A 409 to the resend of an unanswered call is most likely that; but as it may be a conflict, it must not wait for ever.
+  return input.request.progress.unresolved
+    ? { ...plain, outcome: 'unknown', action: 'retry', fault: 'request' }
+    : undefined;
+}
+
+/** A 413 with Retry-After is a server short of space for now (RFC 9110 section 15.5.14). */
+function hinted(response: HttpResponse, table: StatusVerdict): StatusVerdict | undefined {
+  if (response.status !== 413 || headerValue(response.headers, 'retry-after') === undefined) return undefined;
+  return { ...table, action: 'retry', fault: 'request' };
+}
+
+/** A read is its body: without one it is tried again, unless every answer will be as large or as broken. */
+function lostBody(error: Error & { readonly code?: unknown }, verdict: StatusVerdict): StatusVerdict {
+  if (verdict.action !== 'apply') return verdict;
+  const isPermanent = error.code === 'BODY_TOO_LARGE' || error.code === 'BODY_UNDECODABLE';
+  return isPermanent
+    ? { ...verdict, action: 'reject' }
+    : { ...verdict, outcome: 'unknown', action: 'retry', fault: 'request' };
+}
+
+/** Problem details stand at the beginning; a large body is not searched. */
+function beginning(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, 2_048)).toString('latin1');
+}

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES } from '../../src/errors.ts';
+import { ROOT } from './support/project.ts';
+
+interface OptionGroup {
+  readonly name: string;
+  readonly options: readonly { readonly name: string; readonly fallback: string }[];
+}
+
+interface ErrorsScript {
+  renderErrorsPage(codes: typeof ERROR_CODES): string;
+}
+
+interface OptionsScript {
+  optionsPage(root: URL): string;
+  optionGroupsOf(source: string): OptionGroup[];
+}
+
+const script = async <T>(name: string): Promise<T> => (await import(`${ROOT}scripts/${name}`)) as T;
+const CONFIG = `${ROOT}src/queue/core/config`;
+
+describe('a generated page', () => {
+  it('of error codes equals the table of the source', async () => {
+    const { renderErrorsPage } = await script<ErrorsScript>('docs-errors.mjs');
+    expect(readFileSync(`${ROOT}docs/errors.md`, 'utf8')).toBe(renderErrorsPage(ERROR_CODES));
+  });
+
+  it.skipIf(!existsSync(`${ROOT}src/index.ts`))('of options equals the options of the source', async () => {
+    const { optionsPage } = await script<OptionsScript>('docs-options.mjs');
+    expect(readFileSync(`${ROOT}docs/options.md`, 'utf8')).toBe(optionsPage(new URL(`file://${ROOT}`)));
+  });
+});
+
+describe.skipIf(!existsSync(`${CONFIG}/defaults.ts`))('the comment of an option', () => {
+  const literal = (value: unknown): string =>
+    typeof value === 'string' ? `'${value}'` : String(value).replace(/\B(?=(\d{3})+$)/g, '_');
+
+  it.each([
+    ['QueueOptions', 'DEFAULTS'],
+    ['RetentionOptions', 'RETENTION_DEFAULTS'],
+    ['RetryOptions', 'RETRY_DEFAULTS'],
+    ['ZoneOptions', 'ZONE_DEFAULTS'],
+  ])('in %s names the default in %s', async (group, table) => {
+    const { optionGroupsOf } = await script<OptionsScript>('docs-options.mjs');
+    const groups = optionGroupsOf(readFileSync(`${CONFIG}/options.ts`, 'utf8'));
+    const { [table]: defaults } = (await import(`${CONFIG}/defaults.ts`)) as Record<string, Record<string, unknown>>;
+    const options = groups.find(({ name }) => name === group)?.options ?? [];
+    expect(options).not.toEqual([]);
+    const wrong = options
+      .filter(({ name }) => ['number', 'string', 'boolean'].includes(typeof defaults?.[name]))
+      .filter(({ name, fallback }) => !`${fallback} `.startsWith(`${literal(defaults?.[name])} `))
+      .map(({ name, fallback }) => `${name}: ${fallback}, is ${literal(defaults?.[name])}`);
+    expect(wrong).toEqual([]);
+  });
+});

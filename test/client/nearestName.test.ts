@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { nearestName } from '../../src/nearestName.ts';
+
+const KEYS = ['priority', 'maxSize', 'maxBytes', 'lane', 'maxConcurrency'];
+
+describe('the nearest name', () => {
+  it.each([
+    ['prioritty', 'priority'],
+    ['maxsize', 'maxSize'],
+    ['maxByte', 'maxBytes'],
+    ['lanes', 'lane'],
+    ['maxConcurency', 'maxConcurrency'],
+  ])('of %s is %s', (name, expected) => {
+    expect(nearestName(name, KEYS)).toBe(expected);
+  });
+
+  it.each(['colour', 'x', ''])('of %j is none', (name) => {
+    expect(nearestName(name, KEYS)).toBeUndefined();
+  });
+});
