@@ -95,9 +95,9 @@ function fail(why) {
 
 const overdue = setTimeout(() => fail(`not done after ${LIMIT_MS / 1_000} s`), LIMIT_MS);
 
+table.say(`A client gives ${TOTAL} writes in ${LANES} lanes to its queue; a server applies them.`);
 await startServer();
 startClient();
-table.say(`A client gives ${TOTAL} writes in ${LANES} lanes to its queue; a server applies them.`);
 
 await until(() => view.applied >= 150);
 await end('server', 'SIGTERM');

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.ts';
+import { refusedHandle } from '../queue/core/handles/refusedHandle.ts';
 import type { CallQueue, ClientBinding, RequestOptions } from '../queue/types/calls.ts';
 import type { HeaderList } from '../queue/types/request.ts';
 import { Call } from './Call.ts';
@@ -6,7 +7,6 @@ import { headerPairs, mergeHeaders } from './clientHeaders.ts';
 import type { ApiClientOptions, CallOptions } from './clientOptions.ts';
 import { callRequestOptions, clientRequestOptions } from './clientOptions.ts';
 import { ClientUrl } from './clientUrl.ts';
-import { failedHandle } from './failedHandle.ts';
 
 /**
  * Calls one API through a queue. A call is given to the queue at once, in the order of the calls, and is a promise of its
@@ -76,7 +76,7 @@ export class ApiClient {
       url = this.#url.resolve(path, options?.query);
       headers = mergeHeaders(this.#headers, options?.headers);
     } catch (error) {
-      return new Call<T>(failedHandle(asHoldfastError(error)));
+      return new Call<T>(refusedHandle(asHoldfastError(error)));
     }
     const handle = this.#queue.call({ method, url, headers, body }, requestOptions, this.#binding);
     return new Call<T>(handle, options?.schema);

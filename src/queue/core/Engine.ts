@@ -1,10 +1,11 @@
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, holdfastError } from '../../errors.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
 import { createHeaderRules } from '../strategies/headers.ts';
 import { loadXxhash } from '../strategies/xxhash.ts';
 import type { Accepted, ClientBinding } from '../types/calls.ts';
 import type { NewRequest, StoredRequest } from '../types/request.ts';
 import { NO_PROGRESS } from '../types/request.ts';
+import { isTerminal } from '../types/states.ts';
 import type { AdmissionRules, Admitted } from './admit.ts';
 import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
@@ -126,8 +127,8 @@ export class Engine {
       {
         claimed: (request, seq, token, zone) => this.attempts.start(this.#asClaimed(request, seq, token), token, zone),
         accepted: (admitted, result) => this.#accepted(admitted, result),
-        joined: (admitted, result) => this.#joined(admitted, result),
-        full: () => context.emitter.emit('queue:full', { waiting: config.maxSize }),
+        joined: (admitted, result, isStored) => this.#joined(admitted, result, isStored),
+        refused: (id, error) => this.#refused(id, error),
         wake,
       },
     );
@@ -243,7 +244,9 @@ export class Engine {
     if (this.#leaveShared(id) || this.attempts.abort(id, reason)) return;
     if (await this.cancel(id)) return;
     const [record] = await this.context.backend.requests.get({ ids: [id] });
-    if (record !== undefined && record.effect !== 'read') this.#detached.add(record);
+    if (record === undefined || record.effect === 'read') return;
+    this.#detached.add(record);
+    if (isTerminal(record.state)) this.#detached.settled(id);
   }
 
   /** One of several callers of this process leaves; true when others stay. */
@@ -303,9 +306,23 @@ export class Engine {
     );
   }
 
-  #joined(admitted: Admitted, result: { readonly id: string; readonly state: string }): void {
+  #refused(id: string, error: unknown): void {
+    this.#ended(id);
+    const { emitter, config } = this.context;
+    switch (holdfastError(error)?.code) {
+      case 'QUEUE_FULL':
+        return emitter.emit('queue:full', { waiting: config.maxSize });
+      case 'BACKEND_UNAVAILABLE':
+      case 'STORAGE_FULL':
+        return this.#health.failed(error);
+      default:
+    }
+  }
+
+  #joined(admitted: Admitted, result: { readonly id: string; readonly state: string }, isStored: boolean): void {
     const { id: requestId } = result;
-    this.#shares.set(requestId, (this.#shares.get(requestId) ?? 1) + 1);
+    // The store counts the callers of what is joined there.
+    if (!isStored) this.#shares.set(requestId, (this.#shares.get(requestId) ?? 1) + 1);
     const state = result.state as StoredRequest['state']; // a state as the store gave it
     this.context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }

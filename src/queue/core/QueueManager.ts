@@ -27,6 +27,7 @@ import type { Explanation } from './explain.ts';
 import { explain } from './explain.ts';
 import { assertFilter } from './filter.ts';
 import { QueuedRequest } from './handles/QueuedRequest.ts';
+import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
 import { Held } from './held.ts';
 import { IdleWatch } from './idleWatch.ts';
@@ -117,7 +118,11 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
 
   /** Takes a call of a client. Bad input is reported by the handle. */
   call(input: RequestInput, options?: RequestOptions, client?: ClientBinding): RequestHandle {
-    return this.#use().calls.call(input, options, client);
+    try {
+      return this.#use().calls.call(input, options, client);
+    } catch (error) {
+      return refusedHandle(error);
+    }
   }
 
   callHandle(id: string): RequestHandle {
@@ -232,6 +237,15 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
 
   async #start(): Promise<void> {
     const context = await this.#open();
+    try {
+      await this.#run(context);
+    } catch (error) {
+      await Promise.allSettled([context.transport.close(), context.backend.close()]);
+      throw error;
+    }
+  }
+
+  async #run(context: Context): Promise<void> {
     const subscriptions = new Subscriptions(context);
     const engine = await Engine.create(context, () => subscriptions.keepAfter());
     const calls = new Calls(engine);

@@ -12,6 +12,7 @@ import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.
 import type { EncodedBody } from './body.ts';
 import { encodeBody } from './body.ts';
 import type { Context } from './context.ts';
+import { suggestion } from './filter.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';
 import type { LiveSecret } from './liveCredentials.ts';
@@ -67,6 +68,24 @@ export interface AdmissionRules {
 }
 
 const NONE: readonly never[] = Object.freeze([]);
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  Object.keys({
+    priority: true,
+    lane: true,
+    effect: true,
+    key: true,
+    notBefore: true,
+    deadline: true,
+    after: true,
+    tags: true,
+    dedupe: true,
+    principal: true,
+    zone: true,
+    base: true,
+    signal: true,
+  } satisfies Record<keyof RequestOptions, true>),
+);
 
 /**
  * The first stage: turns what a caller gave into a request that can be stored, or says everything that is wrong with
@@ -205,6 +224,15 @@ function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) 
   const deadline = instant(options.deadline, 'deadline', problems);
   if (encoded.bytes > maxBytes) {
     problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
+  }
+  for (const name in options) {
+    if (!OPTION_NAMES.has(name)) {
+      problems.push({
+        path: `options.${name}`,
+        expected: suggestion(name, [...OPTION_NAMES]),
+        got: 'an unknown option',
+      });
+    }
   }
   for (const name of ['key', 'lane', 'principal'] as const) {
     const value = options[name];

@@ -1,12 +1,14 @@
 import { decide } from '../strategies/decide.ts';
-import type { Decision, DecisionInput } from '../strategies/decision.ts';
+import type { Decision, DecisionInput, RetryPolicy } from '../strategies/decision.ts';
 import { mayResend } from '../strategies/resend.ts';
 import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
 import type { TransportResult } from '../types/transport.ts';
 import type { Callers } from './callers.ts';
+import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
+import { NO_CREDENTIAL } from './credentials.ts';
 import { probeFor } from './probes.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
@@ -44,6 +46,7 @@ export class Attempts {
   readonly #settler: Settler;
   readonly #teller: Teller;
   readonly #events: AttemptEvents;
+  readonly #policy: RetryPolicy;
   readonly #flights = new Map<string, Flight>();
   #whenEmpty: (() => void)[] = [];
   /** Reads whose caller may close the wire. */
@@ -67,6 +70,7 @@ export class Attempts {
     this.#settler = parts.settler;
     this.#teller = parts.teller;
     this.#events = events;
+    this.#policy = retryPolicy(context.config);
   }
 
   /** Requests sent and not settled: whose leases must be kept alive. */
@@ -108,7 +112,8 @@ export class Attempts {
 
   /** Starts an attempt of a claimed request, which holds a permit of its zone. */
   start(request: StoredRequest, token: number, zone: Zone): void {
-    const abort = this.#abortable.has(request.id) ? new AbortController() : undefined;
+    const isAbortable = request.effect === 'read' && this.#abortable.has(request.id);
+    const abort = isAbortable ? new AbortController() : undefined;
     const flight: Flight = { request, token, zone, abort };
     this.#flights.set(request.id, flight);
     const { emitter } = this.#context;
@@ -126,10 +131,17 @@ export class Attempts {
 
   async #run(flight: Flight): Promise<void> {
     const { request, zone } = flight;
-    const job = await this.#attempt(flight);
+    const job = this.#isPlain(flight)
+      ? this.#jobFor(flight, await this.#send(flight, NO_CREDENTIAL))
+      : await this.#attempt(flight);
     zone.bulkhead.giveBack(1);
-    this.#settler.add(job.isTold === undefined ? this.#maybeTellEarly(job, request) : job);
+    this.#settler.add(this.#maybeTellEarly(job, request));
     this.#events.wake();
+  }
+
+  /** Nothing to check or to fetch before it can be sent. */
+  #isPlain({ request }: Flight): boolean {
+    return request.auth === 'none' && request.expiresAt === null && !request.progress.unresolved;
   }
 
   /** Reads, and all requests under `settleAck: 'early'`, are answered before the commit. */
@@ -149,13 +161,11 @@ export class Attempts {
     if (request.progress.unresolved && !this.#mayResend(flight)) {
       return this.#unsent(flight, { state: 'unknown', reason: 'unanswered', dueAt: clock.now() });
     }
-    let attachment = this.#credentials.attachNow(request);
-    if (attachment === undefined) {
-      try {
-        attachment = await this.#credentials.attach(request, zone);
-      } catch (error) {
-        return this.#withoutCredential(flight, error);
-      }
+    let attachment: Attachment | undefined = NO_CREDENTIAL;
+    try {
+      if (request.auth !== 'none') attachment = await this.#credentials.attach(request, zone);
+    } catch (error) {
+      return this.#withoutCredential(flight, error);
     }
     if (attachment === undefined) return this.#unsent(flight, { state: 'held', reason: 'auth' });
     let result = await this.#send(flight, attachment);
@@ -179,7 +189,11 @@ export class Attempts {
     return mayResend({ request, keyed, keyTtlMs, resendWindowMs }, this.#context.clock.now());
   }
 
-  async #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
+  #jobFor(flight: Flight, result: TransportResult): SettleJob {
+    return this.#jobOf(flight, result, this.#decide(flight, result, NO_CREDENTIAL, false));
+  }
+
+  #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
     const { request, zone, abort } = flight;
     const volatile = this.#credentials.live.volatileOf(request.id);
     const call = callOf(request, zone.policy, attachment.secret, volatile, this.#context.config.attemptTimeoutMs);
@@ -204,7 +218,7 @@ export class Attempts {
 
   #decide(flight: Flight, result: TransportResult, attachment: Attachment, refreshed: boolean): Decision {
     const { request, token, zone } = flight;
-    const { clock, config, random } = this.#context;
+    const { clock, random } = this.#context;
     const input: DecisionInput = {
       request,
       token,
@@ -226,17 +240,7 @@ export class Attempts {
         othersAnswer: this.#zones.anyOtherAnswered(zone),
         onlineAt: zone.onlineAt,
       },
-      policy: {
-        maxAttempts: config.maxAttempts,
-        baseDelayMs: config.retry.baseDelayMs,
-        maxDelayMs: config.retry.maxDelayMs,
-        callerMaxDelayMs: config.retry.callerMaxDelayMs,
-        delay: config.retry.delay,
-        giveUpAfterMs: config.giveUpAfterMs,
-        readGiveUpAfterMs: config.readGiveUpAfterMs,
-        resendWindowMs: config.resendWindowMs,
-        maxStoredResultBytes: config.maxStoredResultBytes,
-      },
+      policy: this.#policy,
       classify: zone.policy.classify,
     };
     return decide(input);
@@ -299,4 +303,19 @@ export class Attempts {
     zone.bulkhead.giveBack(1);
     this.#settler.add({ request, cause: error, settlement: { id: request.id, token, next, progress } });
   }
+}
+
+/** The retry options of the configuration, as decisions need them. */
+function retryPolicy(config: ResolvedConfiguration): RetryPolicy {
+  return {
+    maxAttempts: config.maxAttempts,
+    baseDelayMs: config.retry.baseDelayMs,
+    maxDelayMs: config.retry.maxDelayMs,
+    callerMaxDelayMs: config.retry.callerMaxDelayMs,
+    delay: config.retry.delay,
+    giveUpAfterMs: config.giveUpAfterMs,
+    readGiveUpAfterMs: config.readGiveUpAfterMs,
+    resendWindowMs: config.resendWindowMs,
+    maxStoredResultBytes: config.maxStoredResultBytes,
+  };
 }

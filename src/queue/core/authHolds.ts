@@ -92,6 +92,7 @@ export class AuthHolds {
     if (request.auth === 'live' && this.#credentials.live.knows(principal)) return principalSender(principal);
     if (client !== null && !this.#zones.hasClient(client)) return undefined;
     if (!(await this.#credentials.provides(principal, zone, client))) return undefined;
+    if (request.auth === 'live') return principalSender(principal);
     return client === null ? ANYONE : clientSender(client);
   }
 }

@@ -1,10 +1,34 @@
 import type { Clock, Timer } from '../../system/clock.ts';
 import type { Settled } from '../types/calls.ts';
 
-interface Waiter {
-  promise: Promise<Settled>;
-  resolve(settled: Settled): void;
-  reject(error: unknown): void;
+/** Whoever waits, as far as it changes what it is told. */
+export interface CallerView {
+  /** It shares a request that was there before. */
+  readonly isDeduplicated: boolean;
+}
+
+/** One wait for one request: a promise and its ends. */
+class Waiter {
+  readonly promise: Promise<Settled>;
+  readonly #view: CallerView;
+  #resolve: ((settled: Settled) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+
+  constructor(view: CallerView) {
+    this.#view = view;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  tell(settled: Settled): void {
+    this.#resolve?.(this.#view.isDeduplicated ? { ...settled, deduplicated: true } : settled);
+  }
+
+  fail(error: unknown): void {
+    this.#reject?.(error);
+  }
 }
 
 /** Long enough that it never fires; the timer only keeps the process alive. */
@@ -15,14 +39,17 @@ const FOREVER_MS = 2 ** 31 - 1;
  * an answer is work.
  */
 export class Callers {
-  readonly #waiting = new Map<string, Waiter[]>();
+  /** Nearly always one waits; only then is there an array. */
+  readonly #waiting = new Map<string, Waiter | Waiter[]>();
   readonly #clock: Clock;
   #alive: Timer | undefined;
+  #isReleasing = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** Requests waited for. */
   get size(): number {
     return this.#waiting.size;
   }
@@ -35,60 +62,58 @@ export class Callers {
     return [...this.#waiting.keys()];
   }
 
-  wait(id: string): Promise<Settled> {
-    const waiter = {} as Waiter; // filled on the next two lines, before anyone else sees it
-    waiter.promise = new Promise((resolve, reject) => Object.assign(waiter, { resolve, reject }));
-    this.#add(id, [waiter]);
+  wait(id: string, view: CallerView): Promise<Settled> {
+    const waiter = new Waiter(view);
+    this.#add(id, waiter);
     return waiter.promise;
   }
 
   /** The caller who was given this promise waits no longer. True when nobody waits for the request any more. */
   leave(id: string, promise: Promise<Settled>): boolean {
-    const waiters = this.#remove(id) ?? [];
-    const others = waiters.filter((waiter) => waiter.promise !== promise);
-    if (others.length > 0) this.#add(id, others);
+    const others = this.#remove(id).filter((waiter) => waiter.promise !== promise);
+    for (const waiter of others) this.#add(id, waiter);
     return others.length === 0;
   }
 
   /** Those who waited for `from` wait for `to`: their request joined another one. */
   rename(from: string, to: string): void {
-    const waiters = this.#remove(from);
-    if (waiters !== undefined) this.#add(to, waiters);
+    for (const waiter of this.#remove(from)) this.#add(to, waiter);
   }
 
-  tell(id: string, settled: Settled): boolean {
-    const waiters = this.#remove(id);
-    for (const waiter of waiters ?? []) waiter.resolve(settled);
-    return waiters !== undefined;
+  tell(id: string, settled: Settled): void {
+    for (const waiter of this.#remove(id)) waiter.tell(settled);
   }
 
   fail(id: string, error: unknown): void {
-    for (const waiter of this.#remove(id) ?? []) waiter.reject(error);
+    for (const waiter of this.#remove(id)) waiter.fail(error);
   }
 
   failAll(errorOf: (id: string) => unknown): void {
     for (const id of this.ids()) this.fail(id, errorOf(id));
   }
 
-  #add(id: string, waiters: Waiter[]): void {
+  #add(id: string, waiter: Waiter): void {
     const present = this.#waiting.get(id);
-    if (present === undefined) this.#waiting.set(id, waiters);
-    else present.push(...waiters);
+    if (present === undefined) this.#waiting.set(id, waiter);
+    else if (Array.isArray(present)) present.push(waiter);
+    else this.#waiting.set(id, [present, waiter]);
     this.#alive ??= this.#clock.schedule(FOREVER_MS, () => undefined, { keepAlive: true });
   }
 
-  #remove(id: string): Waiter[] | undefined {
+  #remove(id: string): readonly Waiter[] {
     const waiters = this.#waiting.get(id);
-    if (waiters === undefined) return undefined;
+    if (waiters === undefined) return [];
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) {
+    if (this.#waiting.size === 0 && !this.#isReleasing) {
       // Not at once: in a busy queue the next caller comes within the same turn, and timers are not free.
-      queueMicrotask(() => this.#release());
+      this.#isReleasing = true;
+      setImmediate(() => this.#release());
     }
-    return waiters;
+    return Array.isArray(waiters) ? waiters : [waiters];
   }
 
   #release(): void {
+    this.#isReleasing = false;
     if (this.#waiting.size > 0) return;
     this.#alive?.cancel();
     this.#alive = undefined;

@@ -94,8 +94,8 @@ export class Calls implements Desk {
     return this.#engine.find(id);
   }
 
-  lookUp(id: string): Promise<void> {
-    return this.#engine.lookUp(id);
+  lookUp(id: string): void {
+    this.#engine.lookUp(id).catch((error: unknown) => this.callers.fail(id, error));
   }
 
   cancel(id: string): Promise<boolean> {

@@ -15,7 +15,8 @@ export interface Attachment {
   readonly provider: AuthProvider | undefined;
 }
 
-const NOTHING: Attachment = Object.freeze({
+/** For requests that need none. */
+export const NO_CREDENTIAL: Attachment = Object.freeze({
   secret: Object.freeze({ headers: Object.freeze([]), query: '' }),
   version: null,
   provider: undefined,
@@ -71,6 +72,7 @@ export class Credentials {
 
   /** Undefined when this process has no credential of the request's principal (any more). */
   async attach(request: StoredRequest, zone: Zone): Promise<Attachment | undefined> {
+    if (request.auth === 'none') return NO_CREDENTIAL;
     if (request.auth === 'live') {
       const secret = this.live.find(request.id, request.principal);
       if (secret !== undefined) return { secret, version: null, provider: undefined };
@@ -83,11 +85,6 @@ export class Credentials {
     const isTheirs = own === request.principal || (await this.#isPaired(request.principal, own));
     if (!isTheirs) return undefined;
     return { secret: { headers: credential.headers, query: '' }, version: credential.version, provider };
-  }
-
-  /** As {@link attach}, without a promise for requests that need none. */
-  attachNow(request: StoredRequest): Attachment | undefined {
-    return request.auth === 'none' ? NOTHING : undefined;
   }
 
   /** Whether the zone's provider or a client's has a credential of that principal at present. */

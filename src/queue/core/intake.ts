@@ -25,9 +25,10 @@ export interface IntakeEvents {
   /** Claimed in the commit that accepted it: holds a permit, may be sent. */
   claimed(request: NewRequest, seq: number, token: number, zone: Zone): void;
   accepted(admitted: Admitted, result: Extract<EnqueueResult, { status: 'accepted' }>): void;
-  joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>): void;
-  /** A request was refused because the queue is full. */
-  full(): void;
+  /** It joined a request: one in the store, which counts its callers, or one of this process. */
+  joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>, isStored: boolean): void;
+  /** A request was refused: nothing of it needs to be remembered. */
+  refused(id: string, error: unknown): void;
   /** Entries wait for the end of this turn. */
   wake(): void;
 }
@@ -131,7 +132,7 @@ export class Intake {
       if (leader !== undefined) {
         this.#drop(entry);
         leader.lead(entry.submission);
-        return this.#events.joined(admitted, { status: 'joined', id: leader.id, seq: 0, state: 'ready' });
+        return this.#events.joined(admitted, { status: 'joined', id: leader.id, seq: 0, state: 'ready' }, false);
       }
       const { request } = admitted;
       this.#leaders.set(request.id, entry.submission);
@@ -144,7 +145,7 @@ export class Intake {
     if (left === undefined || entry.admission.options.dedupe === false) return;
     this.#drop(entry);
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });
-    this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' });
+    this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, false);
   }
 
   /** A read ended: it is joined no more. */
@@ -156,7 +157,7 @@ export class Intake {
   #refuse(entry: Entry, siblings: readonly Entry[] | undefined, error: unknown): void {
     for (const one of siblings ?? [entry]) {
       this.#drop(one);
-      one.submission.refuse(error);
+      this.#fail(one, error);
     }
     this.#events.wake();
   }
@@ -220,7 +221,7 @@ export class Intake {
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
     if (result.status === 'joined') {
       entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
-      return this.#events.joined(admitted, result);
+      return this.#events.joined(admitted, result, true);
     }
     if (result.token !== null) allowance.set(zone, (allowance.get(zone) ?? 0) - 1);
     entry.submission.accept({ id: request.id, seq: result.seq, deduplicated: false });
@@ -229,9 +230,8 @@ export class Intake {
   }
 
   #fail(entry: Entry, error: unknown): void {
-    this.forget(entry.admission.id);
-    if (error instanceof HoldfastError && error.code === 'QUEUE_FULL') this.#events.full();
     entry.submission.refuse(error);
+    this.#events.refused(entry.admission.id, error);
   }
 
   #notifyIdle(): void {

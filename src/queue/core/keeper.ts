@@ -122,13 +122,15 @@ export class Keeper {
       this.#teller.allEnded(expired);
       ended = expired.length;
     }
+    const lookedAt = clock.now();
     for (const zone of this.#zones.all) zone.hint();
     this.#events.probe();
     this.#events.wake();
     await this.#resolver.run();
     const channels = Array.from(this.#zones.all, (zone) => zone.channel);
     const next = await backend.requests.nextDueAt({ channels });
-    this.#dueAt = Math.min(this.#dueAt, next ?? Number.POSITIVE_INFINITY);
+    // What was due at this look and did not move cannot move by time: a gate, a permit or a hint will wake it.
+    if (next !== null) this.#dueAt = Math.min(this.#dueAt, next > lookedAt ? next : lookedAt + LONGEST_SLEEP_MS);
     this.arm();
   }
 
@@ -140,8 +142,11 @@ export class Keeper {
     const untilDue = this.#dueAt - clock.now();
     const now = clock.monotonicNow();
     let untilGate = Number.POSITIVE_INFINITY;
-    for (const zone of this.#zones.all)
-      untilGate = Math.min(untilGate, (zone.reopensAt(now) ?? Number.POSITIVE_INFINITY) - now);
+    for (const zone of this.#zones.all) {
+      const reopensAt = zone.reopensAt(now) ?? Number.POSITIVE_INFINITY;
+      // A gate that could open and did not waits for a permit, which wakes the dispatcher itself.
+      untilGate = Math.min(untilGate, reopensAt > now ? reopensAt - now : LONGEST_SLEEP_MS);
+    }
     const soonest = Math.min(untilDue, untilGate);
     if (soonest === Number.POSITIVE_INFINITY) return;
     // At least 1 ms: what is due but cannot move (a closed gate, no permit) must not become a busy loop.

@@ -128,7 +128,7 @@ export class Resolver {
   }
 
   async #read(request: StoredRequest, zone: Zone, read: Parameters<ProbeContext['send']>[0]): Promise<HttpResponse> {
-    const attachment = this.#credentials.attachNow(request) ?? (await this.#credentials.attach(request, zone));
+    const attachment = await this.#credentials.attach(request, zone);
     if (attachment === undefined) {
       throw new HoldfastError('AUTH_REQUIRED', 'no credential to probe with', { id: request.id, zone: zone.name });
     }

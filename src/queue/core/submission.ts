@@ -9,8 +9,8 @@ export interface Desk {
   readonly clock: Clock;
   /** The acceptance of a stored request; rejects with REQUEST_NOT_FOUND. */
   find(id: string): Promise<Accepted>;
-  /** Tells the callers of a request what the store knows, if it ended, is held, or is gone. */
-  lookUp(id: string): Promise<void>;
+  /** Tells the callers of a request, soon, what the store knows: if it ended, is held, or is gone. */
+  lookUp(id: string): void;
   /** Cancels it if nothing was sent and nobody else shares it. */
   cancel(id: string): Promise<boolean>;
   /** Its caller is gone: cancel it, close the wire of a read, or let a sent write go on. */
@@ -57,14 +57,16 @@ export class Submission implements RequestHandle {
   settled(options?: WaitOptions): Promise<Settled> {
     if (this.#error !== undefined) return Promise.reject(this.#error.reason);
     if (this.#signal?.aborted === true) return Promise.reject(this.#signal.reason);
-    const waiting = this.#desk.callers.wait(this.id);
-    if (this.#accepted !== undefined) void this.#desk.lookUp(this.id);
-    const told = waiting.then((settled) =>
-      this.#accepted?.deduplicated === true ? { ...settled, deduplicated: true } : settled,
-    );
+    const waiting = this.#desk.callers.wait(this.id, this);
+    if (this.#accepted !== undefined) this.#desk.lookUp(this.id);
+    if (this.#signal === undefined && options === undefined) return waiting;
     const signals = [this.#signal, options?.signal].filter((signal) => signal !== undefined);
-    if (signals.length === 0 && options?.timeoutMs === undefined) return told;
-    return this.#bounded(told, waiting, signals, options?.timeoutMs);
+    if (signals.length === 0 && options?.timeoutMs === undefined) return waiting;
+    return this.#bounded(waiting, signals, options?.timeoutMs);
+  }
+
+  get isDeduplicated(): boolean {
+    return this.#accepted?.deduplicated === true;
   }
 
   async cancel(): Promise<boolean> {
@@ -78,6 +80,8 @@ export class Submission implements RequestHandle {
     this.id = accepted.id;
     this.#accepted = accepted;
     this.#acceptance?.resolve(accepted);
+    // What it joined may have ended already, or end elsewhere.
+    if (accepted.deduplicated && this.#desk.callers.has(accepted.id)) this.#desk.lookUp(accepted.id);
     for (const follower of this.#followers ?? []) follower.accept({ ...accepted, deduplicated: true });
     this.#followers = undefined;
   }
@@ -101,7 +105,6 @@ export class Submission implements RequestHandle {
   }
 
   #bounded(
-    told: Promise<Settled>,
     waiting: Promise<Settled>,
     signals: readonly AbortSignal[],
     timeoutMs: number | undefined,
@@ -125,7 +128,7 @@ export class Submission implements RequestHandle {
         if (signal.aborted) return stop(signal.reason);
         signal.addEventListener('abort', onAbort, { once: true });
       }
-      told.then(resolve, reject).finally(release);
+      waiting.then(resolve, reject).finally(release);
     });
   }
 

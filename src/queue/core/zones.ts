@@ -33,6 +33,11 @@ export class Zones {
     return this.#process.inUse;
   }
 
+  /** The zone of an origin that was met before, written as a URL parser writes it. */
+  knownOrigin(origin: string): Zone | undefined {
+    return this.#byOrigin.get(origin);
+  }
+
   /** The zone that serves this origin; made if there is none yet. */
   ofOrigin(origin: string): Zone {
     const known = this.#byOrigin.get(origin);

@@ -4,6 +4,7 @@ import { isTerminal } from '../types/states.ts';
 import type { Course, Situation } from './course.ts';
 import { answer, cancel, canGoAgain, hold, inDoubt, reject, retry, succeed } from './course.ts';
 import type { Decision, DecisionInput } from './decision.ts';
+import { plainSuccess } from './plainSuccess.ts';
 import { progressAfter, resolved } from './progress.ts';
 import { hintOf } from './retry.ts';
 import { storedResult } from './storedResult.ts';
@@ -22,6 +23,11 @@ const REFRESH_PAUSE_MS = 60_000;
  * - what a waiting caller gets (DESIGN "While a caller waits"): below
  */
 export function decide(given: DecisionInput): Decision {
+  return plainSuccess(given) ?? decideByRules(given);
+}
+
+/** {@link decide} without its short cut. */
+export function decideByRules(given: DecisionInput): Decision {
   const input = withoutIdleDoubt(given);
   const verdict = verdictOf(input);
   const situation: Situation = { input, verdict, progress: progressAfter(input, verdict) };

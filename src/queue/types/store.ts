@@ -37,7 +37,7 @@ export interface RequestStore {
    * Leases the best ready requests by (rank, seq): per channel at most `calls * perCall`, over the given senders
    * together. Moves them to `sending`, raises their token, sets `firstSentAt` if unset. Promotes at most
    * {@link PROMOTIONS_PER_CLAIM} due scheduled requests of the given channels and senders first. A request past its
-   * `expiresAt` is not leased but ended (`dead`, `expired`) and reported. Channels not given are neither read nor written.
+   * `expiresAt` is not leased but ended (`dead`, `expired`) and reported, unless its `progress.unresolved`. Channels not given are neither read nor written.
    */
   claim(query: ClaimQuery): Promise<ClaimResult>;
 
@@ -73,7 +73,7 @@ export interface RequestStore {
    */
   recover(query: RecoverQuery): Promise<RecoverResult>;
 
-  /** Ends (`dead`, `expired`) waiting and held requests past their `expiresAt`, at most `limit`. Never `sending` or `unknown` ones. */
+  /** Ends (`dead`, `expired`) waiting and held requests past their `expiresAt`, at most `limit`. Never `sending` or `unknown` ones, nor one with `progress.unresolved`: a deadline does not settle a doubt. */
   expire(query: { readonly now: number; readonly limit: number }): Promise<EndedRequest[]>;
 
   /** Full records in the order asked; undefined where there is none. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Backend, OpenOptions, WorkerIdentity } from '../../queue/types/backend.ts';
-import { NO_PROGRESS, type NewRequest, type StoredRequest } from '../../queue/types/request.ts';
+import type { NewRequest, StoredRequest } from '../../queue/types/request.ts';
+import { NO_PROGRESS } from '../../queue/types/request.ts';
 import type { Reason, RequestState } from '../../queue/types/states.ts';
 import type {
   AmendResult,
@@ -149,11 +150,7 @@ export class Trial {
     return this.lease(id, { channel: fields.channel ?? 'api', senders: [fields.sender ?? ''], worker }, backend);
   }
 
-  async lease(
-    id: string,
-    query: Parameters<Trial['claim']>[1] = {},
-    backend: Backend = this.backend,
-  ): Promise<Held> {
+  async lease(id: string, query: Parameters<Trial['claim']>[1] = {}, backend: Backend = this.backend): Promise<Held> {
     const [claimed] = await this.claim(1, query, backend);
     assert.equal(claimed?.id, id, 'the request is the next to be claimed');
     assert.ok(claimed?.lease, 'a claimed request has a lease');

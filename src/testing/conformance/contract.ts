@@ -1,5 +1,4 @@
 import type { Backend } from '../../queue/types/backend.ts';
-import type { Trial } from './Trial.ts';
 
 /** One empty store to test on, and handles on it. */
 export interface ConformanceStore {
@@ -35,32 +34,4 @@ export interface ConformanceOptions {
   readonly severalHandles?: boolean | undefined;
   /** Tests that do not apply, each with its reason, which is printed. One that names no test is an error. */
   readonly skip?: readonly ConformanceSkip[] | undefined;
-}
-
-export interface ConformanceTest {
-  readonly name: string;
-  readonly run: (trial: Trial) => Promise<void>;
-  readonly needsHandles: boolean;
-}
-
-/** The tests of one verb or subject. */
-export interface ConformanceGroup {
-  readonly name: string;
-  readonly tests: readonly ConformanceTest[];
-}
-
-/** Collects the tests of a group in the order in which they are written. */
-export function group(
-  name: string,
-  write: (
-    test: (name: string, run: ConformanceTest['run']) => void,
-    handlesTest: (name: string, run: ConformanceTest['run']) => void,
-  ) => void,
-): ConformanceGroup {
-  const tests: ConformanceTest[] = [];
-  write(
-    (testName, run) => tests.push({ name: testName, run, needsHandles: false }),
-    (testName, run) => tests.push({ name: testName, run, needsHandles: true }),
-  );
-  return { name, tests };
 }

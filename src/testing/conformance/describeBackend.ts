@@ -1,14 +1,15 @@
 import { amendGroup } from './amend.ts';
 import { claimGroup } from './claim.ts';
-import type { ConformanceGroup, ConformanceOptions, ConformanceTest } from './contract.ts';
 import { closeGroup } from './close.ts';
 import { concurrencyGroup } from './concurrency.ts';
 import { contentGroup } from './content.ts';
+import type { ConformanceOptions } from './contract.ts';
 import { countGroup } from './count.ts';
 import { dependencyGroup } from './dependencies.ts';
-import { enqueueGroup } from './enqueue.ts';
+import { enqueueClaimGroup, enqueueGroup } from './enqueue.ts';
 import { expireGroup } from './expire.ts';
 import { findGroup } from './find.ts';
+import type { ConformanceGroup, ConformanceTest } from './group.ts';
 import { historyGroup } from './history.ts';
 import { joinGroup } from './joins.ts';
 import { laneGroup } from './lanes.ts';
@@ -25,6 +26,7 @@ import { unknownGroup } from './unknown.ts';
 /** Every group of the suite. */
 export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   enqueueGroup,
+  enqueueClaimGroup,
   joinGroup,
   laneGroup,
   dependencyGroup,

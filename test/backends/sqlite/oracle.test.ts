@@ -9,6 +9,8 @@ import { REQUEST_STATES } from '../../../src/queue/types/states.ts';
 import type { Move } from '../../../src/queue/types/store.ts';
 import { newRequest, opening } from './support.ts';
 
+/** Each opens a database of its own: about 200 ms. */
+const RUNS = 40;
 const START = 1_700_000_000_000;
 const CHANNELS = ['a', 'b'];
 const SENDERS = ['', 'client:c', 'process:w2'];
@@ -41,16 +43,91 @@ const newcomer = fc.record({
 });
 
 const command = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ verb: fc.constant('enqueue' as const), requests: fc.array(newcomer, { minLength: 1, maxLength: 3 }), atomic: fc.boolean(), claims: fc.constantFrom(0, 1, 5), maxSize: fc.constantFrom(6, 1000) }) },
-  { weight: 4, arbitrary: fc.record({ verb: fc.constant('claim' as const), channels: fc.subarray(CHANNELS, { minLength: 1 }), senders: fc.subarray(SENDERS, { minLength: 1 }), calls: fc.integer({ min: 1, max: 3 }), worker: fc.constantFrom(...WORKERS) }) },
-  { weight: 6, arbitrary: fc.record({ verb: fc.constant('settle' as const), items: fc.array(fc.record({ n: index, stale: fc.constantFrom(false, false, false, true), next: moveOf, notSent: fc.boolean(), result: fc.boolean(), end: fc.option(index, { nil: undefined }), amend: fc.option(index, { nil: undefined }), bind: fc.boolean() }), { minLength: 1, maxLength: 3 }) }) },
-  { weight: 4, arbitrary: fc.record({ verb: fc.constant('amend' as const), n: index, from: fc.subarray([...REQUEST_STATES], { minLength: 3 }), neverSent: fc.boolean(), to: fc.option(moveOf, { nil: undefined }), patch: fc.record({ rank: fc.integer({ min: -9, max: 9 }), sender: fc.constantFrom(...SENDERS), told: fc.boolean(), callers: fc.integer({ min: -1, max: 1 }), expires: fc.constantFrom(null, 30, 500), base: fc.boolean() }, { requiredKeys: [] }) }) },
-  { weight: 1, arbitrary: fc.record({ verb: fc.constant('claimUnknown' as const), limit: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      verb: fc.constant('enqueue' as const),
+      requests: fc.array(newcomer, { minLength: 1, maxLength: 3 }),
+      atomic: fc.boolean(),
+      claims: fc.constantFrom(0, 1, 5),
+      maxSize: fc.constantFrom(6, 1000),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      verb: fc.constant('claim' as const),
+      channels: fc.subarray(CHANNELS, { minLength: 1 }),
+      senders: fc.subarray(SENDERS, { minLength: 1 }),
+      calls: fc.integer({ min: 1, max: 3 }),
+      worker: fc.constantFrom(...WORKERS),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      verb: fc.constant('settle' as const),
+      items: fc.array(
+        fc.record({
+          n: index,
+          stale: fc.constantFrom(false, false, false, true),
+          next: moveOf,
+          notSent: fc.boolean(),
+          result: fc.boolean(),
+          end: fc.option(index, { nil: undefined }),
+          amend: fc.option(index, { nil: undefined }),
+          bind: fc.boolean(),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      verb: fc.constant('amend' as const),
+      n: index,
+      from: fc.subarray([...REQUEST_STATES], { minLength: 3 }),
+      neverSent: fc.boolean(),
+      to: fc.option(moveOf, { nil: undefined }),
+      patch: fc.record(
+        {
+          rank: fc.integer({ min: -9, max: 9 }),
+          sender: fc.constantFrom(...SENDERS),
+          told: fc.boolean(),
+          callers: fc.integer({ min: -1, max: 1 }),
+          expires: fc.constantFrom(null, 30, 500),
+          base: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ verb: fc.constant('claimUnknown' as const), limit: fc.integer({ min: 1, max: 4 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('recover' as const) }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('expire' as const), limit: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ verb: fc.constant('purge' as const), limit: fc.integer({ min: 1, max: 4 }), keptMs: fc.constantFrom(0, 100), maxRecords: fc.constantFrom(0, 3, 100) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      verb: fc.constant('purge' as const),
+      limit: fc.integer({ min: 1, max: 4 }),
+      keptMs: fc.constantFrom(0, 100),
+      maxRecords: fc.constantFrom(0, 3, 100),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('renew' as const), n: index }) },
-  { weight: 1, arbitrary: fc.record({ verb: fc.constant('look' as const), order: fc.constantFrom('accepted' as const, 'ended' as const), state, limit: fc.integer({ min: 1, max: 5 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      verb: fc.constant('look' as const),
+      order: fc.constantFrom('accepted' as const, 'ended' as const),
+      state,
+      limit: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 150 }) }) },
 );
 type Generated<A> = A extends fc.Arbitrary<infer T> ? T : never;
@@ -113,7 +190,10 @@ class Player {
             progress: { ...NO_PROGRESS, faults: item.n },
             notSent: item.notSent,
             result: item.result ? { status: 200, headers: [['a', 'b']], body: new Uint8Array([1, 2, 3]) } : undefined,
-            end: item.end === undefined || item.end === item.n ? undefined : [{ id: idOf(item.end), state: 'dead', reason: 'abandoned' }],
+            end:
+              item.end === undefined || item.end === item.n
+                ? undefined
+                : [{ id: idOf(item.end), state: 'dead', reason: 'abandoned' }],
             amend:
               item.amend === undefined || item.amend === item.n
                 ? undefined
@@ -143,7 +223,12 @@ class Player {
         });
       }
       case 'recover': {
-        const { recovered, ended, more } = await requests.recover({ worker: 'w1', now, leaseNow: this.#leaseNow, limit: 1000 });
+        const { recovered, ended, more } = await requests.recover({
+          worker: 'w1',
+          now,
+          leaseNow: this.#leaseNow,
+          limit: 1000,
+        });
         return { recovered: byId(recovered), ended: ended.map(({ id }) => id).sort(), more };
       }
       case 'expire':
@@ -189,7 +274,11 @@ class Player {
 
   #move(move: Generated<typeof moveOf>): Move {
     // Any pair of state and reason will do: stores take what they are given.
-    return { state: move.state, reason: move.reason, dueAt: move.in === undefined ? undefined : this.#now + move.in } as Move;
+    return {
+      state: move.state,
+      reason: move.reason,
+      dueAt: move.in === undefined ? undefined : this.#now + move.in,
+    } as Move;
   }
 
   #request(fields: Generated<typeof newcomer>) {
@@ -204,7 +293,10 @@ class Player {
       key: fields.key,
       digest: fields.digest,
       fingerprint: '00ff00ff00ff00ff',
-      join: fields.join === 'window' ? { rule: 'window', since: this.#now - 100 } : { rule: fields.join as 'none' | 'tail' },
+      join:
+        fields.join === 'window'
+          ? { rule: 'window', since: this.#now - 100 }
+          : { rule: fields.join as 'none' | 'tail' },
       rank: fields.rank === null ? { form: 'negatedSeq' } : { form: 'value', value: fields.rank },
       priority: fields.priority,
       notBefore: at(fields.notBefore),
@@ -244,7 +336,10 @@ describe('SQLite against the memory oracle', () => {
           for (const backend of backends) await backend.close();
         }
       }),
-      { numRuns: Number(process.env['ORACLE_RUNS'] ?? 40), interruptAfterTimeLimit: 100_000, endOnFailure: process.env['ORACLE_RUNS'] !== undefined },
+      {
+        numRuns: RUNS,
+        interruptAfterTimeLimit: 60_000,
+      },
     );
   });
 });

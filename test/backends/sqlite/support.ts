@@ -55,7 +55,10 @@ export function opening(worker: string, other: Partial<OpenOptions> = {}): OpenO
 }
 
 /** A folder that is removed, and backends that are closed, after each test. */
-export function useStore(): { path: (name?: string) => string; handle: (options?: Partial<SQLiteBackendOptions>) => SQLiteBackend } {
+export function useStore(): {
+  path: (name?: string) => string;
+  handle: (options?: Partial<SQLiteBackendOptions>) => SQLiteBackend;
+} {
   let folder: string | undefined;
   let handles: SQLiteBackend[] = [];
   const path = (name = 'queue.db'): string => {

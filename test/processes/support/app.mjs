@@ -1,7 +1,7 @@
 // An application under remote control: `node app.mjs <order as JSON>` opens a queue over a database and then does what
 // each line of its input says, as JSON. What happens it says in lines of its own, synchronously.
 //   { do: 'call', name, method, url, token?, body?, lane? }   → accepted <name> <id> · settled <name> <state> <status>
-//   { do: 'counts' }                                          → counts <JSON>
+//   { do: 'idle', name }                                      → idle <name> <counts as JSON>
 //   { do: 'close' }                                           → closed; the process then ends by itself
 
 import { writeSync } from 'node:fs';
@@ -27,8 +27,9 @@ const commands = {
     handle.accepted().then(({ id }) => say(`accepted ${name} ${id}`), failed);
     handle.settled().then(({ state, response }) => say(`settled ${name} ${state} ${response?.status}`), failed);
   },
-  async counts() {
-    say(`counts ${JSON.stringify(await queue.counts())}`);
+  async idle({ name }) {
+    await queue.idle();
+    say(`idle ${name} ${JSON.stringify(await queue.counts())}`);
   },
   async close() {
     input.close();

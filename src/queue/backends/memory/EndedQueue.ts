@@ -8,10 +8,12 @@ import { Heap, isBefore } from './Heap.ts';
 export class EndedQueue {
   #row: Entry[] = [];
   #start = 0;
+  /** Entries of the row that were taken out of its middle; they are marked `purged`. */
+  #gone = 0;
   readonly #stray = new Heap<Entry>();
 
   get size(): number {
-    return this.#row.length - this.#start + this.#stray.size;
+    return this.#row.length - this.#start - this.#gone + this.#stray.size;
   }
 
   push(entry: Entry): void {
@@ -23,7 +25,7 @@ export class EndedQueue {
   }
 
   top(): Entry | undefined {
-    const next = this.#row[this.#start];
+    const next = this.#next();
     const stray = this.#stray.top();
     if (next === undefined || stray === undefined) return next ?? stray;
     return isBefore(stray, next) ? stray : next;
@@ -32,27 +34,48 @@ export class EndedQueue {
   pop(): Entry | undefined {
     const entry = this.top();
     if (entry === undefined) return undefined;
-    if (entry !== this.#row[this.#start]) {
+    if (entry.heapIndex >= 0) {
       this.#stray.remove(entry);
       return entry;
     }
     this.#start += 1;
-    if (this.#start * 2 > this.#row.length) {
-      this.#row = this.#row.slice(this.#start);
-      this.#start = 0;
-    }
+    if (this.#start * 2 > this.#row.length) this.#compact();
     return entry;
   }
 
-  /** Takes one out of the middle. */
+  /** Takes out one that is about to be purged, wherever it stands. */
   remove(entry: Entry): void {
-    const index = this.#row.indexOf(entry, this.#start);
-    if (index === -1) this.#stray.remove(entry);
-    else this.#row.splice(index, 1);
+    entry.purged = true;
+    if (entry.heapIndex >= 0) {
+      this.#stray.remove(entry);
+      return;
+    }
+    this.#gone += 1;
+    if (this.#gone * 2 > this.#row.length) this.#compact();
   }
 
   *[Symbol.iterator](): Generator<Entry> {
-    for (let index = this.#start; index < this.#row.length; index += 1) yield this.#row[index] as Entry; // in range
+    for (let index = this.#start; index < this.#row.length; index += 1) {
+      const entry = this.#row[index] as Entry; // in range
+      if (!entry.purged) yield entry;
+    }
     yield* this.#stray;
+  }
+
+  #next(): Entry | undefined {
+    for (;;) {
+      const next = this.#row[this.#start];
+      if (next === undefined || !next.purged) return next;
+      this.#start += 1;
+      this.#gone -= 1;
+    }
+  }
+
+  #compact(): void {
+    this.#row = this.#row.slice(this.#start);
+    this.#start = 0;
+    if (this.#gone === 0) return;
+    this.#row = this.#row.filter((entry) => !entry.purged);
+    this.#gone = 0;
   }
 }

@@ -74,9 +74,9 @@ export class MemorySharedState {
     const next = full + cost * perToken;
     const waitMs = next - window - now;
     // what is left of a rounding error is not worth a wait
-    if (waitMs > 1e-6) return Math.ceil(waitMs);
-    buckets.set(key, next);
-    return 0;
+    const isTaken = waitMs <= 1e-6;
+    buckets.set(key, isTaken ? next : full);
+    return isTaken ? 0 : Math.ceil(waitMs);
   }
 
   #present(key: string, now: number): SharedRow | undefined {

@@ -5,7 +5,7 @@ import type { Entry, EntryPartition } from './Entry.ts';
 import type { Heap } from './Heap.ts';
 import { isBefore } from './Heap.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { begin, Effects, endAndList, enter, lease, leave } from './movement.ts';
+import { Effects, endAndList, enter, grant, lease, leave } from './movement.ts';
 import { snapshot } from './snapshot.ts';
 
 /** {@link RequestStore.claim} in one synchronous step. */
@@ -20,7 +20,7 @@ export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
       const entry = first(heaps);
       if (entry === undefined) break;
       const { expiresAt } = entry.input;
-      if (expiresAt !== null && expiresAt <= query.now) {
+      if (expiresAt !== null && expiresAt <= query.now && !entry.progress.unresolved) {
         endAndList(storage, entry, 'dead', 'expired', query.now, effects);
         continue;
       }
@@ -57,7 +57,7 @@ export function claimUnknown(storage: MemoryStorage, query: UnknownQuery): Store
     const entry = first(heaps);
     if (entry === undefined || entry.heapKey > query.now) break;
     leave(storage, entry);
-    begin(entry, query.worker, query.until, query.now);
+    grant(entry, query.worker, query.until);
     entry.dueAt = query.until;
     // `until` may be due already: it is put back after the loop, so that none is taken twice
     taken.push(entry);

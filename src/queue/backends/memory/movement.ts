@@ -1,7 +1,7 @@
 import type { EndedRequest } from '../../types/request.ts';
 import type { Reason, RequestState, TerminalState } from '../../types/states.ts';
 import type { Move, MovedRequest } from '../../types/store.ts';
-import type { Entry } from './Entry.ts';
+import type { Entry, Ties } from './Entry.ts';
 import { ExpiryNode } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
 
@@ -92,20 +92,26 @@ export function enter(storage: MemoryStorage, entry: Entry, state: RequestState)
   indexExpiry(entry);
 }
 
-/** Keeps the expiry index true to `expiresAt` and state: sending and unknown requests do not expire. */
+/** What its deadline can end: what nobody sends and whose outcome is not in doubt. */
+function canExpire(entry: Entry): boolean {
+  return entry.state !== 'sending' && entry.state !== 'unknown' && !entry.progress.unresolved;
+}
+
+/** Keeps the expiry index true to deadline, state and progress. */
 export function indexExpiry(entry: Entry): void {
   const node = entry.expiry;
-  if (entry.input.expiresAt === null || entry.state === 'sending' || entry.state === 'unknown') {
+  const { expiresAt } = entry.input;
+  if (expiresAt === null || !canExpire(entry)) {
     if (node !== null && node.heapIndex >= 0) entry.partition.expiry.remove(node);
     return;
   }
   if (node === null) {
     entry.expiry = new ExpiryNode(entry);
-    entry.partition.expiry.push(entry.expiry, entry.input.expiresAt, entry.seq);
+    entry.partition.expiry.push(entry.expiry, expiresAt, entry.seq);
   } else if (node.heapIndex < 0) {
-    entry.partition.expiry.push(node, entry.input.expiresAt, entry.seq);
-  } else if (node.heapKey !== entry.input.expiresAt) {
-    entry.partition.expiry.rekey(node, entry.input.expiresAt);
+    entry.partition.expiry.push(node, expiresAt, entry.seq);
+  } else if (node.heapKey !== expiresAt) {
+    entry.partition.expiry.rekey(node, expiresAt);
   }
 }
 
@@ -314,16 +320,21 @@ export function lease(storage: MemoryStorage, entry: Entry, worker: string, unti
   enter(storage, entry, 'sending');
 }
 
-/** Marks a request that is in no index as leased. */
+/** Marks a request that is in no index as leased and, from now on, sent. */
 export function begin(entry: Entry, worker: string, until: number, now: number): void {
-  entry.token += 1;
-  entry.leaseWorker = worker;
-  entry.leaseUntil = until;
+  grant(entry, worker, until);
   entry.dueAt = null;
   if (entry.firstSentAt === null) {
     entry.firstSentAt = now;
     entry.firstSentToken = entry.token;
   }
+}
+
+/** Gives a request a new token and a holder. */
+export function grant(entry: Entry, worker: string, until: number): void {
+  entry.token += 1;
+  entry.leaseWorker = worker;
+  entry.leaseUntil = until;
 }
 
 /** Hands a live request to another sender. */

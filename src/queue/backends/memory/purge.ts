@@ -9,7 +9,7 @@ import { forget } from './unstore.ts';
 /** {@link RequestStore.purge} in one synchronous step. */
 export function purge(storage: MemoryStorage, query: PurgeQuery): { readonly ids: string[]; readonly more: boolean } {
   const { now, limit, retention } = query;
-  if (query.ids !== undefined) return purgeIds(storage, query.ids.slice(0, limit));
+  if (query.ids !== undefined) return purgeIds(storage, query.ids, query);
   const ids: string[] = [];
   const { endedWell, endedDead } = storage;
   const endedBefore = (instant: number) => (entry: Entry) => entry.endedAt < instant;
@@ -23,7 +23,7 @@ export function purge(storage: MemoryStorage, query: PurgeQuery): { readonly ids
       const entry = queue.top();
       if (entry === undefined || ids.length >= limit || !isDue(entry)) break;
       queue.pop();
-      if ((entry.ties !== null && entry.ties.awaitedBy > 0) || entry.endedSeq > query.keepAfter) {
+      if (mustStay(entry, query.keepAfter)) {
         kept.push(entry);
         aside += 1;
         continue;
@@ -52,15 +52,24 @@ function drop(storage: MemoryStorage, entry: Entry): void {
   storage.revision += 1;
 }
 
-function purgeIds(storage: MemoryStorage, wanted: readonly string[]): { readonly ids: string[]; readonly more: boolean } {
+function purgeIds(
+  storage: MemoryStorage,
+  wanted: readonly string[],
+  { limit, keepAfter }: PurgeQuery,
+): { readonly ids: string[]; readonly more: boolean } {
   const ids: string[] = [];
   for (const id of wanted) {
+    if (ids.length >= limit) break;
     const entry = storage.entries.get(id);
-    if (entry === undefined || !isTerminal(entry.state) || (entry.ties !== null && entry.ties.awaitedBy > 0)) continue;
-    const queue = entry.state === 'dead' ? storage.endedDead : storage.endedWell;
-    queue.remove(entry);
+    if (entry === undefined || !isTerminal(entry.state) || mustStay(entry, keepAfter)) continue;
+    (entry.state === 'dead' ? storage.endedDead : storage.endedWell).remove(entry);
     drop(storage, entry);
     ids.push(id);
   }
-  return { ids, more: false };
+  return { ids, more: ids.length >= limit };
+}
+
+/** A live request comes after it, or a subscriber has not been told of it. */
+function mustStay(entry: Entry, keepAfter: number): boolean {
+  return (entry.ties !== null && entry.ties.awaitedBy > 0) || entry.endedSeq > keepAfter;
 }

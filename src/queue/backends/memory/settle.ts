@@ -114,7 +114,10 @@ function applyPatch(storage: MemoryStorage, entry: Entry, patch: RequestPatch): 
     else entry.input = { ...entry.input, sender };
   }
   if (patch.rank !== undefined) setRank(entry, patch.rank);
-  if (patch.progress !== undefined) entry.progress = patch.progress;
+  if (patch.progress !== undefined) {
+    entry.progress = patch.progress;
+    if (isLive) indexExpiry(entry);
+  }
   if (patch.told !== undefined) entry.told = patch.told;
   if (patch.replayedAs !== undefined) entry.replayedAs = patch.replayedAs;
   if (patch.callers !== undefined) entry.callers += patch.callers;

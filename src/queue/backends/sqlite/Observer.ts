@@ -8,8 +8,8 @@ interface Sighting {
 
 /**
  * Judges whether other workers are dead. Of our boot of the machine: by its clock, which all its processes share, or
- * because the process is gone. Of another boot (or machine) the stored times mean nothing here: such a worker is dead
- * when it gave no new sign of life for as long as its lease, by our own monotonic time since we first saw it.
+ * because the process is gone. Of another boot the stored times can only show that it ran longer than ours has; else
+ * such a worker is dead when it gave no new sign of life for as long as its lease, by our own monotonic time since we first saw it.
  * Wall time plays no part, so a step of it kills nobody.
  */
 export class Observer {
@@ -38,6 +38,8 @@ export class Observer {
       if (other.aliveUntil <= leaseNow) return true;
       return other.pidNamespace === this.identity.pidNamespace && this.#isGone(other);
     }
+    // Its clock was further than ours is: that was an earlier boot of this machine, and nothing of it runs any more.
+    if (other.aliveUntil - other.leaseMs > leaseNow) return true;
     const seen = this.#sightings.get(other.worker);
     if (seen !== undefined && seen.aliveUntil === other.aliveUntil) return leaseNow - seen.sinceMs >= other.leaseMs;
     this.#sightings.set(other.worker, { aliveUntil: other.aliveUntil, sinceMs: leaseNow });

@@ -11,3 +11,5 @@ export const HAS_WAITERS = 32;
 export const HAS_PREDECESSORS = 64;
 /** It has a row in `result`. */
 export const HAS_RESULT = 128;
+/** `progress.unresolved`, where indexes see it: it may have been applied, so no deadline ends it. */
+export const UNRESOLVED = 256;

@@ -73,7 +73,7 @@ export interface PackedPatch {
   readonly base?: string;
   readonly content?: { readonly method: string; readonly path: string; readonly headers: string };
   readonly body?: string | Uint8Array | null;
-  readonly progress?: string | null;
+  readonly progress?: readonly [text: string | null, unresolved: boolean];
   readonly told?: boolean;
   readonly replayedAs?: string;
   readonly callers?: number;
@@ -104,6 +104,7 @@ export type PackedSettlement = readonly [
   reason: number,
   due: number | null,
   progress: string | null,
+  unresolved: boolean,
   notSent: boolean,
   told: boolean | null,
   result: PackedResult | null,
@@ -189,6 +190,7 @@ export interface Verbs {
       readonly now: number;
       readonly limit: number;
       readonly keepAfter: number;
+      readonly ids: readonly string[] | null;
       readonly succeededMs: number;
       readonly deadMs: number;
       readonly maxRecords: number;

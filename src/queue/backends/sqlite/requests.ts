@@ -54,8 +54,8 @@ export function requestsOver(call: Call, { watch, observer }: Surroundings): Req
       call('get', ids, (records) => records.map((record) => (record === undefined ? undefined : unpackRecord(record)))),
     find: (query) => call('find', query, ({ records, next }) => ({ requests: records.map(unpackRecord), next })),
     count: ({ filter }) => call('count', filter ?? null, (counts) => counts),
-    purge: ({ now, limit, keepAfter, retention }) =>
-      call('purge', { now, limit, keepAfter, ...retention }, (result) => result),
+    purge: ({ now, limit, keepAfter, ids, retention }) =>
+      call('purge', { now, limit, keepAfter, ids: ids ?? null, ...retention }, (result) => result),
     nextDueAt: ({ channels }) => call('nextDueAt', channels, (at) => at),
     bindings: ({ localIds }) => call('bindings', localIds, (found) => found),
     watch,

@@ -43,8 +43,9 @@ CREATE INDEX request_unknown ON request(place, due) WHERE state = 4;
 CREATE INDEX request_held ON request(place) WHERE state = 5;
 CREATE INDEX request_line ON request(line) WHERE line IS NOT NULL;
 CREATE INDEX request_line_rank ON request(line, rank) WHERE state = 2 AND line IS NOT NULL;
-CREATE INDEX request_expiry ON request(place, expires) WHERE expires IS NOT NULL AND state IN (0, 1, 2, 5);
-CREATE INDEX request_ended ON request(state, ended_seq) WHERE ended_seq IS NOT NULL;
+CREATE INDEX request_expiry ON request(place, expires)
+  WHERE expires IS NOT NULL AND state IN (0, 1, 2, 5) AND flags & 256 = 0;
+CREATE INDEX request_ended ON request(state, ended_seq, ended) WHERE ended_seq IS NOT NULL;
 
 CREATE TABLE content(seq INTEGER PRIMARY KEY, head TEXT NOT NULL, body ANY) STRICT;
 CREATE TABLE result(seq INTEGER PRIMARY KEY, status INTEGER NOT NULL, headers TEXT NOT NULL, body BLOB) STRICT;

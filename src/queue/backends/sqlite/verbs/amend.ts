@@ -1,6 +1,6 @@
 import type { HeaderList, Json } from '../../../types/request.ts';
 import { decodeHead, encodeHead } from '../../codec.ts';
-import { HAS_RESULT, TOLD } from '../flags.ts';
+import { HAS_RESULT, TOLD, UNRESOLVED } from '../flags.ts';
 import { end, headOf, mayMove, move, putResult, Report, raiseHead, resultBytes } from '../moves.ts';
 import type { PackedChange, PackedPatch, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
@@ -30,7 +30,7 @@ export function change(
     (one.from & (1 << row.state)) === 0 ||
     (one.neverSent && row.firstSent !== null) ||
     (one.callers !== null && one.callers !== row.callers) ||
-    (one.to !== null && !mayMove(row.state, one.to[0]));
+    (one.to !== null && (one.to[0] === SENDING || !mayMove(row.state, one.to[0])));
   if (isRefused) return [STALE, row.state];
   if (one.patch !== null) patch(rows, row, one.patch);
   if (one.to !== null) {
@@ -55,12 +55,14 @@ function patch(rows: Rows, row: Row, given: PackedPatch): void {
     // Ended records are counted with their answer.
     if (row.state >= SUCCEEDED) rows.ledger.grow(row.place, row.state, resultBytes(rows, row) - before);
   }
+  if (given.progress !== undefined) {
+    const [text, unresolved] = given.progress;
+    row.flags = unresolved ? row.flags | UNRESOLVED : row.flags & ~UNRESOLVED;
+    rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(text, row.seq);
+  }
   rows
     .sql('UPDATE request SET place = ?, priority = ?, rank = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?')
     .run(row.place.id, row.priority, row.rank, row.expires, row.callers, row.flags, row.seq);
-  if (given.progress !== undefined) {
-    rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(given.progress, row.seq);
-  }
   if (given.replayedAs !== undefined) {
     rows.sql('UPDATE request SET replayed_as = ? WHERE seq = ?').run(given.replayedAs, row.seq);
   }

@@ -1,6 +1,7 @@
 import type { ChannelSenders, ClaimQuery, UnknownQuery } from '../../../types/store.ts';
 import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
+import { UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
 import { end, lease, Report, takeToken } from '../moves.ts';
 import type { PackedRecord, Verbs } from '../protocol.ts';
@@ -62,7 +63,7 @@ function take(
     if (best.length === 0) return;
     let ended = 0;
     for (const row of best) {
-      if (row.expires !== null && row.expires <= query.now) {
+      if (row.expires !== null && row.expires <= query.now && (row.flags & UNRESOLVED) === 0) {
         const endedSeq = end(rows, row, DEAD, EXPIRED, query.now, report);
         report.noteEnd(row, endedSeq);
         ended += 1;

@@ -16,7 +16,7 @@ export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): En
     if (!mayExpire(place)) continue;
     const found = rows
       .sql(
-        'SELECT seq, expires FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND expires <= ? ORDER BY expires, seq LIMIT ?',
+        'SELECT seq, expires FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND flags & 256 = 0 AND expires <= ? ORDER BY expires, seq LIMIT ?',
       )
       .all(place.id, now, limit);
     due.push(...(found as [number, number][])); // both columns are numbers by their type
@@ -45,7 +45,7 @@ export function nextDueAt(rows: Rows, channels: readonly ChannelSenders[]): numb
     if (place.n[UNKNOWN] !== 0) consider('SELECT min(due) FROM request WHERE state = 4 AND place = ?', place);
     if (mayExpire(place)) {
       consider(
-        'SELECT min(expires) FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5)',
+        'SELECT min(expires) FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND flags & 256 = 0',
         place,
       );
     }

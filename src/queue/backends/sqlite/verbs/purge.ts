@@ -1,54 +1,74 @@
 import type { SqlValue } from '../driver.ts';
 import { resultBytes } from '../moves.ts';
 import type { Verbs } from '../protocol.ts';
-import type { Rows } from '../Rows.ts';
+import type { Row, Rows } from '../Rows.ts';
+import { SUCCEEDED } from '../Rows.ts';
 
 type Purge = Verbs['purge']['takes'];
 
-/** Ended well, then dead letters: the order in which records go. Each text walks one part of the index. */
-const WELL = [6, 8, 9].map(oldest);
-const DEAD = [7].map(oldest);
+/** Ended well, then dead letters: the order in which records go. */
+const WELL = [6, 8, 9] as const;
+const DEAD = [7] as const;
 
+/** One walk of one part of the index, without looking at the records themselves; their order is that of ending. */
 function oldest(state: number): string {
-  return `SELECT seq, ended_seq, ended FROM request WHERE state = ${state} AND ended_seq IS NOT NULL AND ended_seq <= ?
+  return `SELECT seq, ended_seq FROM request WHERE state = ${state} AND ended_seq IS NOT NULL AND ended_seq <= ? AND ended < ?
     AND NOT EXISTS (SELECT 1 FROM wait WHERE predecessor = request.seq) ORDER BY ended_seq LIMIT ?`;
 }
 
 export function purge(rows: Rows, query: Purge): Verbs['purge']['gives'] {
+  if (query.ids !== null) return purgeIds(rows, query.ids.slice(0, query.limit), query.keepAfter);
   const { ledger } = rows;
   const ids: string[] = [];
-  const exceeds = (): boolean => ledger.endedCount > query.maxRecords || ledger.endedBytes > query.maxBytes;
-  const sweep = (texts: readonly string[], isDue: (endedAt: number) => boolean): void => {
-    const wanted = query.limit - ids.length;
-    if (wanted <= 0) return;
-    for (const [seq, , endedAt] of candidates(rows, texts, query.keepAfter, wanted)) {
-      if (!isDue(endedAt)) return;
-      ids.push(remove(rows, seq));
+  const sweep = (states: readonly number[], before: number, isWanted: () => boolean): void => {
+    for (const seq of candidates(rows, states, before, query.keepAfter, query.limit - ids.length)) {
+      if (!isWanted()) return;
+      ids.push(remove(rows, rows.bySeq(seq)));
     }
   };
-  sweep(WELL, (endedAt) => endedAt < query.now - query.succeededMs);
-  sweep(DEAD, (endedAt) => endedAt < query.now - query.deadMs);
-  if (exceeds()) {
-    sweep(WELL, exceeds);
-    sweep(DEAD, exceeds);
-  }
-  if (ids.length > 0) forgetEmptyPlaces(rows);
+  const exceeds = (): boolean => ledger.endedCount > query.maxRecords || ledger.endedBytes > query.maxBytes;
+  sweep(WELL, query.now - query.succeededMs, () => true);
+  sweep(DEAD, query.now - query.deadMs, () => true);
+  if (exceeds()) sweep(WELL, Number.MAX_VALUE, exceeds);
+  if (exceeds()) sweep(DEAD, Number.MAX_VALUE, exceeds);
+  forgetEmptyPlaces(rows);
   forgetLapsed(rows, query);
   return { ids, more: ids.length >= query.limit };
 }
 
-type Candidate = readonly [seq: number, endedSeq: number, endedAt: number];
-
-function candidates(rows: Rows, texts: readonly string[], keepAfter: number, limit: number): Candidate[] {
-  const cap = Math.min(keepAfter, Number.MAX_SAFE_INTEGER);
-  const found = texts.flatMap((text) => rows.sql(text).all(cap, limit) as unknown as Candidate[]); // numbers by their type
-  return texts.length === 1 ? found : found.sort((a, b) => a[1] - b[1]).slice(0, limit);
+/**
+ * Clocks step back, so records do not lie in the order of their times: every entry of the index is looked at, which is
+ * bounded by `maxRecords`.
+ */
+function candidates(rows: Rows, states: readonly number[], before: number, keepAfter: number, limit: number): number[] {
+  if (limit <= 0) return [];
+  const last = Math.min(keepAfter, Number.MAX_SAFE_INTEGER);
+  return states
+    .flatMap((state) => rows.sql(oldest(state)).all(last, before, limit) as [number, number][]) // integer columns
+    .sort((a, b) => a[1] - b[1])
+    .slice(0, limit)
+    .map(([seq]) => seq);
 }
 
-function remove(rows: Rows, seq: number): string {
-  const row = rows.bySeq(seq);
+function purgeIds(rows: Rows, wanted: readonly string[], keepAfter: number): Verbs['purge']['gives'] {
+  const ids: string[] = [];
+  for (const id of wanted) {
+    const row = rows.byId(id);
+    if (row === undefined || row.state < SUCCEEDED || isKept(rows, row, keepAfter)) continue;
+    ids.push(remove(rows, row));
+  }
+  forgetEmptyPlaces(rows);
+  return { ids, more: false };
+}
+
+function isKept(rows: Rows, { seq }: Row, keepAfter: number): boolean {
+  const endedSeq = rows.sql('SELECT ended_seq FROM request WHERE seq = ?').get(seq)?.[0] as number; // set: it ended
+  return endedSeq > keepAfter || rows.sql('SELECT 1 FROM wait WHERE predecessor = ? LIMIT 1').get(seq) !== undefined;
+}
+
+function remove(rows: Rows, row: Row): string {
   rows.ledger.remove(row.place, row.state, row.bytes + resultBytes(rows, row));
-  for (const table of ['request', 'content', 'result']) rows.sql(`DELETE FROM ${table} WHERE seq = ?`).run(seq);
+  for (const table of ['request', 'content', 'result']) rows.sql(`DELETE FROM ${table} WHERE seq = ?`).run(row.seq);
   return row.id;
 }
 

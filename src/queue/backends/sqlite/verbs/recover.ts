@@ -1,6 +1,6 @@
 import type { Progress } from '../../../types/request.ts';
 import { decodeProgress, encodeProgress, reasonCode } from '../../codec.ts';
-import { EPHEMERAL, HARMLESS } from '../flags.ts';
+import { EPHEMERAL, HARMLESS, UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
 import { advance, end, Report, store } from '../moves.ts';
 import type { PackedRecover, StoredWorker, Verbs } from '../protocol.ts';
@@ -110,6 +110,7 @@ function repair(rows: Rows, row: Row, isHomeless: boolean, now: number, report: 
 function markUnresolved(rows: Rows, row: Row): void {
   const text = rows.sql('SELECT progress FROM request WHERE seq = ?').get(row.seq)?.[0] as string | null; // TEXT column
   const progress: Progress = { ...decodeProgress(text), unresolved: true };
+  row.flags |= UNRESOLVED; // written with the move that follows
   rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(encodeProgress(progress), row.seq);
 }
 

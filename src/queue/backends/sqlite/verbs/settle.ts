@@ -1,4 +1,4 @@
-import { FIRST_LEASE, HAS_RESULT, TOLD } from '../flags.ts';
+import { FIRST_LEASE, HAS_RESULT, TOLD, UNRESOLVED } from '../flags.ts';
 import { end, ended, mayMove, move, putResult, Report } from '../moves.ts';
 import type { PackedEffects, PackedSettlement, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
@@ -11,7 +11,7 @@ export function settle(rows: Rows, [now, settlements]: Verbs['settle']['takes'])
 }
 
 function settleOne(rows: Rows, settlement: PackedSettlement, now: number): PackedSettleResult {
-  const [id, token, state, reason, due, progress, notSent, told, result, effects] = settlement;
+  const [id, token, state, reason, due, progress, unresolved, notSent, told, result, effects] = settlement;
   let row = rows.byId(id);
   if (row === undefined) return [NOT_FOUND];
   const isCurrent = row.token === token && (row.state === SENDING || row.state === UNKNOWN);
@@ -22,6 +22,7 @@ function settleOne(rows: Rows, settlement: PackedSettlement, now: number): Packe
     row = rows.bySeq(row.seq); // what happened to others may have changed its rank
   }
   if (notSent && (row.flags & FIRST_LEASE) !== 0) row.firstSent = null;
+  row.flags = unresolved ? row.flags | UNRESOLVED : row.flags & ~UNRESOLVED;
   if (told !== null) row.flags = told ? row.flags | TOLD : row.flags & ~TOLD;
   if (result !== null) {
     row.flags |= HAS_RESULT;

@@ -69,7 +69,7 @@ export function take(rows: Rows, [key, cost, ratePerSecond, burst, now]: Verbs['
   const next = fullAt + cost * perToken;
   const waitMs = next - window - now;
   // What is left of a rounding error is not worth a wait.
-  if (waitMs > 1e-6) return Math.ceil(waitMs);
-  rows.sql('INSERT OR REPLACE INTO bucket(key, full_at) VALUES (?, ?)').run(key, next);
-  return 0;
+  const isTaken = waitMs <= 1e-6;
+  rows.sql('INSERT OR REPLACE INTO bucket(key, full_at) VALUES (?, ?)').run(key, isTaken ? next : fullAt);
+  return isTaken ? 0 : Math.ceil(waitMs);
 }

@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { load } from '../lib/build.mjs';
+import { inFolder } from '../lib/folder.mjs';
+import { closedLoop } from '../lib/loop.mjs';
+import { BODY, PATH } from '../lib/payload.mjs';
+import { instantTransport } from '../lib/transport.mjs';
+
+const INPUT = { method: 'POST', url: `http://api.example.com${PATH}`, body: BODY };
+
+/** accept → claim → settle through `QueueManager`, on a transport that does nothing. */
+export function run({ kind, durability, loop }) {
+  return inFolder(async (folder) => {
+    const { QueueManager } = await load();
+    const backend = kind === 'memory' ? { kind } : { kind, path: join(folder, 'queue.db') };
+    const config = durability === undefined ? { backend } : { backend, durability };
+    const queue = new QueueManager({ config, transport: instantTransport() });
+    await queue.start();
+    const call = async () => {
+      const request = await queue.enqueue(INPUT);
+      await request.settled();
+    };
+    const result = await closedLoop({ ...loop, call });
+    await queue.close();
+    return result;
+  });
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { group } from './group.ts';
+import type { Trial } from './Trial.ts';
+
+const next = (t: Trial, channel = 'api', senders = ['']) => t.requests.nextDueAt({ channels: [{ channel, senders }] });
+
+export const nextDueAtGroup = group('nextDueAt', (test) => {
+  test('is null where nothing becomes due by itself', async (t) => {
+    assert.equal(await next(t), null);
+    await t.accept();
+    await t.take({ expiresAt: null, rank: { form: 'value', value: -1 } });
+    assert.equal(await next(t), null);
+    assert.equal(await t.requests.nextDueAt({ channels: [] }), null);
+  });
+
+  test('is the earliest of scheduled, unknown and expiring ones', async (t) => {
+    await t.accept({ notBefore: t.now + 50 });
+    assert.equal(await next(t), t.now + 50);
+    const held = await t.take();
+    await t.settle(held, { state: 'unknown', reason: 'unanswered', dueAt: t.now + 40 });
+    assert.equal(await next(t), t.now + 40);
+    const { id } = await t.accept({ expiresAt: t.now + 30 });
+    assert.equal(await next(t), t.now + 30);
+    await t.move(id, { state: 'held', reason: 'operator' });
+    assert.equal(await next(t), t.now + 30);
+    await t.move(id, { state: 'cancelled', reason: 'caller' });
+    assert.equal(await next(t), t.now + 40);
+  });
+
+  test('does not wait for what is being sent to expire', async (t) => {
+    await t.take({ expiresAt: t.now + 5 });
+    assert.equal(await next(t), null);
+  });
+
+  test('looks at the channels and senders given only', async (t) => {
+    await t.accept({ channel: 'other', notBefore: t.now + 5 });
+    await t.accept({ sender: 'client:a', notBefore: t.now + 6 });
+    assert.equal(await next(t), null);
+    assert.equal(await next(t, 'other'), t.now + 5);
+    assert.equal(await next(t, 'api', ['', 'client:a']), t.now + 6);
+  });
+
+  test('what is due has an effect at that instant', async (t) => {
+    await t.accept({ notBefore: t.now + 5, expiresAt: t.now + 9 });
+    t.now = (await next(t)) ?? 0;
+    const claimed = await t.claim();
+    assert.equal(claimed.length, 1);
+    await t.accept({ expiresAt: t.now + 9, notBefore: t.now + 99 });
+    t.now = (await next(t)) ?? 0;
+    assert.equal((await t.requests.expire({ now: t.now, limit: 1 })).length, 1);
+  });
+});

@@ -1,0 +1,49 @@
+import { loadBetterSqlite3 } from '../../../src/queue/backends/sqlite/betterSqlite3.ts';
+import { connect } from '../../../src/queue/backends/sqlite/connection.ts';
+import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
+import { Group } from '../../../src/queue/backends/sqlite/Group.ts';
+import { packRequest, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
+import type { PackedEnqueue, Verb, Verbs } from '../../../src/queue/backends/sqlite/protocol.ts';
+import { Patience } from '../../../src/queue/backends/sqlite/waiting.ts';
+import { NO_PROGRESS, type NewRequest } from '../../../src/queue/types/request.ts';
+import { LIMITS, NOW } from './support.ts';
+
+/** The database's own thread, here: its verbs in groups, and the connection to look behind them. */
+export function openHere(path: string, watch: (sql: string) => void = () => undefined) {
+  const driver = loadBetterSqlite3();
+  const open = (file: string): Database => {
+    const database = driver.open(file);
+    return {
+      ...database,
+      prepare: (sql) => {
+        watch(sql);
+        return database.prepare(sql);
+      },
+    };
+  };
+  const patience = new Patience(100, 1);
+  const database = connect({ open }, { path, durability: 'full', patience });
+  const group = new Group(database, patience);
+  return {
+    database,
+    group,
+    /** One verb in a group of its own. */
+    run<V extends Verb>(verb: V, takes: Verbs[V]['takes']): Verbs[V]['gives'] {
+      const { answers, errors } = group.run([[verb, takes]], () => undefined);
+      if (errors[0] !== undefined) throw errors[0][1];
+      return answers[0] as Verbs[V]['gives'];
+    },
+  };
+}
+
+export function enqueueOf(requests: readonly NewRequest[], calls = 0): PackedEnqueue {
+  const packed = requests.map(packRequest);
+  const allowance = calls === 0 ? null : (['api', calls] as const);
+  return [NOW, false, LIMITS.maxSize, LIMITS.maxBytes, 'w', 1e9, allowance, packed];
+}
+
+export function successOf(id: string, token = 1): Verbs['settle']['takes'] {
+  const next = { state: 'succeeded', reason: 'applied' } as const;
+  const result = { status: 200, headers: [], body: new Uint8Array(200) };
+  return [NOW, [packSettlement({ id, token, next, progress: NO_PROGRESS, result })]];
+}

@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
+import { command } from './support/commands.ts';
+import { Player } from './support/Player.ts';
+import { sqliteStore } from './support/sqliteStore.ts';
+
+/** More in a night's run: ORACLE_RUNS=2000. A failure prints its seed and path; ORACLE_SEED repeats it. */
+const numRuns = Number(process.env['ORACLE_RUNS'] ?? 60);
+const seed = process.env['ORACLE_SEED'];
+
+it('random sequences of verbs have equal answers on SQLite and in memory', {
+  timeout: 60_000 + numRuns * 2000,
+}, async () => {
+  const sequences = fc.array(command, { minLength: 20, maxLength: 40, size: 'max' });
+  await fc.assert(
+    fc.asyncProperty(sequences, async (commands) => {
+      const store = await sqliteStore();
+      const memory = new MemoryBackend();
+      try {
+        const oracle = new Player(memory);
+        const player = new Player(store.handle());
+        await Promise.all([oracle.open(), player.open()]);
+        for (const [index, step] of commands.entries()) {
+          const expected = await oracle.play(step);
+          expect(await player.play(step), `answer ${index} (${step.verb})`).toBe(expected);
+          if (index % 5 === 4)
+            expect(await player.look(), `stored after ${index} (${step.verb})`).toBe(await oracle.look());
+        }
+        expect(await player.look(), 'stored in the end').toBe(await oracle.look());
+      } finally {
+        await memory.close();
+        await store.dispose();
+      }
+    }),
+    { numRuns, ...(seed !== undefined && { seed: Number(seed) }) },
+  );
+});
