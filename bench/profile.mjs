@@ -44,5 +44,14 @@ await inFolder(async (folder) => {
     console.log(`\n${file}: ${Math.round(busy)} ms busy of ${Math.round(totalMs)}`);
     const top = [...self].sort((a, b) => b[1] - a[1]).slice(0, ROWS);
     for (const [name, ms] of top) console.log(`${((ms / busy) * 100).toFixed(1).padStart(6)} %  ${name}`);
+    const files = new Map();
+    for (const [name, ms] of self) {
+      const place = name.slice(name.lastIndexOf(' ') + 1).replace(/:\d+$/, '');
+      const file = place === '' ? name : place;
+      files.set(file, (files.get(file) ?? 0) + ms);
+    }
+    console.log('  by file:');
+    const heavy = [...files].sort((a, b) => b[1] - a[1]).slice(0, ROWS);
+    for (const [name, ms] of heavy) console.log(`${((ms / busy) * 100).toFixed(1).padStart(6)} %  ${name}`);
   }
 });

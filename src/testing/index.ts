@@ -1,4 +1,5 @@
 export { type BackendHooks, hookBackend, type StoreVerb } from './backendHooks.ts';
+export { createTestQueue, TEST_ORIGIN, TestQueue, type TestQueueOptions } from './createTestQueue.ts';
 export { FakeClock, type FakeClockOptions } from './FakeClock.ts';
 export { FakeNetwork, type FakeNetworkOptions } from './FakeNetwork.ts';
 export {
@@ -12,7 +13,14 @@ export {
   refused,
   unreachable,
 } from './FakeServer.ts';
-export { FAULT_POINTS, type FaultListener, type FaultParts, type FaultPoint, withFaultPoints } from './faultPoints.ts';
+export {
+  FAULT_POINTS,
+  type FaultListener,
+  type FaultOptions,
+  type FaultParts,
+  type FaultPoint,
+  withFaultPoints,
+} from './faultPoints.ts';
 export { ScriptedServer, type ScriptedServerOptions } from './ScriptedServer.ts';
 export { type LedgerEntry, type LedgerOutcome, ServerLedger, type ServerLedgerOptions } from './ServerLedger.ts';
 export { ServerScript } from './ServerScript.ts';

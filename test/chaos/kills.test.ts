@@ -55,10 +55,13 @@ describe('a queue that is killed', () => {
           dist: DIST,
           database: join(folder, 'queue.db'),
           origin: server.origin,
+          drains: true,
           firstIntent,
           intents: point === null ? 0 : INTENTS,
+          name: 'lane',
           lanes: 7,
           callers: upTo(6),
+          leaseMs: 30_000,
           fault: point === null ? null : { point, nth: upTo(6), from: lives % 3 === 2 ? 'start' : 'load' },
         };
         const child = startChild(CHILD, [JSON.stringify(order)]);

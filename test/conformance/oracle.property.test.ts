@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
 import { command } from './support/commands.ts';
+import { env } from './support/env.ts';
 import { Player } from './support/Player.ts';
 import { sqliteStore } from './support/sqliteStore.ts';
 
 /** More in a night's run: ORACLE_RUNS=2000. A failure prints its seed and path; ORACLE_SEED repeats it. */
-const numRuns = Number(process.env['ORACLE_RUNS'] ?? 60);
-const seed = process.env['ORACLE_SEED'];
+const numRuns = Number(env('ORACLE_RUNS') ?? 60);
+const seed = env('ORACLE_SEED');
 
 it('random sequences of verbs have equal answers on SQLite and in memory', {
   timeout: 60_000 + numRuns * 2000,

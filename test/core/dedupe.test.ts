@@ -341,6 +341,23 @@ describe('a call whose caller went away after it was sent', () => {
     expect((await test.queue.call(post()).accepted()).id).not.toBe(id);
   });
 
+  it('is joined again when the caller who joined it goes away too', async () => {
+    const { test, id } = await leave();
+    for (let retry = 0; retry < 3; retry += 1) {
+      const caller = new AbortController();
+      const again = test.queue.call(post(), { signal: caller.signal });
+      expect(await again.accepted()).toMatchObject({ id, deduplicated: true });
+      caller.abort();
+      await test.clock.settle();
+    }
+    const last = test.queue.call(post()).settled();
+    await test.clock.settle();
+    test.server.release();
+    expect(await last).toMatchObject({ id, state: 'succeeded' });
+    await test.clock.settle();
+    expect(test.server.ledger.applied('/notes')).toBe(1);
+  });
+
   it('is joined for 60 s after it ended, by a caller who gets its answer', async () => {
     const { test, id } = await leave();
     test.server.release();

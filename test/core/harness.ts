@@ -17,8 +17,18 @@ import type { ReceivedRequest } from '../../src/testing/serverSteps.ts';
 /** A queue on fake time and a fake network, closed with the test. */
 export async function world(config: TestQueueOptions['config'] = {}, seed = 1): Promise<TestQueue> {
   const test = await createTestQueue({ seed, config });
-  onTestFinished(() => test.close());
+  onTestFinished(() => end(test));
   return test;
+}
+
+/** Lets fake time pass while the queue closes, so that calls without an answer run into its deadline. */
+async function end(test: TestQueue): Promise<void> {
+  let isClosed = false;
+  const closing = test.close().finally(() => {
+    isClosed = true;
+  });
+  while (!isClosed) await test.clock.advance(5_000);
+  await closing;
 }
 
 /** A folder of this test alone. */
@@ -79,7 +89,13 @@ export function headerIn(request: ReceivedRequest, name: string): string | undef
 
 /** A promise to be settled from outside. */
 export function deferred<T = void>() {
-  return Promise.withResolvers<T>();
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
 }
 
 /** A provider of a bearer token that tests can change. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { notFound, refused, unreachable } from '../../src/testing/FakeServer.ts';
-import { hang, type ReceivedRequest, refuse, resetBeforeApply, unavailable } from '../../src/testing/serverSteps.ts';
+import type { ReceivedRequest } from '../../src/testing/serverSteps.ts';
+import { hang, refuse, resetBeforeApply, unavailable } from '../../src/testing/serverSteps.ts';
 import {
   call,
   collect,
@@ -60,20 +61,23 @@ describe('a server that answers 503', () => {
 });
 
 describe('a request that the server cannot cope with', () => {
-  it.each(['POST', 'PUT'])('ends after its attempts (keyed %s, nobody waits) while others are served', async (method) => {
-    const test = await start({ config: { zones: KEYED } });
-    test.server.script.always(poison(500));
-    const bad = await enqueue(test.queue, method, '/poison/1');
-    for (let n = 0; n < 30; n += 1) {
-      await enqueue(test.queue, 'POST', '/fine');
-      await test.clock.advance(20_000);
-    }
-    await drain(test, HOUR_MS);
-    // It may have been applied for all we know: given up, it is a question for a person, never a silent end.
-    expect(await test.queue.get(bad.id)).toMatchObject({ state: 'held', reason: 'unknown' });
-    expect(test.server.ledger.entries.filter((entry) => entry.resource === '/poison/1').length).toBe(8);
-    expect(await test.queue.counts()).toMatchObject({ succeeded: 30, dead: 0, held: 1 });
-  });
+  it.each(['POST', 'PUT'])(
+    'ends after its attempts (keyed %s, nobody waits) while others are served',
+    async (method) => {
+      const test = await start({ config: { zones: KEYED } });
+      test.server.script.always(poison(500));
+      const bad = await enqueue(test.queue, method, '/poison/1');
+      for (let n = 0; n < 30; n += 1) {
+        await enqueue(test.queue, 'POST', '/fine');
+        await test.clock.advance(20_000);
+      }
+      await drain(test, HOUR_MS);
+      // It may have been applied for all we know: given up, it is a question for a person, never a silent end.
+      expect(await test.queue.get(bad.id)).toMatchObject({ state: 'held', reason: 'unknown' });
+      expect(test.server.ledger.entries.filter((entry) => entry.resource === '/poison/1').length).toBe(8);
+      expect(await test.queue.counts()).toMatchObject({ succeeded: 30, dead: 0, held: 1 });
+    },
+  );
 
   it('ends at its caller with the error that says the outcome is open', async () => {
     const test = await start({ config: { zones: KEYED } });
@@ -158,31 +162,34 @@ describe('a zone that cannot be reached', () => {
     ['refuses connections', refused],
     ['has no name', notFound],
     ['is behind a network that is gone', unreachable],
-  ])('is taken for down by evidence, left alone, tried at growing distance, and drained when back (%s)', async (_, fault) => {
-    const test = await start();
-    const offline = collect(test.queue, 'zone:offline');
-    const online = collect(test.queue, 'zone:online');
-    let asked = 0;
-    test.server.script.always(() => {
-      asked += 1;
-      return fault;
-    });
-    for (let n = 0; n < 50; n += 1) await enqueue(test.queue, 'POST', '/notes', { n });
-    await test.clock.advance(30_000);
-    expect(offline.length).toBe(1);
-    const until = asked;
-    await test.clock.advance(HOUR_MS);
-    // One at a time, 60 to 72 s apart once the distance has grown.
-    expect(asked - until).toBeGreaterThanOrEqual(45);
-    expect(asked - until).toBeLessThanOrEqual(65);
-    expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0, succeeded: 0 });
+  ])(
+    'is taken for down by evidence, left alone, tried at growing distance, and drained when back (%s)',
+    async (_, fault) => {
+      const test = await start();
+      const offline = collect(test.queue, 'zone:offline');
+      const online = collect(test.queue, 'zone:online');
+      let asked = 0;
+      test.server.script.always(() => {
+        asked += 1;
+        return fault;
+      });
+      for (let n = 0; n < 50; n += 1) await enqueue(test.queue, 'POST', '/notes', { n });
+      await test.clock.advance(30_000);
+      expect(offline.length).toBe(1);
+      const until = asked;
+      await test.clock.advance(HOUR_MS);
+      // One at a time, 60 to 72 s apart once the distance has grown.
+      expect(asked - until).toBeGreaterThanOrEqual(45);
+      expect(asked - until).toBeLessThanOrEqual(65);
+      expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0, succeeded: 0 });
 
-    test.server.script.clear();
-    expect(await drain(test, 3 * MINUTE_MS)).toMatchObject({ succeeded: 50 });
-    expect(online.length).toBe(1);
-    expect(offline.length).toBe(1);
-    await expectNoPermitsHeld(test.queue);
-  });
+      test.server.script.clear();
+      expect(await drain(test, 3 * MINUTE_MS)).toMatchObject({ succeeded: 50 });
+      expect(online.length).toBe(1);
+      expect(offline.length).toBe(1);
+      await expectNoPermitsHeld(test.queue);
+    },
+  );
 
   it('is asked by its health check only, where it has one', async () => {
     const test = await start({ config: { zones: zone({ healthCheck: { path: '/health', expectStatus: 200 } }) } });
@@ -245,7 +252,8 @@ describe('a zone that cannot be reached', () => {
       test.clock.setWall(test.clock.now() + DAY_MS);
       await test.crash();
     }
-    for (const id of ids) expect(await test.queue.get(id)).toMatchObject({ progress: { faults: 0, unresolved: false } });
+    for (const id of ids)
+      expect(await test.queue.get(id)).toMatchObject({ progress: { faults: 0, unresolved: false } });
     test.network.online = true;
     expect(await drain(test, 5 * MINUTE_MS)).toMatchObject({ succeeded: 4, dead: 0, held: 0 });
   }, 60_000);
@@ -321,7 +329,10 @@ describe('a zone that cannot be reached', () => {
     for (let turns = 0; turns < 400 && test.server.ledger.applied() < 10_000; turns += 1) await test.clock.settle();
     await test.clock.settle();
     expect(await test.queue.counts()).toMatchObject({ succeeded: 10_000 });
-    expectOrder(test.server.ledger.entries.map((entry) => JSON.parse(entry.request.body).n as number), 50);
+    expectOrder(
+      test.server.ledger.entries.map((entry) => JSON.parse(entry.request.body).n as number),
+      50,
+    );
     await expectNoPermitsHeld(test.queue);
   }, 60_000);
 

@@ -22,10 +22,10 @@ import { Intake } from './intake.ts';
 import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
 import { Reachability } from './reachability.ts';
-import { ReadJoins } from './readJoins.ts';
+import { ReadJoins, raiseStored } from './readJoins.ts';
 import { Resolver } from './resolver.ts';
 import { Settler } from './settler.ts';
-import { Teller } from './tell.ts';
+import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
 import { Watcher } from './watcher.ts';
 import type { Zone } from './zone.ts';
@@ -86,7 +86,13 @@ export class Engine {
       context,
       zones,
       { callers, live, detached: this.#detached },
-      { due: (at) => this.keeper.due(at), wake, ended: (id) => this.#ended(id) },
+      {
+        due: (at) => this.keeper.due(at),
+        wake,
+        answered: (id) => this.intake.forget(id),
+        ended: (id) => this.#ended(id),
+        endedAside: () => this.#endedAside(),
+      },
     );
     this.#settler = new Settler(context, this.teller, health, {
       due: (at) => this.keeper.due(at),
@@ -105,13 +111,21 @@ export class Engine {
       { wake, observed: (zone, decision, error) => this.#reachability.observed(zone, decision, error) },
     );
     this.#dispatcher = new Dispatcher(context, zones, { attempts: this.attempts, teller: this.teller, health }, wake);
-    this.resolver = new Resolver(context, zones, this.#credentials, this.#settler);
+    this.resolver = new Resolver(context, zones, this.#credentials, this.#settler, (zone, connectivity, error) =>
+      this.#reachability.observed(zone, { connectivity, served: false, pauseZoneUntil: null }, error),
+    );
     this.authHolds = new AuthHolds(context, zones, this.#credentials, this.teller);
     this.keeper = new Keeper(
       context,
       zones,
       { attempts: this.attempts, teller: this.teller, resolver: this.resolver, health },
-      { wake, held: () => this.authHolds.release(), keepAfter, probe: () => this.#reachability.probe(zones.all) },
+      {
+        wake,
+        held: () => this.authHolds.release(),
+        keepAfter,
+        probe: () => this.#reachability.probe(zones.all),
+        checkCallers: () => this.#watcher.checkCallers(),
+      },
     );
     this.#watcher = new Watcher(
       context,
@@ -128,6 +142,7 @@ export class Engine {
         claimed: (request, seq, token, zone) => this.attempts.start(this.#asClaimed(request, seq, token), token, zone),
         accepted: (admitted, result) => this.#accepted(admitted, result),
         joined: (admitted, result, isStored) => this.#joined(admitted, result, isStored),
+        raised: (id, patch) => void (this.attempts.isUnderWay(id) || raiseStored(context, id, patch)),
         refused: (id, error) => this.#refused(id, error),
         wake,
       },
@@ -151,11 +166,13 @@ export class Engine {
 
   /** Claims no more. Calls under way go on. */
   async stopClaiming(): Promise<void> {
-    await this.#dispatcher.stop();
-    await this.#watcher.stop();
-    await this.resolver.stop();
-    await this.authHolds.stop();
-    await this.#reachability.stop();
+    await Promise.all([
+      this.#dispatcher.stop(),
+      this.#watcher.stop(),
+      this.resolver.stop(),
+      this.authHolds.stop(),
+      this.#reachability.stop(),
+    ]);
   }
 
   /** Resolves when every call under way has ended and every settlement is committed. */
@@ -177,7 +194,7 @@ export class Engine {
   register(client: ClientBinding): () => void {
     this.#credentials.addClient(client);
     this.zones.addClient(client.name);
-    this.#surveyInBackground();
+    this.#inBackground(this.#watcher.survey());
     this.authHolds.release();
     return () => {
       this.#credentials.removeClient(client.name);
@@ -266,7 +283,7 @@ export class Engine {
     zone.senders.add(request.sender);
     if (secret !== null && this.#credentials.live.remember(request.id, request.principal, secret)) {
       this.authHolds.release();
-      this.#surveyInBackground();
+      this.#inBackground(this.#watcher.survey());
     }
     this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
     this.#noticeCredential(admitted);
@@ -327,16 +344,20 @@ export class Engine {
     this.context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }
 
+  #endedAside(): void {
+    for (const zone of this.zones.all) zone.hint();
+    this.wake();
+    this.#inBackground(this.#watcher.checkCallers());
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.context.logger.warn('a look at the store failed', { error: messageOf(error) }));
+  }
+
   #ended(id: string): void {
     this.intake.forget(id);
     this.attempts.forget(id);
     if (this.#shares.size > 0) this.#shares.delete(id);
-  }
-
-  #surveyInBackground(): void {
-    this.#watcher.survey().catch((error: unknown) => {
-      this.context.logger.warn('waiting requests were not surveyed', { error: String(error) });
-    });
   }
 
   /** The record of a request claimed in the commit that accepted it. */

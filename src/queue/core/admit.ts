@@ -11,6 +11,7 @@ import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls
 import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
 import type { EncodedBody } from './body.ts';
 import { encodeBody } from './body.ts';
+import { checkInput, checkOptions } from './checkCall.ts';
 import type { Context } from './context.ts';
 import { suggestion } from './filter.ts';
 import { headerOf, listHeaders } from './headerList.ts';
@@ -97,6 +98,7 @@ export function admit(
   zones: Zones,
   rules: AdmissionRules,
 ): Admitted | Promise<Admitted> {
+  checkInput(admission.input);
   const target = parseTarget(admission.input, admission.options, zones);
   const body = encodeBody(admission.input.body);
   const provider = admission.client?.auth ?? target.zone.policy.auth;
@@ -140,7 +142,7 @@ function build(
   const key =
     options.key ??
     (isRead || replay !== undefined ? null : headerOf(given, zone.policy.idempotency?.header ?? 'idempotency-key'));
-  const join = joinRule(options, { effect, lane, now }, config.dedupeWindowMs);
+  const join = joinRule(options, { effect, lane, now, key }, config.dedupeWindowMs);
   const mayJoin = options.dedupe !== false;
 
   let digest: string | null = null;
@@ -234,6 +236,7 @@ function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) 
       });
     }
   }
+  checkOptions(options, problems);
   for (const name of ['key', 'lane', 'principal'] as const) {
     const value = options[name];
     if (value === undefined || (name === 'lane' && value === null)) continue;
@@ -270,10 +273,11 @@ function laneOf(
 /** What a newcomer may join in the store (DESIGN "Dedupe"). Reads join in this process, see `ReadJoins`. */
 function joinRule(
   options: RequestOptions,
-  request: { readonly effect: Effect; readonly lane: string | null; readonly now: number },
+  request: { readonly effect: Effect; readonly lane: string | null; readonly now: number; readonly key: string | null },
   dedupeWindowMs: number,
 ): JoinRule {
-  if (options.dedupe === false || request.effect === 'read') return { rule: 'none' };
+  // With a key of its own it joins by that alone: another key is another intent.
+  if (options.dedupe === false || request.key !== null || request.effect === 'read') return { rule: 'none' };
   const isIdempotent = request.effect === 'absolute' || request.effect === 'delete';
   if (isIdempotent) return request.lane === null ? { rule: 'none' } : { rule: 'tail' };
   return dedupeWindowMs > 0 ? { rule: 'window', since: request.now - dedupeWindowMs } : { rule: 'none' };

@@ -186,7 +186,8 @@ export class Attempts {
     const keyTtlMs = zone.policy.idempotency?.ttlMs ?? null;
     const { resendWindowMs } = this.#context.config;
     const keyed = isKeyed(request, zone.policy);
-    return mayResend({ request, keyed, keyTtlMs, resendWindowMs }, this.#context.clock.now());
+    const { retryAnswered5xx } = zone.policy;
+    return mayResend({ request, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, this.#context.clock.now());
   }
 
   #jobFor(flight: Flight, result: TransportResult): SettleJob {

@@ -31,7 +31,14 @@ export function encodeBody(body: unknown): EncodedBody | Promise<EncodedBody> {
       body instanceof ReadableStream ? 'a stream' : typeof body,
     );
   }
+  if (isDeferred(body)) throw invalidBody('a string, bytes, FormData, Blob or a plain value', 'a stream or a promise');
   return ofText(toJson(body), 'application/json');
+}
+
+/** What only becomes a value later: as JSON it would be `{}`, or its inner state. */
+function isDeferred(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  return Symbol.asyncIterator in body || body instanceof Promise;
 }
 
 function toJson(value: unknown): string {

@@ -38,6 +38,7 @@ export class Calls implements Desk {
   }
 
   enqueueMany(items: readonly RequestItem[]): RequestHandle[] {
+    for (const [index, { options }] of items.entries()) checkItem(options, index);
     const ids = items.map(() => this.#engine.context.ids.next());
     const calls = items.map((item, index) => {
       const after = item.options?.after?.map((one) => earlier(one, index, ids));
@@ -108,6 +109,11 @@ export class Calls implements Desk {
 
   #submit(admission: Admission): Submission {
     const { signal } = admission.options;
+    if (signal !== undefined && typeof signal.addEventListener !== 'function') {
+      const submission = new Submission(admission.id, this);
+      submission.refuse(invalidRequest([{ path: 'signal', expected: 'an AbortSignal', got: typeof signal }]));
+      return submission;
+    }
     const submission = new Submission(admission.id, this, signal);
     if (signal?.aborted === true) {
       submission.refuse(signal.reason);
@@ -117,6 +123,18 @@ export class Calls implements Desk {
     this.#engine.intake.pushOne(submission, admission);
     return submission;
   }
+}
+
+function checkItem(options: RequestItem['options'], index: number): void {
+  const { signal, after } = options ?? {};
+  if (after !== undefined && !Array.isArray(after)) {
+    throw invalidRequest([{ path: `[${index}].after`, expected: 'an array of ids and indexes', got: typeof after }]);
+  }
+  if (signal === undefined) return;
+  if (typeof signal.addEventListener !== 'function') {
+    throw invalidRequest([{ path: `[${index}].signal`, expected: 'an AbortSignal', got: typeof signal }]);
+  }
+  signal.throwIfAborted();
 }
 
 function earlier(one: string | number, index: number, ids: readonly string[]): string {

@@ -7,7 +7,7 @@ import type { Engine } from './Engine.ts';
  */
 export async function closeEngine(engine: Engine, deadlineMs: number): Promise<void> {
   const { backend, transport } = engine.context;
-  await engine.stopClaiming();
+  await before(engine, engine.stopClaiming(), deadlineMs);
   await before(engine, engine.quiet(), deadlineMs);
   // Cuts off what is left; each call then reports how far it got, which is settled like any other.
   await transport.close();

@@ -7,7 +7,7 @@ const JOINABLE_AFTER_SETTLED_MS = 60_000;
 /** Bound on what is remembered; the oldest is forgotten. */
 const MAX_REMEMBERED = 10_000;
 
-type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 'content'>;
+type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 'content' | 'key'>;
 
 /**
  * Requests whose callers went away after they were sent: typically an SDK's own timeout, followed by its own retry. The
@@ -55,6 +55,7 @@ export class Detached {
 
 function contentDigest(request: Content): string {
   const { method, path, headers, body } = request.content;
-  const { zone, principal, lane } = request;
-  return digestOf(canonicalContent({ method, zone, path, principal, lane, headers, body }));
+  const { zone, principal, lane, key } = request;
+  // Another key is another intent.
+  return `${key ?? ''} ${digestOf(canonicalContent({ method, zone, path, principal, lane, headers, body }))}`;
 }

@@ -7,6 +7,14 @@ const NONE: HeaderList = Object.freeze([]);
 /** Headers in any accepted shape as a list, names in lower case. Values that are no strings are reported. */
 export function listHeaders(input: HeadersInput | undefined, problems: Problem[]): HeaderList {
   if (input === undefined) return NONE;
+  if (typeof input !== 'object' || input === null) {
+    problems.push({
+      path: 'headers',
+      expected: 'an object, Headers or pairs',
+      got: input === null ? 'null' : typeof input,
+    });
+    return NONE;
+  }
   const list: [string, string][] = [];
   const add = (name: string, value: unknown): void => {
     if (typeof value === 'string') list.push([name.toLowerCase(), value]);
@@ -14,7 +22,10 @@ export function listHeaders(input: HeadersInput | undefined, problems: Problem[]
     else problems.push({ path: `headers.${name}`, expected: 'a string', got: value === null ? 'null' : typeof value });
   };
   if (typeof (input as Iterable<unknown>)[Symbol.iterator] === 'function') {
-    for (const [name, value] of input as Iterable<readonly [string, string]>) add(name, value);
+    for (const pair of input as Iterable<readonly [string, string]>) {
+      if (Array.isArray(pair) && typeof pair[0] === 'string') add(pair[0], pair[1]);
+      else problems.push({ path: 'headers', expected: 'pairs of name and value', got: typeof pair });
+    }
     return list;
   }
   const record = input as Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -1,12 +1,13 @@
 import { HoldfastError } from '../../errors.ts';
 import type { NewRequest } from '../types/request.ts';
-import type { EnqueueResult } from '../types/store.ts';
+import type { EnqueueResult, RequestPatch } from '../types/store.ts';
 import type { Admission, AdmissionRules, Admitted } from './admit.ts';
 import { admit } from './admit.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
 import type { Detached } from './detached.ts';
 import type { ReadJoins } from './readJoins.ts';
+import { raised } from './readJoins.ts';
 import type { Submission } from './submission.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
@@ -27,6 +28,8 @@ export interface IntakeEvents {
   accepted(admitted: Admitted, result: Extract<EnqueueResult, { status: 'accepted' }>): void;
   /** It joined a request: one in the store, which counts its callers, or one of this process. */
   joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>, isStored: boolean): void;
+  /** A read that is stored or about to be was joined by one that is more urgent, or that may wait longer. */
+  raised(id: string, patch: RequestPatch): void;
   /** A request was refused: nothing of it needs to be remembered. */
   refused(id: string, error: unknown): void;
   /** Entries wait for the end of this turn. */
@@ -44,7 +47,7 @@ export class Intake {
   readonly #reads: ReadJoins;
   readonly #detached: Detached;
   readonly #events: IntakeEvents;
-  readonly #leaders = new Map<string, Submission>();
+  readonly #leaders = new Map<string, Entry>();
   #waiting: Entry[] = [];
   #underway = 0;
   #idle: (() => void)[] = [];
@@ -95,8 +98,12 @@ export class Intake {
   flush(): void {
     let ready = 0;
     while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) ready += 1;
+    // A batch goes to the store whole: it waits for the last of its calls.
+    const unready = this.#waiting[ready]?.batch;
+    while (unready !== undefined && ready > 0 && this.#waiting[ready - 1]?.batch === unready) ready -= 1;
     if (ready === 0) return this.#notifyIdle();
-    const entries = this.#waiting.splice(0, ready);
+    const entries = this.#waiting.splice(0, ready).filter((entry) => !this.#callOff(entry) && !this.#join(entry));
+    if (entries.length === 0) return this.#notifyIdle();
     for (let start = 0; start < entries.length; ) {
       const { batch } = entries[start] as Entry; // start < length
       let end = start + 1;
@@ -112,10 +119,13 @@ export class Intake {
   #admit(entry: Entry, siblings: readonly Entry[] | undefined): void {
     try {
       const admitted = admit(entry.admission, this.#context, this.#zones, this.#rules);
-      if (!(admitted instanceof Promise)) return this.#settleAdmission(entry, admitted);
+      if (!(admitted instanceof Promise)) {
+        entry.admitted = admitted;
+        return;
+      }
       admitted.then(
         (result) => {
-          this.#settleAdmission(entry, result);
+          entry.admitted = result;
           this.#events.wake();
         },
         (error: unknown) => this.#refuse(entry, siblings, error),
@@ -125,30 +135,49 @@ export class Intake {
     }
   }
 
-  #settleAdmission(entry: Entry, admitted: Admitted): void {
-    entry.admitted = admitted;
-    if (admitted.readDigest !== null) {
-      const leader = this.#leaders.get(this.#reads.find(admitted.readDigest) ?? '');
-      if (leader !== undefined) {
-        this.#drop(entry);
-        leader.lead(entry.submission);
-        return this.#events.joined(admitted, { status: 'joined', id: leader.id, seq: 0, state: 'ready' }, false);
-      }
-      const { request } = admitted;
-      this.#leaders.set(request.id, entry.submission);
-      this.#reads.add({ id: request.id, digest: admitted.readDigest, place: admitted.place, lane: request.lane });
-      return;
-    }
-    if (admitted.request.effect !== 'read')
-      this.#reads.closeFor({ place: admitted.place, lane: admitted.request.lane });
-    const left = this.#detached.find(admitted.request);
-    if (left === undefined || entry.admission.options.dedupe === false) return;
-    this.#drop(entry);
-    entry.submission.accept({ id: left, seq: 0, deduplicated: true });
-    this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, false);
+  /** Refuses what its caller called off before it could be stored. A batch goes whole, and is cancelled one by one. */
+  #callOff(entry: Entry): boolean {
+    const signal = entry.batch === undefined ? entry.submission.abortedBy : undefined;
+    if (signal === undefined) return false;
+    this.#fail(entry, signal.reason);
+    return true;
   }
 
-  /** A read ended: it is joined no more. */
+  /** Joins a request of this process, where one fits. Called in call order: what was accepted in between decides. */
+  #join(entry: Entry): boolean {
+    const admitted = entry.admitted as Admitted; // admitted: see flush
+    const { request, readDigest, place } = admitted;
+    if (readDigest !== null) return this.#joinRead(entry, admitted, readDigest);
+    if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
+    // In a batch all or none are accepted: none of it may be accepted by a join of its own.
+    if (entry.batch !== undefined || entry.admission.options.dedupe === false) return false;
+    const left = this.#detached.find(request);
+    if (left === undefined) return false;
+    entry.submission.accept({ id: left, seq: 0, deduplicated: true });
+    this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, true);
+    return true;
+  }
+
+  #joinRead(entry: Entry, admitted: Admitted, digest: string): boolean {
+    const { request, place } = admitted;
+    const leader = this.#leaders.get(this.#reads.find(digest) ?? '');
+    if (leader === undefined) {
+      this.#leaders.set(request.id, entry);
+      this.#reads.add({ id: request.id, digest, place, lane: request.lane });
+      return false;
+    }
+    const led = leader.admitted as Admitted; // a leader was admitted
+    const patch = raised(led.request, request);
+    if (patch !== undefined) {
+      leader.admitted = { ...led, request: { ...led.request, ...patch.request } };
+      this.#events.raised(led.request.id, patch.stored);
+    }
+    leader.submission.lead(entry.submission);
+    this.#events.joined(admitted, { status: 'joined', id: leader.submission.id, seq: 0, state: 'ready' }, false);
+    return true;
+  }
+
+  /** A read was answered or ended: it is joined no more. */
   forget(id: string): void {
     if (!this.#leaders.delete(id)) return;
     this.#reads.remove(id);
@@ -186,7 +215,11 @@ export class Intake {
                 allowance: Array.from(allowance, ([zone, calls]) => ({ channel: zone.name, calls })),
               },
       });
-      for (const [index, entry] of entries.entries()) this.#deliver(entry, results[index] as EnqueueResult, allowance);
+      const refused = atomic ? culprit(entries, results) : undefined;
+      if (refused !== undefined) for (const entry of entries) this.#fail(entry, refused);
+      else
+        for (const [index, entry] of entries.entries())
+          this.#deliver(entry, results[index] as EnqueueResult, allowance);
     } catch (error) {
       for (const entry of entries) this.#fail(entry, error);
     } finally {
@@ -220,6 +253,7 @@ export class Intake {
     const { request, zone } = admitted;
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
     if (result.status === 'joined') {
+      this.forget(request.id);
       entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
       return this.#events.joined(admitted, result, true);
     }
@@ -240,6 +274,15 @@ export class Intake {
     this.#idle = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** What a whole batch was refused for: the error of the one call that could not be accepted. */
+function culprit(entries: readonly Entry[], results: readonly EnqueueResult[]): HoldfastError | undefined {
+  for (const [index, result] of results.entries()) {
+    if (result.status !== 'refused' || result.why === 'neighbour') continue;
+    return refusal(result, (entries[index]?.admitted as Admitted).request); // as many results as entries, all admitted
+  }
+  return undefined;
 }
 
 function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, request: NewRequest): HoldfastError {

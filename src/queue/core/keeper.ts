@@ -20,6 +20,8 @@ export interface KeeperEvents {
   held(): void;
   /** Oldest `endedSeq` that must be kept for a subscriber, or infinity. */
   keepAfter(): Promise<number>;
+  /** Callers may wait for what ended unseen. */
+  checkCallers(): Promise<void>;
   /** Zones that are down may be due for a health check. */
   probe(): void;
 }
@@ -68,6 +70,7 @@ export class Keeper {
     const { leaseMs } = this.#context.config;
     this.#every('renew', leaseMs / 3, () => this.#renew());
     this.#every('recover', leaseMs / 2, () => this.recover());
+    this.#every('callers', leaseMs / 3, () => this.#events.checkCallers());
     this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
     this.look();
   }
@@ -126,7 +129,8 @@ export class Keeper {
     for (const zone of this.#zones.all) zone.hint();
     this.#events.probe();
     this.#events.wake();
-    await this.#resolver.run();
+    // Not awaited: a question that hangs must not keep what is due from being met.
+    this.#resolver.run().catch((error: unknown) => this.#failed(error));
     const channels = Array.from(this.#zones.all, (zone) => zone.channel);
     const next = await backend.requests.nextDueAt({ channels });
     // What was due at this look and did not move cannot move by time: a gate, a permit or a hint will wake it.
@@ -184,14 +188,16 @@ export class Keeper {
     this.#timers.set(name, this.#context.clock.schedule(ms, run));
   }
 
+  #failed(error: unknown): void {
+    this.#health.failed(error);
+    this.#context.logger.warn('housekeeping failed and will be tried again', { error: messageOf(error) });
+    this.due(this.#context.clock.now() + LONGEST_SLEEP_MS);
+  }
+
   #track(step: Promise<void>): void {
     const guarded = step.then(
       () => this.#health.worked(),
-      (error: unknown) => {
-        this.#health.failed(error);
-        this.#context.logger.warn('housekeeping failed and will be tried again', { error: messageOf(error) });
-        this.due(this.#context.clock.now() + LONGEST_SLEEP_MS);
-      },
+      (error: unknown) => this.#failed(error),
     );
     this.#underway.add(guarded);
     void guarded.finally(() => this.#underway.delete(guarded));

@@ -1,3 +1,8 @@
+import type { NewRequest } from '../types/request.ts';
+import type { RequestPatch } from '../types/store.ts';
+import type { Context } from './context.ts';
+import { messageOf } from './tell.ts';
+
 /** What a read is known by while it may be joined. */
 export interface JoinableRead {
   readonly id: string;
@@ -54,4 +59,31 @@ export class ReadJoins {
 
 function placesOf(request: { readonly place: string; readonly lane: string | null }): string[] {
   return request.lane === null ? [`path ${request.place}`] : [`path ${request.place}`, `lane ${request.lane}`];
+}
+
+/**
+ * What changes of a read that another one joins: the better priority and rank, the later deadline (DESIGN "Dedupe"). Undefined when
+ * nothing does. `request` is the change of one not stored yet, `stored` the same as a patch.
+ */
+export function raised(
+  led: NewRequest,
+  joiner: NewRequest,
+): { readonly request: Partial<NewRequest>; readonly stored: RequestPatch } | undefined {
+  const priority = Math.max(led.priority, joiner.priority);
+  const expiresAt =
+    led.expiresAt === null || joiner.expiresAt === null ? null : Math.max(led.expiresAt, joiner.expiresAt);
+  const isSooner = led.rank.form === 'value' && joiner.rank.form === 'value' && joiner.rank.value < led.rank.value;
+  const rank = isSooner ? joiner.rank : led.rank;
+  if (priority === led.priority && expiresAt === led.expiresAt && !isSooner) return undefined;
+  const stored = { priority, expiresAt, ...(rank.form === 'value' ? { rank: rank.value } : undefined) };
+  return { request: { priority, expiresAt, rank }, stored };
+}
+
+/** Raises a read that waits. The store refuses it for one that is being sent, and for one not stored yet: both are as they should be. */
+export function raiseStored(context: Context, id: string, patch: RequestPatch): void {
+  const { backend, clock, logger } = context;
+  const changes = [{ id, from: ['ready', 'scheduled', 'blocked'] as const, patch }];
+  backend.requests.amend({ now: clock.now(), changes }).catch((error: unknown) => {
+    logger.warn('a joined read was not raised', { id, error: messageOf(error) });
+  });
 }

@@ -1,8 +1,14 @@
 import { HoldfastError } from '../../errors.ts';
+import type { Timer } from '../../system/clock.ts';
+import type { ConnectivityEvidence } from '../strategies/connectivity.ts';
+import { isClosed } from '../strategies/connectivity.ts';
 import { resolved } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
+import { statusVerdict } from '../strategies/statusTable.ts';
+import { errorCode, evidenceOf } from '../strategies/transportErrors.ts';
 import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
+import type { TransportResult } from '../types/transport.ts';
 import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
@@ -22,6 +28,14 @@ const PROBE_DELAYS_MS = [30_000, 120_000, 600_000] as const;
 /** Spare time on top of a probe's own, after which another process may look. */
 const SLACK_MS = 30_000;
 
+/** What the reads of one probe met: a zone that serves nobody shows nothing of the request. */
+interface Sight {
+  fault: 'none' | 'notSent' | 'zone';
+}
+
+/** Told what a read of a probe showed of its zone. */
+type Observed = (zone: Zone, evidence: ConnectivityEvidence, error: string | null) => void;
+
 /**
  * Finds out what became of requests whose outcome is unknown (replay.md R8): resend where that is harmless or the server
  * knows the key, else probe, else hold for a person.
@@ -31,14 +45,16 @@ export class Resolver {
   readonly #zones: Zones;
   readonly #credentials: Credentials;
   readonly #settler: Settler;
+  readonly #observed: Observed;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(context: Context, zones: Zones, credentials: Credentials, settler: Settler) {
+  constructor(context: Context, zones: Zones, credentials: Credentials, settler: Settler, observed: Observed) {
     this.#context = context;
     this.#zones = zones;
     this.#credentials = credentials;
     this.#settler = settler;
+    this.#observed = observed;
   }
 
   /** Looks at what is due, if that is not being done already. */
@@ -56,52 +72,83 @@ export class Resolver {
   }
 
   async #lookAtDue(): Promise<void> {
-    const { backend, clock, config, worker } = this.#context;
-    for (let found = BATCH; found === BATCH && !this.#isStopped; ) {
-      const now = clock.monotonicNow();
-      const channels = Array.from(this.#zones.all)
-        .filter((zone) => zone.openFor(now) > 0)
-        .map((zone) => zone.channel);
-      if (channels.length === 0) return;
-      const requests = await backend.requests.claimUnknown({
-        worker,
-        now: clock.now(),
-        until: clock.now() + config.attemptTimeoutMs + SLACK_MS,
-        limit: BATCH,
-        channels,
-      });
-      await Promise.all(requests.map((request) => this.#resolve(request)));
-      found = requests.length;
+    const now = this.#context.clock.monotonicNow();
+    const open = Array.from(this.#zones.all).filter((zone) => zone.openFor(now) > 0);
+    const up = open.filter((zone) => !isClosed(zone.connectivity));
+    for (let found = BATCH; found === BATCH && up.length > 0 && !this.#isStopped; ) found = await this.#look(up, BATCH);
+    // One at a time tries a zone that is down, as everywhere.
+    for (const zone of open) {
+      if (!isClosed(zone.connectivity) || this.#isStopped) continue;
+      await this.#look([zone], 1);
     }
   }
 
-  async #resolve(request: StoredRequest): Promise<void> {
-    const zone = this.#zones.named(request.zone);
+  /** Looks at up to `limit` requests of these zones and says how many there were. */
+  async #look(zones: readonly Zone[], limit: number): Promise<number> {
+    const { backend, clock, config, random, worker } = this.#context;
+    const requests = await backend.requests.claimUnknown({
+      worker,
+      now: clock.now(),
+      until: clock.now() + config.attemptTimeoutMs + SLACK_MS,
+      limit,
+      channels: zones.map((zone) => zone.channel),
+    });
+    if (requests.length > 0) for (const zone of zones) zone.trying(clock.monotonicNow(), random.number);
+    await Promise.all(requests.map((request) => this.#resolve(request)));
+    return requests.length;
+  }
+
+  async #resolve(taken: StoredRequest): Promise<void> {
+    const zone = this.#zones.named(taken.zone);
     if (zone === undefined) return;
+    const request = taken.reason === 'leaseLost' ? withoutSendTime(taken) : taken;
     const now = this.#context.clock.now();
     const { config } = this.#context;
     const keyed = isKeyed(request, zone.policy);
     const keyTtlMs = zone.policy.idempotency?.ttlMs ?? null;
-    if (mayResend({ request, keyed, keyTtlMs, resendWindowMs: config.resendWindowMs }, now)) {
+    const { resendWindowMs } = config;
+    const { retryAnswered5xx } = zone.policy;
+    if (mayResend({ request, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, now)) {
       return this.#settle(request, { state: 'ready', reason: 'retry' }, request.progress);
     }
     const probe = probeFor(request, zone.policy);
     if (probe === undefined) return this.#settle(request, { state: 'held', reason: 'unknown' }, request.progress);
-    const settledAt = lastSentAt(request) + Math.max(2 * config.attemptTimeoutMs, LEAST_SETTLE_MS);
+    const settledAt = lastSentAt(request, now) + Math.max(2 * config.attemptTimeoutMs, LEAST_SETTLE_MS);
     if (now < settledAt) {
-      const reason = request.reason === 'leaseLost' ? 'leaseLost' : 'unanswered';
-      return this.#settle(request, { state: 'unknown', reason, dueAt: settledAt }, request.progress);
+      return this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt: settledAt }, request.progress);
     }
-    const verdict = await this.#probe(request, zone, probe);
+    const sight: Sight = { fault: 'none' };
+    const verdict = await this.#probe(request, zone, probe, sight);
+    if (verdict.outcome === 'inconclusive' && !this.#counts(request, zone, sight)) return this.#askAgain(request, zone);
     this.#conclude(request, verdict);
   }
 
-  async #probe(request: StoredRequest, zone: Zone, probe: ProbeFunction): Promise<ProbeVerdict> {
+  /** As with attempts: what a zone does to everybody spends nothing of the request. */
+  #counts({ progress }: StoredRequest, zone: Zone, { fault }: Sight): boolean {
+    if (fault === 'none') return true;
+    return fault === 'zone' && progress.servedBefore !== null && zone.servedAt > progress.servedBefore;
+  }
+
+  #askAgain(request: StoredRequest, zone: Zone): void {
+    const dueAt = this.#context.clock.now() + PROBE_DELAYS_MS[0];
+    const progress = { ...request.progress, servedBefore: Math.max(zone.servedAt, request.progress.servedBefore ?? 0) };
+    this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt }, progress);
+  }
+
+  async #probe(request: StoredRequest, zone: Zone, probe: ProbeFunction, sight: Sight): Promise<ProbeVerdict> {
+    const { clock, config } = this.#context;
+    let timer: Timer | undefined;
+    // Before another process may look; an application's probe may never end.
+    const tooLong = new Promise<ProbeVerdict>((resolve) => {
+      timer = clock.schedule(config.attemptTimeoutMs + SLACK_MS / 2, () => resolve({ outcome: 'inconclusive' }));
+    });
     try {
-      return await probe({ request, send: (read) => this.#read(request, zone, read) });
+      return await Promise.race([probe({ request, send: (read) => this.#read(request, zone, read, sight) }), tooLong]);
     } catch (error) {
       this.#context.logger.warn('a probe showed nothing', { id: request.id, zone: zone.name, error: messageOf(error) });
       return { outcome: 'inconclusive' };
+    } finally {
+      timer?.cancel();
     }
   }
 
@@ -127,7 +174,12 @@ export class Resolver {
     this.#settler.add({ request, resolvedBy, settlement: { id: request.id, token, next, progress } });
   }
 
-  async #read(request: StoredRequest, zone: Zone, read: Parameters<ProbeContext['send']>[0]): Promise<HttpResponse> {
+  async #read(
+    request: StoredRequest,
+    zone: Zone,
+    read: Parameters<ProbeContext['send']>[0],
+    sight: Sight,
+  ): Promise<HttpResponse> {
     const attachment = await this.#credentials.attach(request, zone);
     if (attachment === undefined) {
       throw new HoldfastError('AUTH_REQUIRED', 'no credential to probe with', { id: request.id, zone: zone.name });
@@ -140,12 +192,36 @@ export class Resolver {
       body: read.body ?? null,
       timeoutMs: this.#context.config.attemptTimeoutMs,
     });
-    if (result.phase !== 'answered') throw result.error;
+    const fault = faultOf(result);
+    if (fault !== 'none') sight.fault = fault;
+    if (result.phase !== 'answered') {
+      this.#observed(zone, evidenceOf(result), errorCode(result.error) ?? result.error.message);
+      throw result.error;
+    }
+    if (fault === 'none') this.#observed(zone, 'reachable', null);
     if (result.bodyError !== undefined) throw result.bodyError;
     return result.response;
   }
 }
 
-function lastSentAt(request: StoredRequest): number {
-  return request.progress.attempts.at(-1)?.at ?? request.firstSentAt ?? request.acceptedAt;
+/** What the read says of its zone; a read that was sent and not answered is the zone's fault too. */
+function faultOf(result: TransportResult): Sight['fault'] {
+  if (result.phase === 'notSent') return 'notSent';
+  if (result.phase === 'sent') return 'zone';
+  const { fault } = statusVerdict(result.response.status, { method: 'GET', effect: 'read' }, false);
+  return fault === 'zone' ? 'zone' : 'none';
+}
+
+/** The attempt that lost its lease left no trace of when it was sent, and of whether it was answered. */
+function withoutSendTime(request: StoredRequest): StoredRequest {
+  const { unresolvedSince: _, ...progress } = request.progress;
+  return { ...request, progress };
+}
+
+/** When it can have been sent last, at the latest. */
+function lastSentAt({ reason, progress, firstSentAt }: StoredRequest, now: number): number {
+  const recordedAt = progress.attempts.at(-1)?.at;
+  const isFirst = recordedAt === undefined || (firstSentAt !== null && firstSentAt > recordedAt);
+  if (isFirst) return firstSentAt ?? now;
+  return reason === 'leaseLost' ? now : recordedAt;
 }

@@ -65,6 +65,11 @@ export class Submission implements RequestHandle {
     return this.#bounded(waiting, signals, options?.timeoutMs);
   }
 
+  /** Its caller called it off. */
+  get abortedBy(): AbortSignal | undefined {
+    return this.#signal?.aborted === true ? this.#signal : undefined;
+  }
+
   get isDeduplicated(): boolean {
     return this.#accepted?.deduplicated === true;
   }

@@ -63,7 +63,7 @@ function parseUrl(given: string | URL, problems: Problem[]): URL | undefined {
   try {
     url = new URL(given);
   } catch {
-    problems.push({ path: 'url', expected: 'an absolute http: or https: URL', got: String(given) });
+    problems.push({ path: 'url', expected: 'an absolute http: or https: URL', got: withoutSecrets(String(given)) });
     return undefined;
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -73,6 +73,11 @@ function parseUrl(given: string | URL, problems: Problem[]): URL | undefined {
     problems.push({ path: 'url', expected: 'no credentials in the URL', got: 'a user name or password' });
   }
   return url;
+}
+
+/** As far as it can be repeated in a message: without query, fragment and user. */
+function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/\/\/[^/]*@/, '//');
 }
 
 /** REQUEST_INVALID that says everything at once. */

@@ -15,8 +15,12 @@ export interface TellEvents {
   due(at: number): void;
   /** Something may be ready. */
   wake(): void;
+  /** A read has its answer; its end may not be durable yet. */
+  answered(id: string): void;
   /** A request ended: nothing of it needs to be remembered. */
   ended(id: string): void;
+  /** Requests ended without an attempt of ours: what waited for them may be ready or held now. */
+  endedAside(): void;
 }
 
 /** The last stage: facts that are durable become answers to callers, events, and hints to the dispatcher. */
@@ -50,8 +54,10 @@ export class Teller {
     response: HttpResponse | undefined,
     cause?: unknown,
   ): void {
-    if (!this.#callers.has(request.id)) return;
-    if (isTerminal(state) || state === 'held') {
+    const isFinal = isTerminal(state) || state === 'held';
+    // Whoever asks from now on must be given a newer answer.
+    if (isFinal && request.effect === 'read') this.#events.answered(request.id);
+    if (isFinal && this.#callers.has(request.id)) {
       this.#callers.tell(request.id, settledOf(request, state, reason, response, cause));
     }
   }
@@ -69,6 +75,7 @@ export class Teller {
   /** Requests that ended without an attempt of this process. */
   allEnded(requests: readonly EndedRequest[]): void {
     for (const request of requests) this.ended(request, { status: null, durationMs: null });
+    if (requests.length > 0) this.#events.endedAside();
   }
 
   /** Requests moved by the store: unblocked, recovered, held. */

@@ -97,6 +97,11 @@ export class Watcher {
 
   async #follow(): Promise<void> {
     await this.survey();
+    await this.checkCallers();
+  }
+
+  /** Looks up what callers wait for that is not under way here: it may have ended, or been held, unseen. */
+  async checkCallers(): Promise<void> {
     const elsewhere = this.#callers.ids().filter((id) => !this.#attempts.isUnderWay(id));
     if (elsewhere.length === 0) return;
     // Round robin: a notification costs the same however many wait.
@@ -104,6 +109,5 @@ export class Watcher {
     const ids = elsewhere.slice(this.#offset, this.#offset + LOOKUPS);
     this.#offset += LOOKUPS;
     await this.#teller.lookUp(ids);
-    if (elsewhere.length > LOOKUPS) this.#again ||= this.#offset < elsewhere.length;
   }
 }

@@ -90,10 +90,9 @@ export function canGoAgain({ input, progress }: Situation, at: number): boolean 
   const { request, keyed, keyTtlMs, policy } = input;
   if (request.expiresAt !== null && at >= request.expiresAt) return false;
   const withProgress = { ...request, progress };
-  return (
-    mayResend({ request: withProgress, keyed, keyTtlMs, resendWindowMs: policy.resendWindowMs }, at) ||
-    (input.zone.retryAnswered5xx && isOnlyAnswered(progress))
-  );
+  const { resendWindowMs } = policy;
+  const { retryAnswered5xx } = input.zone;
+  return mayResend({ request: withProgress, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, at);
 }
 
 /** A read nobody waits for any more. */
@@ -104,12 +103,6 @@ export function cancel({ progress }: Situation): Course {
 /** Back to the head of its lane at once. */
 function again(progress: Progress): Course {
   return { move: { state: 'ready', reason: 'retry' }, progress };
-}
-
-/** Every attempt in doubt was answered, so `retryAnswered5xx` speaks of all of them. Doubt of another origin has no time of its own. */
-function isOnlyAnswered(progress: Progress): boolean {
-  const inDoubt = progress.attempts.filter((attempt) => attempt.outcome === 'unknown');
-  return progress.unresolvedSince !== undefined && inDoubt.every((attempt) => attempt.phase === 'answered');
 }
 
 function dead({ progress }: Situation, reason: Reason): Course {

@@ -1,4 +1,4 @@
-import type { StoredRequest } from '../types/request.ts';
+import type { Progress, StoredRequest } from '../types/request.ts';
 import { isConditional } from './effect.ts';
 
 /** What {@link mayResend} looks at. */
@@ -9,6 +9,8 @@ export interface ResendInput {
   /** How long it remembers a key; null when it does not say, then no longer than `resendWindowMs` is counted on. */
   readonly keyTtlMs: number | null;
   readonly resendWindowMs: number;
+  /** Declared: an answered 5xx is retried for every effect, at least once. @default false */
+  readonly retryAnswered5xx?: boolean | undefined;
 }
 
 /** Share of a key's lifetime that is counted on: clocks differ, and the first send may have been on its way for long. */
@@ -34,6 +36,7 @@ function isWithinKeyWindow(
  * - a keyed one, until 0.8 of the key's lifetime after its first send (replay.md R8)
  * - an absolute write or delete, within `resendWindowMs` of the first send that may have been applied: later someone else may have changed
  *   the thing meanwhile, and a resend would undo that. Sends that were provably not applied do not open the window.
+ * - any, where the zone declares that answered 5xx are retried and nothing else is in doubt
  *
  * Ask again when it is dispatched: a closed gate may have kept it longer than its backoff.
  */
@@ -42,6 +45,13 @@ export function mayResend(input: ResendInput, at: number): boolean {
   const { effect, progress } = request;
   if (effect === 'read' || isConditional(request.content.headers)) return true;
   if (isWithinKeyWindow(input, at)) return true;
+  if (input.retryAnswered5xx === true && isOnlyAnswered(progress)) return true;
   if (effect !== 'absolute' && effect !== 'delete') return false;
   return at < (progress.unresolvedSince ?? request.firstSentAt ?? at) + resendWindowMs;
+}
+
+/** Every attempt in doubt was answered, so `retryAnswered5xx` speaks of all of them. Doubt of another origin has no time of its own. */
+function isOnlyAnswered(progress: Progress): boolean {
+  const inDoubt = progress.attempts.filter((attempt) => attempt.outcome === 'unknown');
+  return progress.unresolvedSince !== undefined && inDoubt.every((attempt) => attempt.phase === 'answered');
 }

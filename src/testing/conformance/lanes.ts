@@ -81,6 +81,14 @@ export const laneGroup = group('lanes', (test) => {
     await t.lease(middle.id);
   });
 
+  test('one set aside before its turn cannot become unknown', async (t) => {
+    await t.take({ lane: 'l' });
+    const next = await t.accept({ lane: 'l' });
+    await t.move(next.id, { state: 'held', reason: 'operator' });
+    const to = { state: 'unknown', reason: 'unanswered' } as const;
+    assert.deepEqual(await t.amend({ id: next.id, from: ['held'], to }), { status: 'refused', state: 'held' });
+  });
+
   test('one released before its turn goes back to waiting', async (t) => {
     await t.take({ lane: 'l' });
     const next = await t.accept({ lane: 'l' });

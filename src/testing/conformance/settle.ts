@@ -147,6 +147,18 @@ export const settleGroup = group('settle', (test) => {
     await t.stands(done, 'succeeded');
   });
 
+  test('a settlement does not end or change its own request twice', async (t) => {
+    const held = await t.take();
+    await t.settle(held, { state: 'unknown', reason: 'unanswered' });
+    const settled = await t.succeed(held, {
+      end: [{ id: held.id, state: 'dead', reason: 'abandoned' }],
+      amend: [{ id: held.id, from: ['unknown'], to: { state: 'held', reason: 'operator' } }],
+    });
+    assert.ok(settled.status === 'settled');
+    assert.deepEqual([settled.state, settled.ended, settled.moved], ['succeeded', [], []]);
+    assert.deepEqual(await t.counts(), { succeeded: 1 });
+  });
+
   test('a cascade ends its dependants with it', async (t) => {
     const held = await t.take();
     const dependant = await t.accept({ after: [held.id] });

@@ -3,10 +3,11 @@ import { it } from 'vitest';
 import { MemoryBackend } from '../../../src/queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../../../src/queue/backends/memory/MemoryStorage.ts';
 import { command } from '../../conformance/support/commands.ts';
+import { env } from '../../conformance/support/env.ts';
 import { Player } from '../../conformance/support/Player.ts';
 import { assertConsistent } from './assertConsistent.ts';
 
-const numRuns = Number(process.env['MEMORY_RUNS'] ?? 300);
+const numRuns = Number(env('MEMORY_RUNS') ?? 300);
 
 it('every index of the memory store stays true to its requests', { timeout: 60_000 + numRuns * 200 }, async () => {
   await fc.assert(

@@ -4,8 +4,10 @@ import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
 import { Group } from '../../../src/queue/backends/sqlite/Group.ts';
 import { packRequest, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
 import type { PackedEnqueue, Verb, Verbs } from '../../../src/queue/backends/sqlite/protocol.ts';
+import { Reserve } from '../../../src/queue/backends/sqlite/Reserve.ts';
 import { Patience } from '../../../src/queue/backends/sqlite/waiting.ts';
-import { NO_PROGRESS, type NewRequest } from '../../../src/queue/types/request.ts';
+import type { NewRequest } from '../../../src/queue/types/request.ts';
+import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import { LIMITS, NOW } from './support.ts';
 
 /** The database's own thread, here: its verbs in groups, and the connection to look behind them. */
@@ -23,7 +25,7 @@ export function openHere(path: string, watch: (sql: string) => void = () => unde
   };
   const patience = new Patience(100, 1);
   const database = connect({ open }, { path, durability: 'full', patience });
-  const group = new Group(database, patience);
+  const group = new Group(database, patience, new Reserve(path));
   return {
     database,
     group,

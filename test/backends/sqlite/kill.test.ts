@@ -39,7 +39,9 @@ describe('a killed process', () => {
       expect([...settled].filter((id) => states.get(id) !== 6)).toEqual([]);
       const counted = 'SELECT place, state, count(*), sum(bytes) FROM request WHERE state < 6 GROUP BY place, state';
       const kept = 'SELECT place, state, n, bytes FROM counter WHERE state < 6 AND n <> 0 ORDER BY place, state';
-      expect(database.prepare(kept).raw().all()).toEqual(database.prepare(`${counted} ORDER BY place, state`).raw().all());
+      expect(database.prepare(kept).raw().all()).toEqual(
+        database.prepare(`${counted} ORDER BY place, state`).raw().all(),
+      );
       const ended = database.prepare('SELECT count(*) FROM request WHERE state >= 6').pluck().get();
       expect(database.prepare('SELECT sum(n) FROM counter WHERE state >= 6').pluck().get()).toBe(ended);
       const heads = `SELECT line, count(*) FROM request WHERE line IS NOT NULL AND state NOT IN (2, 5) GROUP BY line HAVING count(*) > 1`;

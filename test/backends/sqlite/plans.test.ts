@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { enqueueOf, openHere, successOf } from './inProcess.ts';
-import { newRequest, NOW, useStore } from './support.ts';
+import { NOW, newRequest, useStore } from './support.ts';
 
 const store = useStore();
-const CHANNELS = [{ channel: 'api', senders: ['', 'process:gone'] }];
+const CHANNEL = { channel: 'api', senders: ['', 'process:gone'] };
+const CHANNELS = [CHANNEL];
 
 /** Whole tables that are read on purpose: small by nature, or asked for by a filter that nothing indexes. */
-const SMALL = /SCAN (meta|place|counter|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
+const SMALL =
+  /SCAN (meta|place|counter|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
 
 /** Plays every verb once so that every statement of theirs is compiled, and gives their texts. */
 function statements(): { readonly texts: string[]; readonly plan: (sql: string) => string[] } {
@@ -26,13 +28,16 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('enqueue', enqueueOf([newRequest({ after: [first, second] }), newRequest({ key: 'k' })]));
   const [now, , ...rest] = enqueueOf([newRequest()]);
   run('enqueue', [now, true, ...rest]);
-  const claim = { worker: 'w', now: NOW + 6, leaseUntil: 5, channels: [{ ...CHANNELS[0]!, calls: 3, perCall: 1 }] };
+  const claim = { worker: 'w', now: NOW + 6, leaseUntil: 5, channels: [{ ...CHANNEL, calls: 3, perCall: 1 }] };
   run('claim', claim);
   run('renew', { leases: [first, 1], leaseUntil: 9 });
   run('settle', successOf(first));
   run('settle', [NOW, [[second, 1, 4, 0, null, null, false, false, null, null, null]]]);
   run('claimUnknown', { worker: 'w', now: NOW + 9, until: NOW + 99, limit: 2, channels: CHANNELS });
-  run('amend', [NOW, [{ id: third, from: 0x3ff, neverSent: false, callers: null, to: null, patch: { rank: 1, base: '1', body: null } }]]);
+  run('amend', [
+    NOW,
+    [{ id: third, from: 0x3ff, neverSent: false, callers: null, to: null, patch: { rank: 1, base: '1', body: null } }],
+  ]);
   run('nextDueAt', CHANNELS);
   run('recover', { worker: 'w', now: NOW, leaseNow: 99, limit: 9, bootId: 'boot', dead: [] });
   run('expire', { now: NOW + 99, limit: 9 });
@@ -55,7 +60,11 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
     texts: [...seen].filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(sql)),
     plan: (sql) => {
       const statement = database.prepare(`EXPLAIN QUERY PLAN ${sql}`);
-      const values = sql.replace(/'[^']*'/g, '').split('?').slice(1).map(() => 1);
+      const values = sql
+        .replace(/'[^']*'/g, '')
+        .split('?')
+        .slice(1)
+        .map(() => 1);
       return statement.all(...values).map((row) => String(row[3]));
     },
   };
@@ -75,7 +84,9 @@ describe('the statements of the SQLite store', () => {
 
   it('sort nothing where the order is that of an index', () => {
     const { texts, plan } = statements();
-    const hot = texts.filter((sql) => /state = [014] AND place = \?.*ORDER BY|min\((due|rank|expires)\)|ended_seq >/.test(sql));
+    const hot = texts.filter((sql) =>
+      /state = [014] AND place = \?.*ORDER BY|min\((due|rank|expires)\)|ended_seq >/.test(sql),
+    );
     expect(hot.length).toBeGreaterThan(5);
     for (const sql of hot) {
       expect(plan(sql).join('; '), sql).toMatch(/USING (COVERING )?INDEX request_/);

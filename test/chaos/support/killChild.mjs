@@ -1,5 +1,5 @@
 // A process that is made to be killed: `node killChild.mjs <order as JSON>`. It opens the queue over real parts with
-// fault points around them, drains what an earlier life left, says so, gives new work to the queue and dies at the
+// fault points around them, drains what an earlier life left (if so ordered), says so, gives new work to the queue and dies at the
 // point of its order. What it says goes out synchronously, one line each, so that it is heard even if it dies next.
 
 import { writeSync } from 'node:fs';
@@ -36,15 +36,18 @@ const queue = new QueueManager({
   config: {
     zones: { api: { origins: [order.origin], idempotency: 'ietf' } },
     retry: { baseDelayMs: 5, maxDelayMs: 50 },
+    leaseMs: order.leaseMs,
   },
   ...parts,
 });
 await queue.start();
-await queue.idle();
-const reader = new Database(order.database, { readonly: true });
-const [{ integrity_check: integrity }] = reader.pragma('integrity_check');
-reader.close();
-say(`drained ${integrity} ${JSON.stringify(await queue.counts())}`);
+if (order.drains) {
+  await queue.idle();
+  const reader = new Database(order.database, { readonly: true });
+  const [{ integrity_check: integrity }] = reader.pragma('integrity_check');
+  reader.close();
+  say(`drained ${integrity} ${JSON.stringify(await queue.counts())}`);
+}
 
 armed = order.fault !== null;
 let next = order.firstIntent;
@@ -54,7 +57,7 @@ const end = order.firstIntent + order.intents;
 async function caller() {
   while (next < end) {
     const intent = next++;
-    const lane = `lane-${intent % order.lanes}`;
+    const lane = `${order.name}-${intent % order.lanes}`;
     const update = intent % 3 === 0;
     const { id } = await queue.enqueue(
       {

@@ -6,11 +6,17 @@ export interface KillOrder {
   readonly dist: string;
   readonly database: string;
   readonly origin: string;
+  /** Whether it drains what it finds, and checks the database, before it works. */
+  readonly drains: boolean;
   readonly firstIntent: number;
   readonly intents: number;
+  /** Lanes are called `<name>-<n>`, so that two processes do not share any. */
+  readonly name: string;
   readonly lanes: number;
   /** Callers at once. */
   readonly callers: number;
+  /** Of the queue: how long a claim of a process outlives it where nobody can tell that it is gone. */
+  readonly leaseMs: number;
   /** Where to die; null: nowhere. `from` says whether the draining counts too. */
   readonly fault: { readonly point: FaultPoint; readonly nth: number; readonly from: 'start' | 'load' } | null;
 }

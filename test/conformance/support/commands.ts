@@ -24,7 +24,7 @@ const newRequest = fc.record({
   harmless: fc.boolean(),
   lane: optional(fc.constantFrom('a', 'b')),
   after: fc.oneof(
-    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 3, arbitrary: fc.constant<number[]>([]) },
     { weight: 1, arbitrary: fc.array(pick, { maxLength: 2 }) },
   ),
   principal: fc.constantFrom('ann', 'bob'),
@@ -115,8 +115,10 @@ const filter = fc.record(
   { requiredKeys: [] },
 );
 
-const verb = <Name extends string, Fields>(name: Name, fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> }) =>
-  fc.record({ verb: fc.constant(name), ...fields } as { verb: fc.Arbitrary<Name> } & typeof fields);
+const verb = <Name extends string, Fields>(
+  name: Name,
+  fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> },
+): fc.Arbitrary<Fields & { verb: Name }> => fc.record(fields).map((given) => ({ verb: name, ...(given as Fields) })); // all keys are required
 
 const limit = fc.integer({ min: 1, max: 5 });
 const askedSenders = fc.subarray([...senders], { minLength: 1 });

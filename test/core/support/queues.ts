@@ -22,13 +22,23 @@ export const KEYED = zone({ idempotency: 'stripe' });
 export function testQueues(): (options?: TestQueueOptions) => Promise<TestQueue> {
   const tests: TestQueue[] = [];
   afterEach(async () => {
-    for (const test of tests.splice(0)) await test.close();
+    for (const test of tests.splice(0)) await close(test);
   });
   return async (options) => {
     const test = await createTestQueue(options);
     tests.push(test);
     return test;
   };
+}
+
+/** Closes, and lets the time pass that closing may take: calls that hang are cut off at its deadline. */
+export async function close(test: TestQueue, withinMs = MINUTE_MS): Promise<void> {
+  let isClosed = false;
+  const closing = test.close().finally(() => {
+    isClosed = true;
+  });
+  expect(await test.clock.advanceUntil(() => isClosed, withinMs), 'closed').toBe(true);
+  await closing;
 }
 
 export function url(path: string): string {

@@ -34,10 +34,12 @@ function settleOne(storage: MemoryStorage, settlement: Settlement, now: number):
   for (const binding of settlement.bind ?? []) storage.bindings.set(binding.localId, binding);
   for (const { id, state: to, reason } of settlement.end ?? []) {
     const other = storage.entries.get(id);
-    if (other === undefined || other.state === 'sending' || !canMove(other.state, to)) continue;
+    if (other === undefined || other === entry || other.state === 'sending' || !canMove(other.state, to)) continue;
     endAndList(storage, other, to, reason, now, effects);
   }
-  for (const change of settlement.amend ?? []) amendOther(storage, change, now, effects);
+  for (const change of settlement.amend ?? []) {
+    if (change.id !== settlement.id) amendOther(storage, change, now, effects);
+  }
 
   if (settlement.notSent === true && entry.firstSentToken === entry.token) {
     entry.firstSentAt = null;
@@ -82,7 +84,11 @@ function isAllowed(entry: Entry, change: Change): boolean {
   if (state === 'sending' || !change.from.includes(state)) return false;
   if (change.neverSent === true && entry.firstSentAt !== null) return false;
   if (change.callers !== undefined && entry.callers !== change.callers) return false;
-  return change.to === undefined || (change.to.state !== 'sending' && canMove(state, change.to.state));
+  const to = change.to?.state;
+  if (to === undefined) return true;
+  // behind its lane's head a request waits or is set aside, nothing else
+  const isBehind = entry.lane !== null && entry.lane.head !== entry;
+  return to !== 'sending' && !(to === 'unknown' && isBehind) && canMove(state, to);
 }
 
 function apply(storage: MemoryStorage, entry: Entry, change: Change, now: number, effects: Effects): void {

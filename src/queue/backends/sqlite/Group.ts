@@ -1,8 +1,9 @@
 import { rollback } from './connection.ts';
 import type { Database, Statement } from './driver.ts';
-import { isBusy } from './errors.ts';
+import { isBusy, isFull } from './errors.ts';
 import type { Verb } from './protocol.ts';
 import { READS } from './protocol.ts';
+import type { Reserve } from './Reserve.ts';
 import { Rows } from './Rows.ts';
 import { VERBS } from './verbs/verbs.ts';
 import type { Patience } from './waiting.ts';
@@ -22,6 +23,7 @@ export interface GroupResult {
 export class Group {
   readonly #database: Database;
   readonly #patience: Patience;
+  readonly #reserve: Reserve;
   readonly #rows: Rows;
   readonly #begin: Statement;
   readonly #beginRead: Statement;
@@ -30,9 +32,10 @@ export class Group {
   #seenVersion = Number.NaN;
   #isStale = true;
 
-  constructor(database: Database, patience: Patience) {
+  constructor(database: Database, patience: Patience, reserve: Reserve) {
     this.#database = database;
     this.#patience = patience;
+    this.#reserve = reserve;
     this.#rows = new Rows(database);
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#beginRead = database.prepare('BEGIN');
@@ -55,7 +58,7 @@ export class Group {
     try {
       return { answers: this.#transact(operations, onForeignCommit), errors: [] };
     } catch (error) {
-      if (operations.length === 1 || isBusy(error)) {
+      if (isBusy(error)) {
         return { answers: operations.map(() => undefined), errors: operations.map((_, index) => [index, error]) };
       }
     }
@@ -63,13 +66,23 @@ export class Group {
     const errors: [number, unknown][] = [];
     operations.forEach((operation, index) => {
       try {
-        answers.push(this.#transact([operation], onForeignCommit)[0]);
+        answers.push(this.#alone(operation, onForeignCommit));
       } catch (error) {
         answers.push(undefined);
         errors.push([index, error]);
       }
     });
     return { answers, errors };
+  }
+
+  /** On a full disk everything but accepting more may use the reserve: what is under way must be settled. */
+  #alone(operation: Operation, onForeignCommit: () => void): unknown {
+    try {
+      return this.#transact([operation], onForeignCommit)[0];
+    } catch (error) {
+      if (operation[0] === 'enqueue' || !isFull(error) || !this.#reserve.release()) throw error;
+    }
+    return this.#transact([operation], onForeignCommit)[0];
   }
 
   #transact(operations: readonly Operation[], onForeignCommit: () => void): unknown[] {
@@ -92,6 +105,7 @@ export class Group {
   }
 
   #perform(verb: Verb, takes: unknown): unknown {
+    if (verb === 'enqueue') this.#reserve.keep();
     const perform = VERBS[verb] as (rows: Rows, takes: unknown) => unknown; // both come from one call of the same verb
     return perform(this.#rows, takes);
   }

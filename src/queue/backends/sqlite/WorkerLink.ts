@@ -31,7 +31,8 @@ export class WorkerLink {
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
-    this.#worker = new Worker(WORKER_URL, { stderr: false });
+    // Flags of the application's command line (loaders, `--input-type`) are not meant for this thread, some even stop it.
+    this.#worker = new Worker(WORKER_URL, { execArgv: [] });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(error));

@@ -2,9 +2,11 @@ import type { ErrorCode } from '../../../errors.ts';
 import { holdfastError } from '../../../errors.ts';
 import type { PackedError } from './protocol.ts';
 
+const FULL = /^(SQLITE_FULL|ENOSPC|EDQUOT)/;
+
 /** Primary result codes of SQLite and codes of the file system, as this package names them. */
 const CODES: readonly (readonly [pattern: RegExp, code: ErrorCode])[] = [
-  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'STORAGE_FULL'],
+  [FULL, 'STORAGE_FULL'],
   [/^SQLITE_(NOTADB|CORRUPT)/, 'BACKEND_CORRUPT'],
   [/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/, 'REQUEST_INVALID'],
 ];
@@ -19,6 +21,11 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
 export function isBusy(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'));
+}
+
+/** True when the disk has no room. */
+export function isFull(error: unknown): boolean {
+  return FULL.test(String((error as { code?: unknown } | null)?.code ?? ''));
 }
 
 /** Any error as one of ours, in a form that crosses threads. */

@@ -8,6 +8,7 @@ import { packError } from './errors.ts';
 import type { Operation } from './Group.ts';
 import { Group } from './Group.ts';
 import type { FromWorker, OpenQuery, PackedError, ToWorker, Verb } from './protocol.ts';
+import { Reserve } from './Reserve.ts';
 import { Patience, pause } from './waiting.ts';
 
 /** Operations per commit: bounds how long the first of them waits for the last. */
@@ -82,7 +83,7 @@ class Session {
     const { path, durability } = query;
     this.#database = connect(loadBetterSqlite3(), { path, durability, patience });
     try {
-      const group = new Group(this.#database, patience);
+      const group = new Group(this.#database, patience, new Reserve(path));
       for (const [, error] of group.run([['keepAlive', { ...query, worker: query.identity.worker }]], () => undefined)
         .errors)
         throw error;

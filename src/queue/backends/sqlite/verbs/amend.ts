@@ -5,7 +5,7 @@ import { end, headOf, mayMove, move, putResult, Report, raiseHead, resultBytes }
 import type { PackedChange, PackedPatch, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
-import { BLOCKED, SENDING, SUCCEEDED } from '../Rows.ts';
+import { BLOCKED, SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
 
 export function amend(rows: Rows, [now, changes]: Verbs['amend']['takes']): PackedSettleResult[] {
   return changes.map((one) => {
@@ -30,7 +30,7 @@ export function change(
     (one.from & (1 << row.state)) === 0 ||
     (one.neverSent && row.firstSent !== null) ||
     (one.callers !== null && one.callers !== row.callers) ||
-    (one.to !== null && (one.to[0] === SENDING || !mayMove(row.state, one.to[0])));
+    (one.to !== null && !isAllowed(rows, row, one.to[0]));
   if (isRefused) return [STALE, row.state];
   if (one.patch !== null) patch(rows, row, one.patch);
   if (one.to !== null) {
@@ -39,6 +39,12 @@ export function change(
     else move(rows, row, state, reason, due, now);
   }
   return [DONE, row.state];
+}
+
+/** Behind the head of its lane a request waits or is set aside, nothing else. */
+function isAllowed(rows: Rows, row: Row, to: number): boolean {
+  if (to === SENDING || !mayMove(row.state, to)) return false;
+  return to !== UNKNOWN || row.line === null || headOf(rows, row.line)?.seq === row.seq;
 }
 
 function patch(rows: Rows, row: Row, given: PackedPatch): void {

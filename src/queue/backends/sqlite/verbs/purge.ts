@@ -17,7 +17,7 @@ function oldest(state: number): string {
 }
 
 export function purge(rows: Rows, query: Purge): Verbs['purge']['gives'] {
-  if (query.ids !== null) return purgeIds(rows, query.ids.slice(0, query.limit), query.keepAfter);
+  if (query.ids !== null) return purgeIds(rows, query.ids, query);
   const { ledger } = rows;
   const ids: string[] = [];
   const sweep = (states: readonly number[], before: number, isWanted: () => boolean): void => {
@@ -50,15 +50,16 @@ function candidates(rows: Rows, states: readonly number[], before: number, keepA
     .map(([seq]) => seq);
 }
 
-function purgeIds(rows: Rows, wanted: readonly string[], keepAfter: number): Verbs['purge']['gives'] {
+function purgeIds(rows: Rows, wanted: readonly string[], { limit, keepAfter }: Purge): Verbs['purge']['gives'] {
   const ids: string[] = [];
   for (const id of wanted) {
+    if (ids.length >= limit) break;
     const row = rows.byId(id);
     if (row === undefined || row.state < SUCCEEDED || isKept(rows, row, keepAfter)) continue;
     ids.push(remove(rows, row));
   }
   forgetEmptyPlaces(rows);
-  return { ids, more: false };
+  return { ids, more: ids.length >= limit };
 }
 
 function isKept(rows: Rows, { seq }: Row, keepAfter: number): boolean {
