@@ -128,6 +128,7 @@ clearTimeout(overdue);
 const { line, recognised, good } = judge(logFile, acceptedFile, TOTAL, LANES);
 table.say(`The queue is empty and the client has ended by itself (code ${code}).`);
 table.say(`The server recognised ${recognised} resends by their key and did not apply them again.`);
+if (process.stdout.isTTY) table.show(view);
 if (good) rmSync(folder, { recursive: true });
 else console.log(`What was written is in ${folder}`);
 console.log(line);

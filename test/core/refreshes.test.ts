@@ -4,7 +4,7 @@ import type { TestQueue } from '../../src/testing/createTestQueue.ts';
 import { FakeClock } from '../../src/testing/FakeClock.ts';
 import type { ReceivedRequest } from '../../src/testing/serverSteps.ts';
 import { applyThenReset, refuse } from '../../src/testing/serverSteps.ts';
-import { call, drain, enqueue, expectNoPermitsHeld, HOUR_MS, KEYED, MINUTE_MS, testQueues } from './support/queues.ts';
+import { call, drain, enqueue, expectNoPermitsHeld, KEYED, MINUTE_MS, testQueues } from './support/queues.ts';
 
 const start = testQueues();
 
@@ -113,12 +113,17 @@ describe('a live credential', () => {
 
   it('of somebody else releases nothing', async () => {
     const test = await start();
-    test.server.script.next(refuse({ status: 401, body: {} }));
+    test.server.script.always((request) =>
+      tokenOf(request) === 'Bearer good' ? undefined : refuse({ status: 401, body: {} }),
+    );
     const { id } = await enqueue(test.queue, 'POST', '/notes', {}, { headers: { authorization: 'Bearer bad' } });
     await test.clock.settle();
-    await enqueue(test.queue, 'POST', '/others', {}, { headers: { authorization: 'Bearer good' } });
-    await test.clock.advance(HOUR_MS);
+    for (const token of ['good', 'other', 'third']) {
+      await enqueue(test.queue, 'POST', '/others', {}, { headers: { authorization: `Bearer ${token}` } });
+      await test.clock.advance(MINUTE_MS);
+    }
     expect(await test.queue.get(id)).toMatchObject({ state: 'held', reason: 'auth' });
+    expect(test.server.ledger.entries.filter((entry) => entry.resource === '/notes').length).toBe(1);
   });
 });
 

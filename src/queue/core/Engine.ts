@@ -24,6 +24,7 @@ import { LiveCredentials } from './liveCredentials.ts';
 import { Reachability } from './reachability.ts';
 import { ReadJoins, raiseStored } from './readJoins.ts';
 import { Resolver } from './resolver.ts';
+import { sentAtAcceptance } from './sentRequest.ts';
 import { Settler } from './settler.ts';
 import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
@@ -108,7 +109,11 @@ export class Engine {
       context,
       zones,
       { credentials: this.#credentials, callers, settler: this.#settler, teller: this.teller },
-      { wake, observed: (zone, decision, error) => this.#reachability.observed(zone, decision, error) },
+      {
+        wake,
+        renewed: () => this.authHolds.release(),
+        observed: (zone, decision, error) => this.#reachability.observed(zone, decision, error),
+      },
     );
     this.#dispatcher = new Dispatcher(context, zones, { attempts: this.attempts, teller: this.teller, health }, wake);
     this.resolver = new Resolver(context, zones, this.#credentials, this.#settler, (zone, connectivity, error) =>
@@ -139,7 +144,7 @@ export class Engine {
       admissionRules(identities, hash),
       { reads: new ReadJoins(), detached: this.#detached },
       {
-        claimed: (request, seq, token, zone) => this.attempts.start(this.#asClaimed(request, seq, token), token, zone),
+        claimed: (request, token, zone) => this.attempts.start(sentAtAcceptance(request, clock.now()), token, zone),
         accepted: (admitted, result) => this.#accepted(admitted, result),
         joined: (admitted, result, isStored) => this.#joined(admitted, result, isStored),
         raised: (id, patch) => void (this.attempts.isUnderWay(id) || raiseStored(context, id, patch)),
@@ -331,7 +336,7 @@ export class Engine {
         return emitter.emit('queue:full', { waiting: config.maxSize });
       case 'BACKEND_UNAVAILABLE':
       case 'STORAGE_FULL':
-        return this.#health.failed(error);
+        return this.#health.failed(error, 'keep');
       default:
     }
   }
@@ -358,29 +363,6 @@ export class Engine {
     this.intake.forget(id);
     this.attempts.forget(id);
     if (this.#shares.size > 0) this.#shares.delete(id);
-  }
-
-  /** The record of a request claimed in the commit that accepted it. */
-  #asClaimed(request: NewRequest, seq: number, token: number): StoredRequest {
-    const { worker, clock } = this.context;
-    return {
-      ...request,
-      seq,
-      state: 'sending',
-      reason: 'accepted',
-      rank: 0,
-      dueAt: null,
-      firstSentAt: clock.now(),
-      progress: NO_PROGRESS,
-      lease: { token, worker, until: leaseUntil(this.context) },
-      callers: 1,
-      endedAt: null,
-      endedSeq: null,
-      result: null,
-      told: false,
-      replayedAs: null,
-      version: 1,
-    };
   }
 }
 

@@ -174,7 +174,7 @@ function build(
       effect,
       harmless: isHarmless(effect, false),
       lane,
-      after: options.after ?? NONE,
+      after: copied(options.after),
       refs: NONE,
       principal: who.principal,
       auth: who.auth,
@@ -184,14 +184,14 @@ function build(
       digest: ephemeral ? null : digest,
       join,
       idempotencyKey: replay?.idempotencyKey ?? key,
-      base: options.base ?? null,
+      base: options.base === undefined ? null : structuredClone(options.base),
       priority,
       rank: rankOf(config.priorityStrategy, { acceptedAt: now, priority, expiresAt }, config.ageingMs),
       notBefore,
       expiresAt,
       acceptedAt: now,
       trace: null,
-      tags: options.tags ?? NONE,
+      tags: copied(options.tags),
       durable,
       replayOf: replay?.of ?? null,
       bytes: encoded.bytes + path.length,
@@ -204,6 +204,11 @@ function build(
     place: placeOf(zone.name, path),
     readDigest: ephemeral && mayJoin ? digest : null,
   };
+}
+
+/** The caller's own list may change before it is stored. */
+function copied(list: readonly string[] | undefined): readonly string[] {
+  return list === undefined || list.length === 0 ? NONE : [...list];
 }
 
 /** What a request to this path changes or shows: zone and path without query. */

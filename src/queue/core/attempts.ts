@@ -1,7 +1,7 @@
 import { decide } from '../strategies/decide.ts';
 import type { Decision, DecisionInput, RetryPolicy } from '../strategies/decision.ts';
 import { mayResend } from '../strategies/resend.ts';
-import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
+import type { HttpResponse, Progress } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
 import type { TransportResult } from '../types/transport.ts';
 import type { Callers } from './callers.ts';
@@ -10,6 +10,7 @@ import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
 import { probeFor } from './probes.ts';
+import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
@@ -19,7 +20,7 @@ import type { Zones } from './zones.ts';
 
 /** One request being sent by this process. */
 interface Flight {
-  readonly request: StoredRequest;
+  readonly request: SentRequest;
   readonly token: number;
   readonly zone: Zone;
   /** Closes the wire, for reads whose caller left. */
@@ -29,6 +30,8 @@ interface Flight {
 export interface AttemptEvents {
   /** A permit came back, or a gate may have changed. */
   wake(): void;
+  /** A refreshed credential was taken: what waits for one may go on. */
+  renewed(): void;
   /** An attempt showed something about its zone. */
   observed(
     zone: Zone,
@@ -111,7 +114,7 @@ export class Attempts {
   }
 
   /** Starts an attempt of a claimed request, which holds a permit of its zone. */
-  start(request: StoredRequest, token: number, zone: Zone): void {
+  start(request: SentRequest, token: number, zone: Zone): void {
     const isAbortable = request.effect === 'read' && this.#abortable.has(request.id);
     const abort = isAbortable ? new AbortController() : undefined;
     const flight: Flight = { request, token, zone, abort };
@@ -145,7 +148,7 @@ export class Attempts {
   }
 
   /** Reads, and all requests under `settleAck: 'early'`, are answered before the commit. */
-  #maybeTellEarly(job: SettleJob, request: StoredRequest): SettleJob {
+  #maybeTellEarly(job: SettleJob, request: SentRequest): SettleJob {
     if (request.effect !== 'read' && this.#context.config.settleAck === 'durable') return job;
     const { state, reason } = job.settlement.next;
     this.#teller.answer(request, state, reason, job.response, job.cause);
@@ -175,9 +178,12 @@ export class Attempts {
       if (renewed !== undefined) {
         attachment = renewed;
         result = await this.#send(flight, attachment);
+        if (result.phase === 'answered' && result.response.status !== 401) this.#events.renewed();
       }
       decision = this.#decide(flight, result, attachment, true);
     }
+    if (decision.move.state === 'held' && decision.move.reason === 'auth')
+      this.#credentials.refused(request.id, attachment);
     return this.#jobOf(flight, result, decision);
   }
 

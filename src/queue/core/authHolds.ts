@@ -89,10 +89,20 @@ export class AuthHolds {
 
   async #senderOf(request: StoredRequest, zone: Zone): Promise<string | undefined> {
     const { principal, client } = request;
-    if (request.auth === 'live' && this.#credentials.live.knows(principal)) return principalSender(principal);
+    if (request.auth === 'live' && this.#credentials.hasOtherLive(request)) return principalSender(principal);
     if (client !== null && !this.#zones.hasClient(client)) return undefined;
-    if (!(await this.#credentials.provides(principal, zone, client))) return undefined;
+    if (!(await this.#provides(request, zone))) return undefined;
     if (request.auth === 'live') return principalSender(principal);
     return client === null ? ANYONE : clientSender(client);
+  }
+
+  /** A provider that fails keeps back its own requests only. */
+  async #provides(request: StoredRequest, zone: Zone): Promise<boolean> {
+    try {
+      return await this.#credentials.provides(request, zone);
+    } catch (error) {
+      this.#context.logger.warn('a credential provider failed', { zone: zone.name, error: messageOf(error) });
+      return false;
+    }
   }
 }

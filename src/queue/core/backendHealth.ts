@@ -2,28 +2,31 @@ import { holdfastError } from '../../errors.ts';
 import type { Emitter } from './emitter.ts';
 import { messageOf } from './tell.ts';
 
-/** Whether the store works, as seen by the verbs that were tried last. Tells each change once. */
+/** Who uses the store: a full disk fails the one and not the other. */
+export type StoreUser = 'claim' | 'settle' | 'keep';
+
+/** Whether the store works, as seen by what each user of it tried last. Tells each change once. */
 export class BackendHealth {
   readonly #emitter: Emitter;
-  #isFailing = false;
+  readonly #failing = new Set<StoreUser>();
 
   constructor(emitter: Emitter) {
     this.#emitter = emitter;
   }
 
   get isFailing(): boolean {
-    return this.#isFailing;
+    return this.#failing.size > 0;
   }
 
-  worked(): void {
-    if (!this.#isFailing) return;
-    this.#isFailing = false;
+  worked(user: StoreUser): void {
+    if (!this.#failing.delete(user) || this.#failing.size > 0) return;
     this.#emitter.emit('backend:recovered', {});
   }
 
-  failed(error: unknown): void {
-    if (this.#isFailing) return;
-    this.#isFailing = true;
+  failed(error: unknown, user: StoreUser): void {
+    const isKnown = this.#failing.size > 0;
+    this.#failing.add(user);
+    if (isKnown) return;
     const code = holdfastError(error)?.code ?? 'BACKEND_UNAVAILABLE';
     this.#emitter.emit('backend:failed', { code, message: messageOf(error) });
   }

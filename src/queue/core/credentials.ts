@@ -5,6 +5,7 @@ import type { ClientBinding } from '../types/calls.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Identities } from './identify.ts';
 import type { LiveCredentials, LiveSecret } from './liveCredentials.ts';
+import type { SentRequest } from './sentRequest.ts';
 import type { Zone } from './zone.ts';
 
 /** What is attached to one attempt. */
@@ -25,6 +26,7 @@ export const NO_CREDENTIAL: Attachment = Object.freeze({
 /** How long a pairing of principal and credential is remembered since it was last made. */
 const PAIRING_MS = 30 * 24 * 3_600_000;
 const MAX_PAIRINGS = 10_000;
+const MAX_REFUSED = 10_000;
 
 /**
  * Finds the credential a request is sent with, at the moment it is sent: its own caller's, one of the same principal, or its
@@ -40,6 +42,8 @@ export class Credentials {
   readonly #clock: Clock;
   readonly #clients = new Map<string, ClientBinding>();
   readonly #pairings = new Set<string>();
+  /** The credential the server refused, by request: an object for a live one, else its version. */
+  readonly #refused = new Map<string, LiveSecret | number>();
 
   constructor(live: LiveCredentials, identities: Identities, shared: SharedState, clock: Clock) {
     this.live = live;
@@ -71,7 +75,7 @@ export class Credentials {
   }
 
   /** Undefined when this process has no credential of the request's principal (any more). */
-  async attach(request: StoredRequest, zone: Zone): Promise<Attachment | undefined> {
+  async attach(request: SentRequest, zone: Zone): Promise<Attachment | undefined> {
     if (request.auth === 'none') return NO_CREDENTIAL;
     if (request.auth === 'live') {
       const secret = this.live.find(request.id, request.principal);
@@ -87,13 +91,30 @@ export class Credentials {
     return { secret: { headers: credential.headers, query: '' }, version: credential.version, provider };
   }
 
-  /** Whether the zone's provider or a client's has a credential of that principal at present. */
-  async provides(principal: string, zone: Zone, clientName: string | null): Promise<boolean> {
-    const client = clientName === null ? undefined : this.#clients.get(clientName);
+  /** The server refused the request with this: it goes on only under another one. */
+  refused(id: string, { secret, version }: Attachment): void {
+    this.live.forgetSecret(id);
+    this.#refused.set(id, version ?? secret);
+    if (this.#refused.size <= MAX_REFUSED) return;
+    const oldest = this.#refused.keys().next().value;
+    if (oldest !== undefined) this.#refused.delete(oldest);
+  }
+
+  /** Whether a live credential of its principal is at hand that was not refused to it. */
+  hasOtherLive(request: Pick<StoredRequest, 'id' | 'principal'>): boolean {
+    const newest = this.live.newest(request.principal);
+    return newest !== undefined && newest !== this.#refused.get(request.id);
+  }
+
+  /** Whether the zone's provider or a client's has one of its principal at present that was not refused to it. */
+  async provides(request: Pick<StoredRequest, 'id' | 'principal' | 'client'>, zone: Zone): Promise<boolean> {
+    const client = request.client === null ? undefined : this.#clients.get(request.client);
     const provider = client?.auth ?? zone.policy.auth;
     if (provider === undefined) return false;
-    const own = this.#identities.ofCredential(await provider.credential(), client);
-    return own === principal || this.#isPaired(principal, own);
+    const credential = await provider.credential();
+    if (credential.version === this.#refused.get(request.id)) return false;
+    const own = this.#identities.ofCredential(credential, client);
+    return own === request.principal || this.#isPaired(request.principal, own);
   }
 
   async #isPaired(principal: string, own: string): Promise<boolean> {

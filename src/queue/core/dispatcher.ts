@@ -76,10 +76,10 @@ export class Dispatcher {
         leaseUntil: leaseUntil(this.#context),
         channels: asked.map(({ zone, permits }) => ({ ...zone.channel, calls: permits, perCall: 1 })),
       });
-      this.#health.worked();
+      this.#health.worked('claim');
       this.#start(asked, result);
     } catch (error) {
-      this.#health.failed(error);
+      this.#health.failed(error, 'claim');
       for (const { zone, permits } of asked) zone.bulkhead.giveBack(permits);
       this.#context.clock.schedule(RETRY_MS, this.#wake);
       this.#claiming = undefined;

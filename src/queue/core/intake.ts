@@ -24,7 +24,7 @@ interface Entry {
 /** What the intake tells the other stages. */
 export interface IntakeEvents {
   /** Claimed in the commit that accepted it: holds a permit, may be sent. */
-  claimed(request: NewRequest, seq: number, token: number, zone: Zone): void;
+  claimed(request: NewRequest, token: number, zone: Zone): void;
   accepted(admitted: Admitted, result: Extract<EnqueueResult, { status: 'accepted' }>): void;
   /** It joined a request: one in the store, which counts its callers, or one of this process. */
   joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>, isStored: boolean): void;
@@ -260,7 +260,7 @@ export class Intake {
     if (result.token !== null) allowance.set(zone, (allowance.get(zone) ?? 0) - 1);
     entry.submission.accept({ id: request.id, seq: result.seq, deduplicated: false });
     this.#events.accepted(admitted, result);
-    if (result.token !== null) this.#events.claimed(request, result.seq, result.token, zone);
+    if (result.token !== null) this.#events.claimed(request, result.token, zone);
   }
 
   #fail(entry: Entry, error: unknown): void {
@@ -280,7 +280,7 @@ export class Intake {
 function culprit(entries: readonly Entry[], results: readonly EnqueueResult[]): HoldfastError | undefined {
   for (const [index, result] of results.entries()) {
     if (result.status !== 'refused' || result.why === 'neighbour') continue;
-    return refusal(result, (entries[index]?.admitted as Admitted).request); // as many results as entries, all admitted
+    return refusal(result, ((entries[index] as Entry).admitted as Admitted).request); // one result per entry, all admitted
   }
   return undefined;
 }

@@ -189,14 +189,14 @@ export class Keeper {
   }
 
   #failed(error: unknown): void {
-    this.#health.failed(error);
+    this.#health.failed(error, 'keep');
     this.#context.logger.warn('housekeeping failed and will be tried again', { error: messageOf(error) });
     this.due(this.#context.clock.now() + LONGEST_SLEEP_MS);
   }
 
   #track(step: Promise<void>): void {
     const guarded = step.then(
-      () => this.#health.worked(),
+      () => this.#health.worked('keep'),
       (error: unknown) => this.#failed(error),
     );
     this.#underway.add(guarded);

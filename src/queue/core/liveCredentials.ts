@@ -53,12 +53,22 @@ export class LiveCredentials {
     return this.#byRequest.get(id) ?? this.#byPrincipal.get(principal);
   }
 
+  /** The newest of the principal. */
+  newest(principal: string): LiveSecret | undefined {
+    return this.#byPrincipal.get(principal);
+  }
+
   knows(principal: string): boolean {
     return this.#byPrincipal.has(principal);
   }
 
   principals(): IterableIterator<string> {
     return this.#byPrincipal.keys();
+  }
+
+  /** The request's own secret is of no use any more: the newest of its principal takes its place. */
+  forgetSecret(id: string): void {
+    this.#byRequest.delete(id);
   }
 
   forget(id: string): void {

@@ -1,14 +1,15 @@
-import type { HttpResponse, StoredRequest } from '../types/request.ts';
+import type { HttpResponse } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Settlement, SettleResult } from '../types/store.ts';
 import type { BackendHealth } from './backendHealth.ts';
 import type { Context } from './context.ts';
+import type { SentRequest } from './sentRequest.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
 
 /** How an attempt, or a look at an unknown request, ended. */
 export interface SettleJob {
-  readonly request: StoredRequest;
+  readonly request: SentRequest;
   readonly settlement: Settlement;
   /** The answer for callers, when there is one. */
   readonly response?: HttpResponse | undefined;
@@ -87,12 +88,12 @@ export class Settler {
     try {
       const settlements = jobs.map((job) => job.settlement);
       const results = await backend.requests.settle({ now: clock.now(), settlements });
-      this.#health.worked();
+      this.#health.worked('settle');
       this.#underway -= jobs.length;
       for (const [index, job] of jobs.entries()) this.#tell(job, results[index] as SettleResult); // one each
     } catch (error) {
       this.#underway -= jobs.length;
-      this.#health.failed(error);
+      this.#health.failed(error, 'settle');
       this.#retryLater(jobs);
     }
     this.#notifyIdle();

@@ -1,4 +1,4 @@
-import type { EndedRequest, HttpResponse, StoredRequest } from '../types/request.ts';
+import type { EndedRequest, HttpResponse } from '../types/request.ts';
 import type { Reason, RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
 import type { MovedRequest } from '../types/store.ts';
@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import type { Detached } from './detached.ts';
 import type { LiveCredentials } from './liveCredentials.ts';
 import { settledOf, settledOfRecord } from './outcomes.ts';
+import type { SentRequest } from './sentRequest.ts';
 import type { Zones } from './zones.ts';
 
 /** What the last stage asks of the others. */
@@ -48,7 +49,7 @@ export class Teller {
 
   /** Gives callers their answer. Once per request at most. */
   answer(
-    request: StoredRequest,
+    request: SentRequest,
     state: RequestState,
     reason: Reason,
     response: HttpResponse | undefined,

@@ -3,13 +3,14 @@ import type { HeaderList, StoredRequest } from '../types/request.ts';
 import type { TransportCall } from '../types/transport.ts';
 import { headerOf } from './headerList.ts';
 import type { LiveSecret } from './liveCredentials.ts';
+import type { SentRequest } from './sentRequest.ts';
 import type { ZonePolicy } from './zonePolicy.ts';
 
 const USER_AGENT = 'holdfast';
 
 /** A stored request as it goes on the wire: with its key where the zone knows keys, and with credentials. */
 export function callOf(
-  request: StoredRequest,
+  request: SentRequest,
   zone: ZonePolicy,
   secret: LiveSecret,
   volatile: HeaderList,
@@ -31,7 +32,7 @@ export function keyOf(request: Pick<StoredRequest, 'id' | 'idempotencyKey'>): st
 }
 
 /** Whether the server can know the request again. */
-export function isKeyed(request: StoredRequest, zone: ZonePolicy): boolean {
+export function isKeyed(request: SentRequest, zone: ZonePolicy): boolean {
   if (request.effect === 'read') return false;
   return zone.idempotency !== undefined || headerOf(request.content.headers, 'idempotency-key') !== null;
 }
