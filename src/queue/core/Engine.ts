@@ -126,7 +126,7 @@ export class Engine {
       { attempts: this.attempts, teller: this.teller, resolver: this.resolver, health },
       {
         wake,
-        held: () => this.authHolds.release(),
+        recovered: () => this.#inBackground(this.#watcher.survey()),
         keepAfter,
         probe: () => this.#reachability.probe(zones.all),
         checkCallers: () => this.#watcher.checkCallers(),
@@ -374,7 +374,7 @@ function admissionRules(identities: Identities, hash: (data: string | Uint8Array
     headersOf(zone) {
       const known = byZone.get(zone);
       if (known !== undefined) return known;
-      const rules = createHeaderRules(new Set(zone.policy.secretHeaders));
+      const rules = createHeaderRules(new Set(zone.policy.secretHeaders), zone.policy.idempotency?.header);
       byZone.set(zone, rules);
       return rules;
     },

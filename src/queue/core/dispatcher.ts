@@ -104,5 +104,6 @@ export class Dispatcher {
       zone.drained(hints);
     }
     this.#teller.allEnded(result.ended);
+    this.#teller.moved(result.moved);
   }
 }

@@ -16,8 +16,8 @@ const LONGEST_SLEEP_MS = 5_000;
 
 export interface KeeperEvents {
   wake(): void;
-  /** Requests were held for want of a credential. */
-  held(): void;
+  /** Requests of dead workers were given back, held or put in doubt. */
+  recovered(): void;
   /** Oldest `endedSeq` that must be kept for a subscriber, or infinity. */
   keepAfter(): Promise<number>;
   /** Callers may wait for what ended unseen. */
@@ -69,7 +69,11 @@ export class Keeper {
     this.#isStopped = false;
     const { leaseMs } = this.#context.config;
     this.#every('renew', leaseMs / 3, () => this.#renew());
-    this.#every('recover', leaseMs / 2, () => this.recover());
+    this.#every('recover', leaseMs / 2, async () => {
+      // Where this process stood still its own leases have lapsed too, and its calls are not lost.
+      await this.#renew();
+      await this.recover();
+    });
     this.#every('callers', leaseMs / 3, () => this.#events.checkCallers());
     this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
     this.look();
@@ -94,7 +98,7 @@ export class Keeper {
       });
       this.#teller.allEnded(result.ended);
       this.#teller.moved(result.recovered);
-      if (result.recovered.some((request) => request.state === 'held')) this.#events.held();
+      if (result.recovered.length > 0) this.#events.recovered();
       more = result.more && result.recovered.length + result.ended.length > 0;
     }
   }
@@ -122,8 +126,9 @@ export class Keeper {
     this.#dueAt = Number.POSITIVE_INFINITY;
     for (let ended = STEP; ended === STEP; ) {
       const expired = await backend.requests.expire({ now: clock.now(), limit: STEP });
-      this.#teller.allEnded(expired);
-      ended = expired.length;
+      this.#teller.allEnded(expired.ended);
+      this.#teller.moved(expired.moved);
+      ended = expired.ended.length;
     }
     const lookedAt = clock.now();
     for (const zone of this.#zones.all) zone.hint();
@@ -131,7 +136,7 @@ export class Keeper {
     this.#events.wake();
     // Not awaited: a question that hangs must not keep what is due from being met.
     this.#resolver.run().catch((error: unknown) => this.#failed(error));
-    const channels = Array.from(this.#zones.all, (zone) => zone.channel);
+    const channels = Array.from(this.#zones.all, (zone) => zone.doubtChannel);
     const next = await backend.requests.nextDueAt({ channels });
     // What was due at this look and did not move cannot move by time: a gate, a permit or a hint will wake it.
     if (next !== null) this.#dueAt = Math.min(this.#dueAt, next > lookedAt ? next : lookedAt + LONGEST_SLEEP_MS);
@@ -159,10 +164,12 @@ export class Keeper {
   }
 
   async #renew(): Promise<void> {
-    const { backend, worker } = this.#context;
-    await backend.keepAlive({ worker, leaseNow: this.#context.clock.monotonicNow() });
+    const { backend, clock, worker } = this.#context;
     const leases = this.#attempts.leases();
-    if (leases.length > 0) await backend.requests.renew({ worker, leases, leaseUntil: leaseUntil(this.#context) });
+    await Promise.all([
+      backend.keepAlive({ worker, leaseNow: clock.monotonicNow() }),
+      leases.length > 0 && backend.requests.renew({ worker, leases, leaseUntil: leaseUntil(this.#context) }),
+    ]);
   }
 
   async #purge(): Promise<void> {

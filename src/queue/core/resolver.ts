@@ -73,7 +73,8 @@ export class Resolver {
 
   async #lookAtDue(): Promise<void> {
     const now = this.#context.clock.monotonicNow();
-    const open = Array.from(this.#zones.all).filter((zone) => zone.openFor(now) > 0);
+    // Whether permits are free does not matter: most are resolved by going back to the queue, which needs none.
+    const open = Array.from(this.#zones.all).filter((zone) => zone.mayTry(now));
     const up = open.filter((zone) => !isClosed(zone.connectivity));
     for (let found = BATCH; found === BATCH && up.length > 0 && !this.#isStopped; ) found = await this.#look(up, BATCH);
     // One at a time tries a zone that is down, as everywhere.
@@ -91,7 +92,7 @@ export class Resolver {
       now: clock.now(),
       until: clock.now() + config.attemptTimeoutMs + SLACK_MS,
       limit,
-      channels: zones.map((zone) => zone.channel),
+      channels: zones.map((zone) => zone.doubtChannel),
     });
     if (requests.length > 0) for (const zone of zones) zone.trying(clock.monotonicNow(), random.number);
     await Promise.all(requests.map((request) => this.#resolve(request)));
@@ -102,6 +103,9 @@ export class Resolver {
     const zone = this.#zones.named(taken.zone);
     if (zone === undefined) return;
     const request = taken.reason === 'leaseLost' ? withoutSendTime(taken) : taken;
+    if (request.auth === 'live' && !zone.senders.has(request.sender)) {
+      return this.#settle(request, { state: 'held', reason: 'auth' }, request.progress);
+    }
     const now = this.#context.clock.now();
     const { config } = this.#context;
     const keyed = isKeyed(request, zone.policy);

@@ -70,7 +70,9 @@ export class Watcher {
       if (row.count === 0 || row.sender === undefined) continue;
       const zone = this.#zones.named(row.zone);
       if (zone === undefined) continue;
-      if (row.state === 'held') isHeld ||= readSender(row.sender).kind === 'principal';
+      const isOfPrincipal = readSender(row.sender).kind === 'principal';
+      if (row.state === 'held') isHeld ||= isOfPrincipal;
+      if (row.state === 'unknown' && isOfPrincipal) zone.doubtSenders.add(row.sender);
       if (!this.#zones.canSend(row.sender, (principal) => this.#credentials.live.knows(principal))) continue;
       zone.senders.add(row.sender);
       zone.hint();

@@ -16,6 +16,8 @@ export class Zone {
   readonly bulkhead: Bulkhead;
   /** Whose ready requests this process may send. */
   readonly senders = new Set<Sender>();
+  /** Of principals whose credential may be missing: what is in doubt is looked at all the same. */
+  readonly doubtSenders = new Set<Sender>();
   connectivity: Connectivity = UNKNOWN_CONNECTIVITY;
   paused = false;
   /** Monotonic ms before which the server asked for no calls. */
@@ -37,6 +39,11 @@ export class Zone {
 
   get channel(): ChannelSenders {
     return { channel: this.name, senders: [...this.senders] };
+  }
+
+  /** As {@link channel}, with all that this process may look at though it cannot send it. */
+  get doubtChannel(): ChannelSenders {
+    return { channel: this.name, senders: [...new Set([...this.senders, ...this.doubtSenders])] };
   }
 
   get mayHaveWork(): boolean {
@@ -62,11 +69,17 @@ export class Zone {
    * due and the zone has no health check of its own.
    */
   openFor(monotonicNow: number): number {
-    if (this.paused || monotonicNow < this.notBefore) return 0;
+    if (!this.mayTry(monotonicNow)) return 0;
     const available = this.bulkhead.available;
     if (!isClosed(this.connectivity)) return available;
-    const mayTry = this.policy.healthCheck === undefined && isProbeDue(this.connectivity, monotonicNow);
-    return mayTry && this.bulkhead.inUse === 0 ? Math.min(1, available) : 0;
+    return this.bulkhead.inUse === 0 ? Math.min(1, available) : 0;
+  }
+
+  /** Whether its gates are open, or about to be tried, however many permits are in use. */
+  mayTry(monotonicNow: number): boolean {
+    if (this.paused || monotonicNow < this.notBefore) return false;
+    if (!isClosed(this.connectivity)) return true;
+    return this.policy.healthCheck === undefined && isProbeDue(this.connectivity, monotonicNow);
   }
 
   /** A call is let through: through a closed gate, it is the probe. */

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../errors.ts';
 import type { Sender } from '../types/request.ts';
 import type { ProcessLimit } from './bulkhead.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
-import { ANYONE, processSender, readSender } from './senders.ts';
+import { ANYONE, clientSender, processSender, readSender } from './senders.ts';
 import { Zone } from './zone.ts';
 import { namedZonePolicy, originZonePolicy } from './zonePolicy.ts';
 
@@ -73,6 +73,7 @@ export class Zones {
 
   removeClient(name: string): void {
     this.#clients.delete(name);
+    for (const zone of this.all) zone.senders.delete(clientSender(name));
   }
 
   hasClient(name: string): boolean {

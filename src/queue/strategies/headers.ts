@@ -84,15 +84,19 @@ const PAGE_TOKEN = /^\$?(?:next|page|continuation|skip|sync|start)[-_]?(?:page)?
 /** Names come from callers, so the memory for them is bounded. */
 const MAX_REMEMBERED = 512;
 
-/** The rules with `secretNames` (any case) added to what is secret; they remember names they have seen. */
-export function createHeaderRules(secretNames: ReadonlySet<string>): HeaderRules {
+/**
+ * The rules with `secretNames` (any case) added to what is secret; they remember names they have seen. `keyHeader` carries the
+ * idempotency key, which is stored whatever it is called.
+ */
+export function createHeaderRules(secretNames: ReadonlySet<string>, keyHeader?: string): HeaderRules {
   const secrets = lowerCased(secretNames);
+  const key = keyHeader?.toLowerCase();
   const known = new Map<string, { readonly name: string; readonly kind: Kind }>();
   const look = (raw: string): { readonly name: string; readonly kind: Kind } => {
     const found = known.get(raw);
     if (found !== undefined) return found;
     const name = raw.toLowerCase();
-    const entry = { name, kind: kindOf(name, secrets) };
+    const entry = { name, kind: name === key ? ('stored' as const) : kindOf(name, secrets) };
     if (known.size >= MAX_REMEMBERED) known.clear();
     known.set(raw, entry);
     return entry;

@@ -74,7 +74,7 @@ export interface RequestStore {
   recover(query: RecoverQuery): Promise<RecoverResult>;
 
   /** Ends (`dead`, `expired`) waiting and held requests past their `expiresAt`, at most `limit`. Never `sending` or `unknown` ones, nor one with `progress.unresolved`: a deadline does not settle a doubt. */
-  expire(query: { readonly now: number; readonly limit: number }): Promise<EndedRequest[]>;
+  expire(query: { readonly now: number; readonly limit: number }): Promise<ExpireResult>;
 
   /** Full records in the order asked; undefined where there is none. */
   get(query: { readonly ids: readonly string[] }): Promise<(StoredRequest | undefined)[]>;
@@ -167,6 +167,13 @@ export interface ClaimQuery {
 export interface ClaimResult {
   readonly claimed: readonly StoredRequest[];
   readonly ended: readonly EndedRequest[];
+  /** Others that the ends moved: unblocked, or held for a dead predecessor. */
+  readonly moved: readonly MovedRequest[];
+}
+
+export interface ExpireResult {
+  readonly ended: readonly EndedRequest[];
+  readonly moved: readonly MovedRequest[];
 }
 
 export interface UnknownQuery {

@@ -98,7 +98,7 @@ export const amendGroup = group('amend', (test) => {
     await t.amend({ id: a.id, from: ['ready'], patch: { sender: 'client:x', expiresAt: t.now + 5 } });
     assert.deepEqual(ids(await t.claim()), [b.id]);
     t.now += 5;
-    assert.deepEqual(ids(await t.requests.expire({ now: t.now, limit: 9 })), [a.id]);
+    assert.deepEqual(ids((await t.requests.expire({ now: t.now, limit: 9 })).ended), [a.id]);
   });
 
   test('a record that ended can be marked, not moved', async (t) => {

@@ -62,7 +62,8 @@ export const dependencyGroup = group('dependencies', (test) => {
     for (const { id } of [a, b, c]) after.push((await t.accept({ after: [id] })).id);
     assert.deepEqual(ids((await t.move(a.id, { state: 'cancelled', reason: 'caller' })).moved), [after[0]]);
     await t.move(b.id, { state: 'superseded', reason: 'squashed' });
-    await t.requests.expire({ now: t.now + 1, limit: 10 });
+    const { moved } = await t.requests.expire({ now: t.now + 1, limit: 10 });
+    assert.deepEqual(ids(moved), [after[2]]);
     for (const id of after) await t.stands(id, 'held', 'dependency');
   });
 

@@ -17,7 +17,7 @@ export const expireGroup = group('expire', (test) => {
     ];
     const fresh = await t.accept({ expiresAt: t.now + 6 });
     t.now += 5;
-    const ended = await t.requests.expire({ now: t.now, limit: 10 });
+    const { ended } = await t.requests.expire({ now: t.now, limit: 10 });
     assert.deepEqual(ids(ended), ids([all[0], all[4], all[3], all[2], all[1]].map((one) => one ?? held)));
     for (const { state, reason } of ended) assert.deepEqual([state, reason], ['dead', 'expired']);
     await t.stands(fresh.id, 'ready');
@@ -29,9 +29,9 @@ export const expireGroup = group('expire', (test) => {
     const unknown = await t.take({ expiresAt: t.now + 1 });
     await t.settle(unknown, { state: 'unknown', reason: 'unanswered' });
     t.now += 100;
-    assert.deepEqual(await t.requests.expire({ now: t.now, limit: 10 }), []);
+    assert.deepEqual((await t.requests.expire({ now: t.now, limit: 10 })).ended, []);
     await t.settle(sending, { state: 'scheduled', reason: 'retry', dueAt: t.now + 5 });
-    assert.deepEqual(ids(await t.requests.expire({ now: t.now, limit: 10 })), [sending.id]);
+    assert.deepEqual(ids((await t.requests.expire({ now: t.now, limit: 10 })).ended), [sending.id]);
   });
 
   test('a deadline does not settle a doubt, whoever asks', async (t) => {
@@ -43,16 +43,16 @@ export const expireGroup = group('expire', (test) => {
     t.now += 5;
     const channels = [{ channel: 'api', senders: [''] }];
     assert.equal(await t.requests.nextDueAt({ channels }), null);
-    assert.deepEqual(await t.requests.expire({ now: t.now, limit: 9 }), []);
+    assert.deepEqual((await t.requests.expire({ now: t.now, limit: 9 })).ended, []);
     assert.deepEqual(ids(await t.claim()), [doubtful.id]);
     await t.amend({ id: held.id, from: ['held'], patch: { progress: NO_PROGRESS } });
-    assert.deepEqual(ids(await t.requests.expire({ now: t.now, limit: 9 })), [held.id]);
+    assert.deepEqual(ids((await t.requests.expire({ now: t.now, limit: 9 })).ended), [held.id]);
   });
 
   test('ends at most the limit', async (t) => {
     for (let n = 0; n < 3; n += 1) await t.accept({ expiresAt: t.now + n });
-    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).length, 2);
-    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).length, 1);
-    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).length, 0);
+    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).ended.length, 2);
+    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).ended.length, 1);
+    assert.equal((await t.requests.expire({ now: t.now + 9, limit: 2 })).ended.length, 0);
   });
 });

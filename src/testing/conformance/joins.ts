@@ -129,7 +129,7 @@ export const joinGroup = group('joins', (test) => {
     await offer(t, { ...put, expiresAt: null });
     assert.equal((await t.get(id)).expiresAt, null);
     t.now += 1000;
-    assert.deepEqual(await t.requests.expire({ now: t.now, limit: 10 }), []);
+    assert.deepEqual((await t.requests.expire({ now: t.now, limit: 10 })).ended, []);
   });
 
   test('a joined request is claimed by its better rank', async (t) => {

@@ -47,6 +47,6 @@ export const nextDueAtGroup = group('nextDueAt', (test) => {
     assert.equal(claimed.length, 1);
     await t.accept({ expiresAt: t.now + 9, notBefore: t.now + 99 });
     t.now = (await next(t)) ?? 0;
-    assert.equal((await t.requests.expire({ now: t.now, limit: 1 })).length, 1);
+    assert.equal((await t.requests.expire({ now: t.now, limit: 1 })).ended.length, 1);
   });
 });

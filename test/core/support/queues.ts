@@ -112,3 +112,12 @@ export function collect<N extends QueueEventName>(queue: QueueManager, name: N):
   queue.on(name, (event) => events.push(event));
   return events;
 }
+
+/** Nothing can move by itself. */
+export async function expectIdle(test: TestQueue): Promise<void> {
+  let isIdle = false;
+  void test.queue.idle().then(() => {
+    isIdle = true;
+  });
+  expect(await test.clock.advanceUntil(() => isIdle, 1_000), 'idle').toBe(true);
+}

@@ -97,7 +97,7 @@ export class MemoryBackend implements Backend {
       settle: (batch) => this.#step(() => settle(storage, batch)),
       amend: (batch) => this.#step(() => amend(storage, batch)),
       recover: (query) => this.#step((opened) => recover(storage, query, opened)),
-      expire: (query) => this.#step(() => [...expire(storage, query)]),
+      expire: (query) => this.#step(() => expire(storage, query)),
       get: ({ ids }) =>
         this.#step(() =>
           ids.map((id) => {

@@ -29,7 +29,7 @@ export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
       left -= 1;
     }
   }
-  return { claimed, ended: effects.endedList };
+  return { claimed, ended: effects.endedList, moved: effects.movedList };
 }
 
 /** Makes due requests ready, longest due first, at most {@link PROMOTIONS_PER_CLAIM}. */

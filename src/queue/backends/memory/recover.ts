@@ -1,6 +1,5 @@
 import type { OpenOptions, WorkerIdentity } from '../../types/backend.ts';
-import type { EndedRequest } from '../../types/request.ts';
-import type { RecoverQuery, RecoverResult } from '../../types/store.ts';
+import type { ExpireResult, RecoverQuery, RecoverResult } from '../../types/store.ts';
 import type { Entry, EntryPartition, ExpiryNode } from './Entry.ts';
 import { isBefore } from './Heap.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
@@ -81,10 +80,7 @@ function forgetDead(storage: MemoryStorage, isDead: (worker: string) => boolean)
 }
 
 /** {@link RequestStore.expire} in one synchronous step. */
-export function expire(
-  storage: MemoryStorage,
-  query: { readonly now: number; readonly limit: number },
-): readonly EndedRequest[] {
+export function expire(storage: MemoryStorage, query: { readonly now: number; readonly limit: number }): ExpireResult {
   const due: EntryPartition[] = [];
   for (const partition of storage.partitions()) {
     const next = partition.expiry.top();
@@ -100,7 +96,7 @@ export function expire(
     if (first === undefined || first.heapKey > query.now) break;
     endAndList(storage, first.entry, 'dead', 'expired', query.now, effects);
   }
-  return effects.endedList;
+  return { ended: effects.endedList, moved: effects.movedList };
 }
 
 function bySeq(a: Entry, b: Entry): number {

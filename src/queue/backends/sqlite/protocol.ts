@@ -1,7 +1,15 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { WorkerIdentity } from '../../types/backend.ts';
 import type { EndedRequest, RequestFilter } from '../../types/request.ts';
-import type { Binding, ClaimQuery, CountRow, MovedRequest, RecoverQuery, UnknownQuery } from '../../types/store.ts';
+import type {
+  Binding,
+  ClaimQuery,
+  CountRow,
+  ExpireResult,
+  MovedRequest,
+  RecoverQuery,
+  UnknownQuery,
+} from '../../types/store.ts';
 import type { SqlValue } from './driver.ts';
 
 /**
@@ -169,7 +177,7 @@ export interface PackedFind {
 /** Every verb of the database's thread, with what it takes and gives. */
 export interface Verbs {
   enqueue: { takes: PackedEnqueue; gives: PackedEnqueueResult[] };
-  claim: { takes: ClaimQuery; gives: { readonly claimed: PackedRecord[]; readonly ended: EndedRequest[] } };
+  claim: { takes: ClaimQuery; gives: ExpireResult & { readonly claimed: PackedRecord[] } };
   claimUnknown: { takes: UnknownQuery; gives: PackedRecord[] };
   renew: {
     takes: { readonly leases: readonly (string | number)[]; readonly leaseUntil: number };
@@ -181,7 +189,7 @@ export interface Verbs {
     takes: PackedRecover;
     gives: { readonly recovered: MovedRequest[]; readonly ended: EndedRequest[]; readonly more: boolean };
   };
-  expire: { takes: { readonly now: number; readonly limit: number }; gives: EndedRequest[] };
+  expire: { takes: { readonly now: number; readonly limit: number }; gives: ExpireResult };
   get: { takes: readonly string[]; gives: (PackedRecord | undefined)[] };
   find: { takes: PackedFind; gives: { readonly records: PackedRecord[]; readonly next: number | null } };
   count: { takes: RequestFilter | null; gives: CountRow[] };

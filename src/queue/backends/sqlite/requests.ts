@@ -30,7 +30,7 @@ export function requestsOver(call: Call, { watch, observer }: Surroundings): Req
         (results) => results.map((result, index) => unpackEnqueueResult(result, requests[index]?.id ?? '')),
       );
     },
-    claim: (query) => call('claim', query, ({ claimed, ended }) => ({ claimed: claimed.map(unpackRecord), ended })),
+    claim: (query) => call('claim', query, ({ claimed, ...rest }) => ({ claimed: claimed.map(unpackRecord), ...rest })),
     claimUnknown: (query) => call('claimUnknown', query, (claimed) => claimed.map(unpackRecord)),
     renew: ({ leases, leaseUntil }) =>
       call('renew', { leases: leases.flatMap(({ id, token }) => [id, token]), leaseUntil }, (renewed) => renewed),
@@ -49,7 +49,7 @@ export function requestsOver(call: Call, { watch, observer }: Surroundings): Req
         (result) => result,
       );
     },
-    expire: (query) => call('expire', query, (ended) => ended),
+    expire: (query) => call('expire', query, (result) => result),
     get: ({ ids }) =>
       call('get', ids, (records) => records.map((record) => (record === undefined ? undefined : unpackRecord(record)))),
     find: (query) => call('find', query, ({ records, next }) => ({ requests: records.map(unpackRecord), next })),

@@ -21,7 +21,7 @@ export function claim(rows: Rows, query: ClaimQuery): Verbs['claim']['gives'] {
   for (const channel of query.channels) {
     take(rows, query, placesOf(rows, [channel]), channel.calls * channel.perCall, claimed, report);
   }
-  return { claimed, ended: report.ended };
+  return { claimed, ended: report.ended, moved: report.moved };
 }
 
 /** The places of channels and senders, each once. */

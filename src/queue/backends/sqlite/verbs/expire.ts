@@ -1,5 +1,4 @@
-import type { EndedRequest } from '../../../types/request.ts';
-import type { ChannelSenders } from '../../../types/store.ts';
+import type { ChannelSenders, ExpireResult } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
 import type { Place } from '../Ledger.ts';
 import { end, Report } from '../moves.ts';
@@ -10,7 +9,7 @@ import { placesOf } from './claim.ts';
 
 const EXPIRED = reasonCode('expired');
 
-export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): EndedRequest[] {
+export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): ExpireResult {
   const due: [number, number][] = [];
   for (const place of rows.ledger.places()) {
     if (!mayExpire(place)) continue;
@@ -27,7 +26,7 @@ export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): En
     const row = rows.bySeq(seq); // read one by one: an end may move the next
     report.noteEnd(row, end(rows, row, DEAD, EXPIRED, now, report));
   }
-  return report.ended;
+  return { ended: report.ended, moved: report.moved };
 }
 
 function mayExpire({ n }: Place): boolean {
