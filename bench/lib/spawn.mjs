@@ -14,7 +14,8 @@ export function runFresh(scenario, options = {}, { execArgv = [] } = {}) {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       if (code === 0 && result !== undefined) resolve(result);
-      else reject(new Error(`${scenario} ended with ${signal ?? code} and ${result === undefined ? 'no' : 'a'} result`));
+      else
+        reject(new Error(`${scenario} ended with ${signal ?? code} and ${result === undefined ? 'no' : 'a'} result`));
     });
   });
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ROOMY } from '../lib/backlog.mjs';
 import { load } from '../lib/build.mjs';
 import { inFolder } from '../lib/folder.mjs';
 import { closedLoop } from '../lib/loop.mjs';
@@ -7,12 +8,15 @@ import { instantTransport } from '../lib/transport.mjs';
 
 const INPUT = { method: 'POST', url: `http://api.example.com${PATH}`, body: BODY };
 
-/** accept → claim → settle through `QueueManager`, on a transport that does nothing. */
-export function run({ kind, durability, loop }) {
+/**
+ * accept → claim → settle through `QueueManager`, on a transport that does nothing. With `path`, on a database that is there;
+ * with `roomy`, under limits that a backlog fits in.
+ */
+export function run({ kind, durability, path, roomy, loop }) {
   return inFolder(async (folder) => {
     const { QueueManager } = await load();
-    const backend = kind === 'memory' ? { kind } : { kind, path: join(folder, 'queue.db') };
-    const config = durability === undefined ? { backend } : { backend, durability };
+    const backend = kind === 'memory' ? { kind } : { kind, path: path ?? join(folder, 'queue.db') };
+    const config = { backend, durability, ...(roomy ? ROOMY : {}) };
     const queue = new QueueManager({ config, transport: instantTransport() });
     await queue.start();
     const call = async () => {

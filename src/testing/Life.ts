@@ -1,5 +1,5 @@
 import type { Backend } from '../queue/types/backend.ts';
-import type { Transport } from '../queue/types/transport.ts';
+import type { Transport, TransportResult } from '../queue/types/transport.ts';
 import type { Clock, Timer } from '../system/clock.ts';
 import { hookBackend } from './backendHooks.ts';
 
@@ -32,14 +32,24 @@ export class Life implements LifeParts {
         return { ...options, isGone: (other) => gone.has(other.worker) || options.isGone(other) };
       },
     });
+    let cut: (result: TransportResult) => void = () => undefined;
+    const closed = new Promise<TransportResult>((resolve) => {
+      cut = resolve;
+    });
+    const end = new AbortController();
     this.transport = {
       send: async (call) => {
         if (this.#over) return never();
-        const result = await parts.transport.send(call);
+        const signal = call.signal === undefined ? end.signal : AbortSignal.any([call.signal, end.signal]);
+        const result = await Promise.race([parts.transport.send({ ...call, signal }), closed]);
         return this.#over ? never() : result;
       },
-      // The network outlives the queues on it: whoever made it closes it.
-      close: async () => undefined,
+      // The network outlives the queues on it, and whoever made it closes it; what this queue has under way is cut off.
+      close: async () => {
+        const error = Object.assign(new Error('the transport is closed'), { code: 'TRANSPORT_CLOSED' });
+        cut({ phase: 'sent', error });
+        end.abort();
+      },
     };
   }
 

@@ -17,7 +17,7 @@ async function expectUntouched(test: TestQueue): Promise<void> {
 }
 
 const cyclic: Record<string, unknown> = {};
-cyclic['self'] = cyclic;
+Object.assign(cyclic, { self: cyclic });
 
 const BAD_REQUESTS: readonly (readonly [what: string, request: unknown, named: string])[] = [
   ['no request at all', undefined, 'request'],

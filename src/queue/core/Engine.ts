@@ -4,7 +4,6 @@ import { createHeaderRules } from '../strategies/headers.ts';
 import { loadXxhash } from '../strategies/xxhash.ts';
 import type { Accepted, ClientBinding } from '../types/calls.ts';
 import type { NewRequest, StoredRequest } from '../types/request.ts';
-import { NO_PROGRESS } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
 import type { AdmissionRules, Admitted } from './admit.ts';
 import { Attempts } from './attempts.ts';
@@ -12,7 +11,6 @@ import { AuthHolds } from './authHolds.ts';
 import { BackendHealth } from './backendHealth.ts';
 import { Callers } from './callers.ts';
 import type { Context } from './context.ts';
-import { leaseUntil } from './context.ts';
 import { Credentials } from './credentials.ts';
 import { Detached } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
@@ -233,10 +231,16 @@ export class Engine {
     return { id, seq, deduplicated: false };
   }
 
+  /** Turns of the event loop in which something was done. */
+  get turns(): number {
+    return this.#turn.count;
+  }
+
+  /** Tells the callers of a request what the store knows of it. */
   async lookUp(id: string): Promise<void> {
     const [record] = await this.context.backend.requests.get({ ids: [id] });
-    if (record === undefined && !this.attempts.isUnderWay(id)) this.callers.fail(id, notFound(id));
-    else await this.teller.lookUp([id]);
+    if (record !== undefined) this.teller.tellRecord(record);
+    else if (!this.attempts.isUnderWay(id)) this.callers.fail(id, notFound(id));
   }
 
   /** Cancels a request that was never sent and that nobody else shares. */
@@ -292,7 +296,11 @@ export class Engine {
     }
     this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
     this.#noticeCredential(admitted);
-    if (result.state === 'ready') zone.hint();
+    if (result.state === 'ready') {
+      zone.hint();
+      // A claim that was under way meanwhile may have come back without it, and nothing else would ask again.
+      this.wake();
+    }
     if (result.dueAt !== null) this.keeper.due(result.dueAt);
     if (request.expiresAt !== null) this.keeper.due(request.expiresAt);
     if (emitter.hears('request:accepted')) {
@@ -346,6 +354,8 @@ export class Engine {
     // The store counts the callers of what is joined there.
     if (!isStored) this.#shares.set(requestId, (this.#shares.get(requestId) ?? 1) + 1);
     const state = result.state as StoredRequest['state']; // a state as the store gave it
+    this.attempts.share(admitted.request.id, requestId);
+    if (isTerminal(state)) this.attempts.forget(requestId);
     this.context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }
 

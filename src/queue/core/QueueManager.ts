@@ -95,6 +95,8 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
    * @throws BACKEND_UNAVAILABLE, BACKEND_CORRUPT, BACKEND_NEWER, DEPENDENCY_MISSING
    */
   start(): Promise<void> {
+    // What a closed queue opened, nobody could close.
+    if (this.#starting === undefined && this.#closing !== undefined) return Promise.reject(closedError(this.name));
     this.#starting ??= this.#start();
     return this.#starting;
   }
@@ -260,7 +262,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     };
     this.#emitter.on('request:settled', () => subscriptions.poke());
     await engine.start();
-    const { ready, scheduled, blocked } = await this.counts();
+    const { ready, scheduled, blocked } = countsOf(await context.backend.requests.count({}));
     this.#emitter.emit('queue:started', { worker: context.worker, waiting: ready + scheduled + blocked });
   }
 

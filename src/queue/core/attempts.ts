@@ -52,8 +52,8 @@ export class Attempts {
   readonly #policy: RetryPolicy;
   readonly #flights = new Map<string, Flight>();
   #whenEmpty: (() => void)[] = [];
-  /** Reads whose caller may close the wire. */
-  readonly #abortable = new Set<string>();
+  /** Requests whose callers may call them off, and what to do for each caller once that is over. */
+  readonly #abortable = new Map<string, readonly (() => void)[]>();
 
   constructor(
     context: Context,
@@ -103,14 +103,25 @@ export class Attempts {
     this.#whenEmpty.push(callback);
   }
 
-  /** The wire of this read may be closed by its caller. */
-  mayAbort(id: string): void {
-    this.#abortable.add(id);
+  /** A caller may call this request off, and the wire of a read be closed by that. `over` is called once it ended. */
+  mayAbort(id: string, over: () => void): void {
+    this.#abortable.set(id, [...(this.#abortable.get(id) ?? []), over]);
+  }
+
+  /** A call that may be called off shares another request. */
+  share(from: string, to: string): void {
+    const over = this.#abortable.get(from);
+    if (over === undefined || from === to) return;
+    this.#abortable.delete(from);
+    this.#abortable.set(to, [...(this.#abortable.get(to) ?? []), ...over]);
   }
 
   /** The request ended. */
   forget(id: string): void {
+    const over = this.#abortable.get(id);
+    if (over === undefined) return;
     this.#abortable.delete(id);
+    for (const one of over) one();
   }
 
   /** Starts an attempt of a claimed request, which holds a permit of its zone. */

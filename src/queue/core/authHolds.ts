@@ -75,6 +75,7 @@ export class AuthHolds {
         emitter.emit('request:released', { requestId: change.id, zone: zone.name, state: result.state });
         this.#teller.moved(result.moved);
       });
+      if (changes.length > 0) this.#teller.due(clock.now());
       if (page.next === null) return;
       after = page.next;
     }

@@ -25,12 +25,16 @@ export interface BulkResult {
 
 const PAGE = 100;
 
-/** Applies `act` to every request that matches, oldest first, page by page. An empty filter is refused. */
+/**
+ * Applies `act` to every request that matches and is meant, oldest first, page by page. Those that come to match meanwhile are left
+ * alone. An empty filter is refused.
+ */
 export async function forEachMatching(
   store: RequestStore,
   clock: Clock,
   filter: RequestFilter,
   fixed: RequestFilter,
+  isMeant: (request: StoredRequest) => boolean,
   options: BulkOptions,
   act: (request: StoredRequest) => Promise<boolean>,
 ): Promise<BulkResult> {
@@ -39,23 +43,36 @@ export async function forEachMatching(
     throw new HoldfastError('BULK_REFUSED', 'a bulk verb needs a filter; name at least one field', {});
   }
   const combined = { ...filter, ...fixed };
-  const rows = await store.count({ filter: combined });
-  const matched = rows.reduce((sum, row) => sum + row.count, 0);
+  let matched = 0;
+  for await (const _ of matching(store, combined, isMeant)) matched += 1;
   if (options.expect !== undefined && options.expect !== matched) {
     const message = `${matched} requests match, ${options.expect} were expected; nothing was done`;
     throw new HoldfastError('BULK_REFUSED', message, { matched, expect: options.expect });
   }
   if (options.dryRun === true) return { matched, done: 0 };
 
+  let seen = 0;
   let done = 0;
+  if (matched === 0) return { matched, done };
+  for await (const request of matching(store, combined, isMeant)) {
+    options.signal?.throwIfAborted();
+    if (await act(request)) done += 1;
+    seen += 1;
+    if (seen === matched) break;
+    if (options.ratePerSecond !== undefined) await pause(clock, 1000 / options.ratePerSecond, options.signal);
+  }
+  return { matched, done };
+}
+
+async function* matching(
+  store: RequestStore,
+  filter: RequestFilter,
+  isMeant: (request: StoredRequest) => boolean,
+): AsyncGenerator<StoredRequest> {
   for (let after: number | null = null; ; ) {
-    const page = await store.find({ filter: combined, order: 'accepted', after, limit: PAGE });
-    for (const request of page.requests) {
-      options.signal?.throwIfAborted();
-      if (await act(request)) done += 1;
-      if (options.ratePerSecond !== undefined) await pause(clock, 1000 / options.ratePerSecond, options.signal);
-    }
-    if (page.next === null || done >= matched) return { matched, done };
+    const page = await store.find({ filter, order: 'accepted', after, limit: PAGE });
+    for (const request of page.requests) if (isMeant(request)) yield request;
+    if (page.next === null) return;
     after = page.next;
   }
 }

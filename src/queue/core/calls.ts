@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../errors.ts';
 import type { Accepted, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Admission } from './admit.ts';
 import type { Engine } from './Engine.ts';
+import { Moment } from './moment.ts';
 import type { Desk } from './submission.ts';
 import { StoredSubmission, Submission } from './submission.ts';
 import { invalidRequest } from './target.ts';
@@ -21,12 +23,18 @@ export class Calls implements Desk {
   readonly callers;
   readonly clock;
   readonly #engine: Engine;
+  #moment: Moment | undefined;
   readonly #clientNames = new Set<string>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.callers = engine.callers;
     this.clock = engine.context.clock;
+  }
+
+  moment(): Moment {
+    if (this.#moment === undefined || this.#moment.isOver) this.#moment = new Moment(() => this.#engine.turns);
+    return this.#moment;
   }
 
   call(input: RequestInput, options: RequestOptions = {}, client?: ClientBinding): RequestHandle {
@@ -55,7 +63,10 @@ export class Calls implements Desk {
     return new StoredSubmission(id, this);
   }
 
-  /** Accepts a dead letter anew: same bytes, same key for the server, a new place in its lane. */
+  /**
+   * Accepts a dead letter anew: same bytes, same key for the server, a new place in its lane. The new id follows from the old one, so that
+   * a replay that was cut off, or made by two processes at once, is accepted once.
+   */
   replay(dead: StoredRequest): Promise<Accepted> {
     const zone = this.#engine.zones.mustBeNamed(dead.zone);
     const { method, path, headers, body } = dead.content;
@@ -68,9 +79,8 @@ export class Calls implements Desk {
       base: dead.base,
       dedupe: false,
     };
-    const id = this.#engine.context.ids.next();
     return this.#submit({
-      id,
+      id: replayId(dead.id),
       input: { method, url: `${zone.policy.origin}${path}`, headers, body },
       options,
       client: this.#engine.binding(dead.client),
@@ -119,10 +129,17 @@ export class Calls implements Desk {
       submission.refuse(signal.reason);
       return submission;
     }
-    if (signal !== undefined) this.#engine.attempts.mayAbort(admission.id);
+    if (signal !== undefined) this.#engine.attempts.mayAbort(admission.id, () => submission.ended());
     this.#engine.intake.pushOne(submission, admission);
     return submission;
   }
+}
+
+/** A UUIDv7 of the same time, with the rest derived. */
+function replayId(id: string): string {
+  const hex = createHash('sha256').update(`replay ${id}`).digest('hex');
+  const variant = '89ab'[Number.parseInt(hex[0] as string, 16) & 3]; // a digest is not empty
+  return `${id.slice(0, 13)}-7${hex.slice(1, 4)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
 }
 
 function checkItem(options: RequestItem['options'], index: number): void {

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../errors.ts';
+import { closedError } from './closedError.ts';
 import type { Engine } from './Engine.ts';
 
 /**
@@ -12,6 +13,8 @@ export async function closeEngine(engine: Engine, deadlineMs: number): Promise<v
   // Cuts off what is left; each call then reports how far it got, which is settled like any other.
   await transport.close();
   await before(engine, engine.quiet(), deadlineMs);
+  engine.intake.end(closedError(engine.context.config.name));
+  await before(engine, engine.intake.drained(), deadlineMs);
   engine.callers.failAll((id) => {
     const message = `the queue was closed while request ${id} waited; it is stored and will be sent, do not repeat it`;
     return new HoldfastError('QUEUE_CLOSED', message, { accepted: true, id });

@@ -28,6 +28,8 @@ const DEAD_WRITES = { state: 'dead' } as const;
 /** Writes that ended unsuccessfully and are kept for inspection and replay. */
 export class DeadLetters {
   readonly #context: Context;
+  /** Being replayed by this process: the store knows of it only once the new request is accepted. */
+  readonly #replaying = new Set<string>();
   readonly #accept: (request: StoredRequest) => Promise<Accepted>;
 
   /** `accept` accepts a dead letter anew. */
@@ -68,20 +70,24 @@ export class DeadLetters {
    */
   replay(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
     const { backend, clock } = this.#context;
-    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, options, async (request) => {
-      if (!isDeadLetter(request) || request.replayedAs !== null) return false;
-      const { id } = await this.#accept(request);
-      const changes = [{ id: request.id, from: ['dead'] as const, patch: { replayedAs: id } }];
-      await backend.requests.amend({ now: clock.now(), changes });
-      return true;
+    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, isReplayable, options, async (request) => {
+      if (this.#replaying.has(request.id)) return false;
+      this.#replaying.add(request.id);
+      try {
+        const { id } = await this.#accept(request);
+        const changes = [{ id: request.id, from: ['dead'] as const, patch: { replayedAs: id } }];
+        await backend.requests.amend({ now: clock.now(), changes });
+        return true;
+      } finally {
+        this.#replaying.delete(request.id);
+      }
     });
   }
 
   /** Deletes matching dead letters for good. @throws BULK_REFUSED for an empty filter or another count than expected */
   purge(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
     const { backend, clock } = this.#context;
-    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, options, async (request) => {
-      if (!isDeadLetter(request)) return false;
+    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, isDeadLetter, options, async (request) => {
       const { ids } = await backend.requests.purge({
         now: clock.now(),
         limit: 1,
@@ -92,6 +98,10 @@ export class DeadLetters {
       return ids.length === 1;
     });
   }
+}
+
+function isReplayable(request: StoredRequest): boolean {
+  return isDeadLetter(request) && request.replayedAs === null;
 }
 
 function isDeadLetter(request: StoredRequest): boolean {

@@ -11,6 +11,9 @@ import type { Zones } from './zones.ts';
 /** How long after a failed claim the next is tried. */
 const RETRY_MS = 250;
 
+/** Claims under way at once: permits freed while one is being answered go into the commit that stores what freed them. */
+const MAX_CLAIMS = 2;
+
 /** What one claim asked for a zone. */
 interface Asked {
   readonly zone: Zone;
@@ -21,7 +24,7 @@ interface Asked {
 
 /**
  * Gates and claims: takes permits of open zones that may have work, leases that many of their best requests, and starts
- * them. Closed zones are not asked for. One claim is under way at a time; what is freed meanwhile goes into the next.
+ * them. Closed zones are not asked for.
  */
 export class Dispatcher {
   readonly #context: Context;
@@ -30,7 +33,7 @@ export class Dispatcher {
   readonly #teller: Teller;
   readonly #health: BackendHealth;
   readonly #wake: () => void;
-  #claiming: Promise<void> | undefined;
+  readonly #claiming = new Set<Promise<void>>();
   #isStopped = false;
 
   constructor(
@@ -50,11 +53,11 @@ export class Dispatcher {
   /** Claims no more; resolves when a claim under way has come back. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#claiming;
+    await Promise.all(this.#claiming);
   }
 
   pump(): void {
-    if (this.#isStopped || this.#claiming !== undefined || !this.#context.config.dispatch) return;
+    if (this.#isStopped || this.#claiming.size >= MAX_CLAIMS || !this.#context.config.dispatch) return;
     const now = this.#context.clock.monotonicNow();
     const asked: Asked[] = [];
     for (const zone of this.#zones.all) {
@@ -64,10 +67,16 @@ export class Dispatcher {
       zone.trying(now, this.#context.random.number);
       asked.push({ zone, permits, hints: zone.hints });
     }
-    if (asked.length > 0) this.#claiming = this.#claim(asked);
+    if (asked.length === 0) return;
+    const claim = this.#claim(asked).then((wasAnswered) => {
+      this.#claiming.delete(claim);
+      if (wasAnswered) this.#wake();
+      else this.#context.clock.schedule(RETRY_MS, this.#wake);
+    });
+    this.#claiming.add(claim);
   }
 
-  async #claim(asked: readonly Asked[]): Promise<void> {
+  async #claim(asked: readonly Asked[]): Promise<boolean> {
     const { backend, clock, worker } = this.#context;
     try {
       const result = await backend.requests.claim({
@@ -78,15 +87,12 @@ export class Dispatcher {
       });
       this.#health.worked('claim');
       this.#start(asked, result);
+      return true;
     } catch (error) {
       this.#health.failed(error, 'claim');
       for (const { zone, permits } of asked) zone.bulkhead.giveBack(permits);
-      this.#context.clock.schedule(RETRY_MS, this.#wake);
-      this.#claiming = undefined;
-      return;
+      return false;
     }
-    this.#claiming = undefined;
-    this.#wake();
   }
 
   #start(asked: readonly Asked[], result: ClaimResult): void {

@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import type { ListOptions, Page } from './deadLetters.ts';
 import { notFound } from './Engine.ts';
 import { assertFilter } from './filter.ts';
+import { invalidRequest } from './target.ts';
 import type { Teller } from './tell.ts';
 import type { Zones } from './zones.ts';
 
@@ -49,9 +50,13 @@ export class Held {
   /**
    * Carries out a decision. `by` names who decided, for the record.
    *
-   * @throws REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
+   * @throws REQUEST_INVALID for an unknown decision, REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
    */
   async resolve(held: { readonly id: string } | string, decision: HeldDecision, by: string): Promise<void> {
+    if (!Object.hasOwn(MOVES, decision)) {
+      const expected = `one of ${Object.keys(MOVES).join(', ')}`;
+      throw invalidRequest([{ path: 'decision', expected, got: String(decision) }]);
+    }
     const id = typeof held === 'string' ? held : held.id;
     const { backend, clock, emitter } = this.#context;
     const [record] = await backend.requests.get({ ids: [id] });

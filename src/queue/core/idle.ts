@@ -1,4 +1,5 @@
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
+import type { Reason, RequestState } from '../types/states.ts';
 import type { RequestStore } from '../types/store.ts';
 import { isEmptyFilter } from './filter.ts';
 
@@ -11,19 +12,34 @@ const PAGE = 200;
  * behind such a request.
  */
 export async function isIdle(store: RequestStore, filter: RequestFilter): Promise<boolean> {
-  if (await hasAny(store, { ...filter, state: MOVING })) return false;
-  if (await hasAny(store, { ...filter, state: 'scheduled', reason: ['retry', 'released', 'accepted'] })) return false;
+  if (await hasAny(store, filter, MOVING)) return false;
+  if (await hasAny(store, filter, ['scheduled'], ['retry', 'released', 'accepted'])) return false;
   return !(await anyBlockedMoves(store, filter));
 }
 
-async function hasAny(store: RequestStore, filter: RequestFilter): Promise<boolean> {
-  const page = await store.find({ filter, order: 'accepted', after: null, limit: 1 });
+/** Whether there is any that matches in one of these states and, where given, for one of these reasons. */
+async function hasAny(
+  store: RequestStore,
+  filter: RequestFilter,
+  states: readonly RequestState[],
+  reasons?: readonly Reason[],
+): Promise<boolean> {
+  const state = common(filter.state, states);
+  const reason = reasons === undefined ? filter.reason : common(filter.reason, reasons);
+  if (state.length === 0 || reason?.length === 0) return false;
+  const page = await store.find({ filter: { ...filter, state, reason }, order: 'accepted', after: null, limit: 1 });
   return page.requests.length > 0;
+}
+
+/** What a filter asks for, of what it may ask for; without a wish all of it. */
+function common<T extends string>(asked: T | readonly T[] | undefined, of: readonly T[]): readonly T[] {
+  if (asked === undefined) return of;
+  return typeof asked === 'string' ? of.filter((one) => one === asked) : of.filter((one) => asked.includes(one));
 }
 
 /** Blocked requests move when what they wait for does. Without a filter that was looked at already. */
 async function anyBlockedMoves(store: RequestStore, filter: RequestFilter): Promise<boolean> {
-  if (isEmptyFilter(filter)) return false;
+  if (isEmptyFilter(filter) || common(filter.state, ['blocked']).length === 0) return false;
   const seen = new Map<string, boolean>();
   for (let after: number | null = null; ; ) {
     const page = await store.find({ filter: { ...filter, state: 'blocked' }, order: 'accepted', after, limit: PAGE });

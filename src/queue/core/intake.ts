@@ -94,6 +94,17 @@ export class Intake {
     while (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** The queue closes: refuses what is still in admission, a batch whole, and hands on what waited behind it. */
+  end(error: unknown): void {
+    const late = this.#waiting.filter((entry) => entry.admitted === undefined);
+    const batches = new Set(late.map((entry) => entry.batch));
+    batches.delete(undefined);
+    const refused = this.#waiting.filter((entry) => entry.admitted === undefined || batches.has(entry.batch));
+    this.#waiting = this.#waiting.filter((entry) => !refused.includes(entry));
+    for (const entry of refused) this.#fail(entry, error);
+    this.flush();
+  }
+
   /** Hands every call that is admitted, and before which none is still in admission, to the store. */
   flush(): void {
     let ready = 0;

@@ -2,11 +2,14 @@ import { HoldfastError } from '../../errors.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Accepted, RequestHandle, Settled, WaitOptions } from '../types/calls.ts';
 import type { Callers } from './callers.ts';
+import type { Moment } from './moment.ts';
 
 /** What a submission asks of the queue. */
 export interface Desk {
   readonly callers: Callers;
   readonly clock: Clock;
+  /** The present moment, shared by all that is accepted in it. */
+  moment(): Moment;
   /** The acceptance of a stored request; rejects with REQUEST_NOT_FOUND. */
   find(id: string): Promise<Accepted>;
   /** Tells the callers of a request, soon, what the store knows: if it ended, is held, or is gone. */
@@ -29,8 +32,10 @@ export class Submission implements RequestHandle {
   id: string;
   readonly #desk: Desk;
   readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => void this.#abandon();
   #followers: Submission[] | undefined;
   #accepted: Accepted | undefined;
+  #acceptedIn: Moment | undefined;
   #error: { readonly reason: unknown } | undefined;
   #acceptance: Acceptance | undefined;
 
@@ -38,7 +43,7 @@ export class Submission implements RequestHandle {
     this.id = id;
     this.#desk = desk;
     this.#signal = signal;
-    signal?.addEventListener('abort', () => void this.#abandon(), { once: true });
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   accepted(): Promise<Accepted> {
@@ -58,7 +63,7 @@ export class Submission implements RequestHandle {
     if (this.#error !== undefined) return Promise.reject(this.#error.reason);
     if (this.#signal?.aborted === true) return Promise.reject(this.#signal.reason);
     const waiting = this.#desk.callers.wait(this.id, this);
-    if (this.#accepted !== undefined) this.#desk.lookUp(this.id);
+    if (this.#accepted !== undefined && this.#acceptedIn?.isOver !== false) this.#desk.lookUp(this.id);
     if (this.#signal === undefined && options === undefined) return waiting;
     const signals = [this.#signal, options?.signal].filter((signal) => signal !== undefined);
     if (signals.length === 0 && options?.timeoutMs === undefined) return waiting;
@@ -68,6 +73,11 @@ export class Submission implements RequestHandle {
   /** Its caller called it off. */
   get abortedBy(): AbortSignal | undefined {
     return this.#signal?.aborted === true ? this.#signal : undefined;
+  }
+
+  /** Its request ended: there is nothing left to call off, and a signal that outlives it must not keep it. */
+  ended(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 
   get isDeduplicated(): boolean {
@@ -84,7 +94,10 @@ export class Submission implements RequestHandle {
     if (accepted.id !== this.id) this.#desk.callers.rename(this.id, accepted.id);
     this.id = accepted.id;
     this.#accepted = accepted;
-    this.#acceptance?.resolve(accepted);
+    if (this.#acceptance !== undefined) {
+      if (!accepted.deduplicated) this.#acceptedIn = this.#desk.moment();
+      this.#acceptance.resolve(accepted);
+    }
     // What it joined may have ended already, or end elsewhere.
     if (accepted.deduplicated && this.#desk.callers.has(accepted.id)) this.#desk.lookUp(accepted.id);
     for (const follower of this.#followers ?? []) follower.accept({ ...accepted, deduplicated: true });

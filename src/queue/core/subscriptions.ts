@@ -4,6 +4,7 @@ import type { StoredRequest } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Context } from './context.ts';
 import { assertFilter } from './filter.ts';
+import { invalidRequest } from './target.ts';
 import { messageOf } from './tell.ts';
 
 export interface SubscribeOptions {
@@ -34,7 +35,11 @@ export class Subscriptions {
 
   add(filter: SettledFilter, handler: SettledHandler, options: SubscribeOptions): () => Promise<void> {
     assertFilter(filter);
-    const subscription = new Subscription(this.#context, filter, handler, options.durable);
+    const name: unknown = options?.durable;
+    if (typeof name !== 'string' || name === '') {
+      throw invalidRequest([{ path: 'durable', expected: 'a non-empty name', got: String(name) }]);
+    }
+    const subscription = new Subscription(this.#context, filter, handler, name);
     this.#active.add(subscription);
     subscription.poke();
     return async () => {

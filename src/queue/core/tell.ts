@@ -1,4 +1,4 @@
-import type { EndedRequest, HttpResponse } from '../types/request.ts';
+import type { EndedRequest, HttpResponse, StoredRequest } from '../types/request.ts';
 import type { Reason, RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
 import type { MovedRequest } from '../types/store.ts';
@@ -116,13 +116,16 @@ export class Teller {
   async lookUp(ids: readonly string[]): Promise<void> {
     try {
       const records = await this.#context.backend.requests.get({ ids });
-      records.forEach((record) => {
-        const settled = record === undefined ? undefined : settledOfRecord(record);
-        if (record !== undefined && settled !== undefined) this.#callers.tell(record.id, settled);
-      });
+      for (const record of records) if (record !== undefined) this.tellRecord(record);
     } catch (error) {
       this.#context.logger.warn('could not look up requests', { count: ids.length, error: messageOf(error) });
     }
+  }
+
+  /** Tells the callers of a request, if its record says that it ended or is held. */
+  tellRecord(record: StoredRequest): void {
+    const settled = settledOfRecord(record);
+    if (settled !== undefined) this.#callers.tell(record.id, settled);
   }
 
   #unknown(request: MovedRequest): void {

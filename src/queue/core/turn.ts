@@ -5,9 +5,15 @@
 export class Turn {
   readonly #steps: readonly (() => void)[];
   #isPending = false;
+  #count = 0;
 
   constructor(steps: readonly (() => void)[]) {
     this.#steps = steps;
+  }
+
+  /** How many turns were made: settlements are only ever stored within one. */
+  get count(): number {
+    return this.#count;
   }
 
   request(): void {
@@ -15,6 +21,7 @@ export class Turn {
     this.#isPending = true;
     setImmediate(() => {
       this.#isPending = false;
+      this.#count += 1;
       for (const step of this.#steps) step();
     });
   }

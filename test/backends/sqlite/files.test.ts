@@ -23,7 +23,7 @@ describe('opening a SQLite file', () => {
         const pragma = (name: string) => database.prepare(`PRAGMA ${name}`).get()?.[0];
         expect(pragma('journal_mode')).toBe('wal');
         expect(pragma('synchronous')).toBe(durability === 'full' ? 2 : 1);
-        expect(pragma('wal_autocheckpoint')).toBe(1000);
+        expect(pragma('wal_autocheckpoint')).toBe(4000);
         expect(pragma('cache_size')).toBe(-16384);
         expect(pragma('application_id')).toBe(APPLICATION_ID);
         expect(pragma('user_version')).toBe(MIGRATIONS.length);

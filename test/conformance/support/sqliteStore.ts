@@ -22,3 +22,9 @@ export async function sqliteStore(wrap?: (open: () => Backend) => Backend): Prom
     },
   };
 }
+
+/** A store that lives and dies with its one handle. */
+export function sqliteInMemory(): ConformanceStore {
+  const handle = new SQLiteBackend({ path: ':memory:' });
+  return { handle: () => handle, dispose: () => handle.close() };
+}

@@ -5,7 +5,7 @@ import { reasonCode, reasonOf, stateOf } from '../codec.ts';
 import { FIRST_LEASE, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS } from './flags.ts';
 import type { Others, PackedResult } from './protocol.ts';
 import type { Row, Rows } from './Rows.ts';
-import { BLOCKED, HELD, READY, ROW, SCHEDULED, SENDING, SUCCEEDED, UNKNOWN } from './Rows.ts';
+import { BLOCKED, HELD, READY, ROW, SCHEDULED, SUCCEEDED, UNKNOWN } from './Rows.ts';
 
 const LANE = reasonCode('lane');
 const DEPENDENCY = reasonCode('dependency');
@@ -165,21 +165,8 @@ function tellWaiters(rows: Rows, predecessor: Row, succeeded: boolean, now: numb
   }
 }
 
-/** Leases a ready request to a worker; the fence: committed before its first byte. */
-export function lease(rows: Rows, row: Row, worker: string, until: number, now: number): void {
-  rows.ledger.remove(row.place, row.state, row.bytes);
-  rows.ledger.add(row.place, SENDING, row.bytes);
-  row.state = SENDING;
-  takeToken(row, now);
-  rows
-    .sql(
-      'UPDATE request SET state = 3, token = ?, worker = ?, lease_until = ?, flags = ?, first_sent = ?, due = NULL WHERE seq = ?',
-    )
-    .run(row.token, worker, until, row.flags, row.firstSent, row.seq);
-}
-
 /** The next token of a row, and whether its holder is the first who may send. The caller writes both. */
-export function takeToken(row: Row, now: number): void {
+export function takeToken(row: Pick<Row, 'token' | 'firstSent' | 'flags'>, now: number): void {
   row.token += 1;
   if (row.firstSent === null) {
     row.firstSent = now;

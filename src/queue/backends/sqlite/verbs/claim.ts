@@ -3,11 +3,11 @@ import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
 import { UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
-import { end, lease, Report, takeToken } from '../moves.ts';
+import { end, Report, takeToken } from '../moves.ts';
 import type { PackedRecord, Verbs } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { DEAD, READY, ROW, SCHEDULED, UNKNOWN } from '../Rows.ts';
-import { recordBySeq } from '../records.ts';
+import { FROM, leaseRecord, RECORD, ready, recordBySeq } from '../records.ts';
 
 const EXPIRED = reasonCode('expired');
 
@@ -62,15 +62,15 @@ function take(
     const best = bestReady(rows, places, wanted);
     if (best.length === 0) return;
     let ended = 0;
-    for (const row of best) {
-      if (row.expires !== null && row.expires <= query.now && (row.flags & UNRESOLVED) === 0) {
-        const endedSeq = end(rows, row, DEAD, EXPIRED, query.now, report);
-        report.noteEnd(row, endedSeq);
+    for (const record of best) {
+      const { expires, flags, seq } = ready(record);
+      if (expires !== null && expires <= query.now && (flags & UNRESOLVED) === 0) {
+        const row = rows.bySeq(seq);
+        report.noteEnd(row, end(rows, row, DEAD, EXPIRED, query.now, report));
         ended += 1;
         continue;
       }
-      lease(rows, row, query.worker, query.leaseUntil, query.now);
-      into.push(recordBySeq(rows, row.seq));
+      into.push(leaseRecord(rows, record, query));
       wanted -= 1;
     }
     // Only the end of an expired one makes room for more than the first look found.
@@ -79,16 +79,18 @@ function take(
 }
 
 /** The best of several places together, each already in order. */
-function bestReady(rows: Rows, places: readonly Place[], limit: number): Row[] {
-  const statement = rows.sql(`SELECT ${ROW} FROM request WHERE state = 0 AND place = ? ORDER BY rank, seq LIMIT ?`);
-  const found: Row[] = [];
+function bestReady(rows: Rows, places: readonly Place[], limit: number): PackedRecord[] {
+  const statement = rows.sql(
+    `SELECT ${RECORD} ${FROM} WHERE r.state = 0 AND r.place = ? ORDER BY r.rank, r.seq LIMIT ?`,
+  );
+  const found: PackedRecord[] = [];
   let sources = 0;
   for (const place of places) {
     if (place.n[READY] === 0) continue;
     sources += 1;
-    for (const columns of statement.all(place.id, limit)) found.push(rows.row(columns));
+    for (const record of statement.all(place.id, limit)) found.push(record);
   }
-  if (sources > 1) found.sort((a, b) => a.rank - b.rank || a.seq - b.seq);
+  if (sources > 1) found.sort((a, b) => ready(a).rank - ready(b).rank || ready(a).seq - ready(b).seq);
   return found.length > limit ? found.slice(0, limit) : found;
 }
 

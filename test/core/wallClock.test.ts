@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { hang, park, unavailable } from '../../src/testing/serverSteps.ts';
+import { call, drain, enqueue, expectNoPermitsHeld, HOUR_MS, KEYED, MINUTE_MS, testQueues } from './support/queues.ts';
+
+const start = testQueues();
+const JUMPS = [
+  ['an hour forwards', HOUR_MS],
+  ['an hour backwards', -HOUR_MS],
+] as const;
+
+describe.each(JUMPS)('a wall clock that jumps %s', (_, jumpMs) => {
+  it('neither loses nor repeats a request under way', async () => {
+    const test = await start();
+    test.server.script.next(park);
+    const caller = call(test.queue, 'POST', '/notes');
+    await test.clock.settle();
+    test.clock.setWall(test.clock.now() + jumpMs);
+    await test.clock.advance(25_000);
+    test.server.release();
+    await test.clock.settle();
+    expect(caller.told()).toMatchObject({ state: 'succeeded' });
+    expect(test.server.ledger.entries.length).toBe(1);
+  });
+
+  it('neither stalls a zone that asked to be left alone, nor hurries it', async () => {
+    const test = await start();
+    test.server.script.next(unavailable(600));
+    call(test.queue, 'POST', '/first');
+    await test.clock.settle();
+    test.clock.setWall(test.clock.now() + jumpMs);
+    const second = call(test.queue, 'POST', '/second');
+    await test.clock.advance(9 * MINUTE_MS);
+    expect(test.server.ledger.entries.length).toBe(1);
+    await test.clock.advance(2 * MINUTE_MS);
+    expect(second.told()).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('neither stalls the probe of a zone that is down, nor hurries it', async () => {
+    const test = await start({ config: { zones: KEYED } });
+    test.network.online = false;
+    await enqueue(test.queue, 'POST', '/notes');
+    await test.clock.advance(MINUTE_MS);
+    test.clock.setWall(test.clock.now() + jumpMs);
+    test.network.online = true;
+    const caller = call(test.queue, 'POST', '/notes');
+    expect(await test.clock.advanceUntil(() => caller.told() !== undefined, 3 * MINUTE_MS)).toBe(true);
+    expect(caller.told()).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('does not make a storm of what waits for its retry', async () => {
+    const test = await start({ config: { zones: KEYED } });
+    test.server.script.always(unavailable());
+    for (let n = 0; n < 100; n += 1) await enqueue(test.queue, 'POST', '/notes', { n });
+    await test.clock.advance(10 * MINUTE_MS);
+    const before = test.server.ledger.entries.length;
+    test.clock.setWall(test.clock.now() + jumpMs);
+    await test.clock.advance(MINUTE_MS);
+    // All may come due once; each then backs off as before.
+    expect(test.server.ledger.entries.length - before).toBeLessThan(600);
+    await expectNoPermitsHeld(test.queue);
+  });
+
+  it('lets no lease lapse whose owner is alive', async () => {
+    const test = await start();
+    test.server.script.next(hang);
+    const { id } = await enqueue(test.queue, 'PUT', '/notes/1');
+    await test.clock.advance(5_000);
+    test.clock.setWall(test.clock.now() + jumpMs);
+    await test.clock.advance(20_000);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'sending' });
+    expect(test.server.ledger.entries.length).toBe(1);
+  });
+});
+
+describe('a retry that a wall clock going back has moved into the future', () => {
+  it('is made at the latest when the wall has caught up', async () => {
+    const test = await start();
+    test.server.script.next(unavailable());
+    await enqueue(test.queue, 'POST', '/notes');
+    await test.clock.settle();
+    test.clock.setWall(test.clock.now() - HOUR_MS);
+    expect(await drain(test, HOUR_MS + MINUTE_MS)).toMatchObject({ succeeded: 1 });
+  });
+});
