@@ -5,7 +5,8 @@ import { inFolder } from '../lib/folder.mjs';
 import { closedLoop } from '../lib/loop.mjs';
 import { BODY } from '../lib/payload.mjs';
 
-const SILENT = { error() {}, warn() {}, info() {}, debug() {} };
+const ignore = () => undefined;
+const SILENT = { error: ignore, warn: ignore, info: ignore, debug: ignore };
 
 /** add → process on plainjob. It sets `synchronous` itself when it opens; what is asked for is set after that. */
 export function run({ synchronous, loop }) {
@@ -14,7 +15,7 @@ export function run({ synchronous, loop }) {
     const queue = defineQueue({ connection: better(database), logger: SILENT });
     database.pragma(`synchronous = ${synchronous}`);
     const waiting = new Map();
-    const worker = defineWorker('note', async () => {}, {
+    const worker = defineWorker('note', async () => undefined, {
       queue,
       logger: SILENT,
       pollIntervall: 1,

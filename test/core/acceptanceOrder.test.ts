@@ -209,18 +209,19 @@ describe('after', () => {
     expect((await test.queue.find({})).requests).toHaveLength(1);
   });
 
-  it.each(['rejected', 'cancelled'] as const)('holds what follows a request that ended %s', async (how) => {
+  it.each(['rejected', 'cancelled', 'expired'] as const)('holds what follows a request that ended %s', async (how) => {
     const test = await world();
     const events = record(test.queue, 'request:held');
     test.queue.pause();
-    const first = await test.queue.enqueue(post('1'));
+    const deadline = how === 'expired' ? test.clock.now() + 1_000 : undefined;
+    const first = await test.queue.enqueue(post('1'), { deadline });
     const second = test.queue.call(post('2'), { after: [first.id] });
     const { id } = await second.accepted();
     const told = second.settled();
     if (how === 'cancelled') await first.cancel();
     if (how === 'rejected') test.server.script.next(refuse({ status: 400 }));
     if (how === 'rejected') test.queue.resume();
-    await test.clock.advance(2_000);
+    await test.clock.advance(7_000);
     expect(await told).toMatchObject({ state: 'held', reason: 'dependency', error: { code: 'REQUEST_HELD' } });
     expect(events).toMatchObject([{ requestId: id, reason: 'dependency' }]);
     expect(await test.queue.counts()).toMatchObject({ held: 1 });

@@ -394,6 +394,43 @@ describe('a call whose caller went away after it was sent', () => {
     expect((await test.queue.call(post(), { key: 'another' }).accepted()).id).not.toBe(id);
   });
 
+  it('that is a PUT leaves its path as the last PUT says', async () => {
+    const test = await world();
+    test.server.script.next(park);
+    const caller = new AbortController();
+    test.queue.call(put('open'), { signal: caller.signal });
+    await test.clock.settle();
+    caller.abort();
+    await test.clock.settle();
+    await test.queue.enqueue(put('closed'));
+    await test.queue.enqueue(put('open'));
+    test.server.release();
+    await test.clock.settle();
+    expect(arrivals(test.server)).toEqual(['PUT /door open', 'PUT /door closed', 'PUT /door open']);
+  });
+
+  it.each(['before', 'after'])('is not joined where its lane got another write %s it left', async (when) => {
+    const test = await world();
+    test.server.script.next(park);
+    const patch = (body: object) => ({ method: 'PATCH', url: at('/door'), body });
+    const caller = new AbortController();
+    test.queue.call(patch({ open: true }), { signal: caller.signal });
+    await test.clock.settle();
+    if (when === 'before') await test.queue.enqueue(patch({ open: false }));
+    caller.abort();
+    await test.clock.settle();
+    if (when === 'after') await test.queue.enqueue(patch({ open: false }));
+    const last = test.queue.call(patch({ open: true }));
+    expect((await last.accepted()).deduplicated).toBe(false);
+    test.server.release();
+    await test.clock.settle();
+    expect(arrivals(test.server).map((line) => line.split(' ')[2])).toEqual([
+      '{"open":true}',
+      '{"open":false}',
+      '{"open":true}',
+    ]);
+  });
+
   it('is not joined by another content, nor with dedupe: false', async () => {
     const { test, id } = await leave();
     expect((await test.queue.call(post({ text: 'other' })).accepted()).id).not.toBe(id);

@@ -5,6 +5,7 @@ import { park } from '../../src/testing/serverSteps.ts';
 import { arrivals, at, world } from './harness.ts';
 
 const OTHER = 'https://other.test';
+const API = 'api';
 const post = (body: unknown = 'x', url = at('/notes')) => ({ method: 'POST', url, body });
 
 /** Whether the queue is idle within a second. */
@@ -98,12 +99,12 @@ describe('pause', () => {
   it('stops one zone, and lets others go on', async () => {
     const test = await world({ zones: { api: { origins: [at('')] } } });
     const other = test.network.serve(OTHER);
-    test.queue.pause('api');
+    test.queue.pause(API);
     await test.queue.enqueue(post());
     await test.queue.enqueue(post('y', `${OTHER}/a`));
     await test.clock.advance(10_000);
     expect([test.server.ledger.applied(), other.ledger.applied()]).toEqual([0, 1]);
-    test.queue.resume('api');
+    test.queue.resume(API);
     await test.clock.settle();
     expect(test.server.ledger.applied()).toBe(1);
   });

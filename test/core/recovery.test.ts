@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../../src/queue/backends/memory/MemoryStorage.ts';
 import { QueueManager } from '../../src/queue/core/QueueManager.ts';
-import type { FaultPoint } from '../../src/testing/faultPoints.ts';
-import { FAULT_POINTS } from '../../src/testing/faultPoints.ts';
 import { FakeClock } from '../../src/testing/FakeClock.ts';
 import { FakeNetwork } from '../../src/testing/FakeNetwork.ts';
+import type { FaultPoint } from '../../src/testing/faultPoints.ts';
+import { FAULT_POINTS } from '../../src/testing/faultPoints.ts';
 import { seededRandom } from '../../src/testing/seededRandom.ts';
 import { park, refuse } from '../../src/testing/serverSteps.ts';
 import {
@@ -35,26 +35,29 @@ const IN_DOUBT: ReadonlySet<FaultPoint> = new Set([
 ]);
 
 describe('a crash', () => {
-  it.each(FAULT_POINTS)('at %s neither loses nor doubles a PUT without a key, and its lane keeps its order', async (point) => {
-    const test = await start();
-    const accepted = new Set<number>();
-    const stopped = test.stopAt(point, 3);
-    for (let n = 0; n < 8; n += 1) {
-      void enqueue(test.queue, 'PUT', '/notes/1', { n }, { dedupe: false }).then(
-        () => accepted.add(n),
-        () => undefined, // not accepted: nothing was promised
-      );
-      await test.clock.settle();
-    }
-    await stopped;
-    await test.crash();
-    await drain(test, HOUR_MS);
-    expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0 });
-    const bodies = test.server.ledger.entries.map((entry) => (JSON.parse(entry.request.body) as { n: number }).n);
-    for (const n of accepted) expect(bodies).toContain(n);
-    expect(bodies).toEqual([...bodies].sort((a, b) => a - b)); // a resend may repeat, never reorder
-    expect(bodies.length - new Set(bodies).size).toBeLessThanOrEqual(1);
-  });
+  it.each(FAULT_POINTS)(
+    'at %s neither loses nor doubles a PUT without a key, and its lane keeps its order',
+    async (point) => {
+      const test = await start();
+      const accepted = new Set<number>();
+      const stopped = test.stopAt(point, 3);
+      for (let n = 0; n < 8; n += 1) {
+        void enqueue(test.queue, 'PUT', '/notes/1', { n }, { dedupe: false }).then(
+          () => accepted.add(n),
+          () => undefined, // not accepted: nothing was promised
+        );
+        await test.clock.settle();
+      }
+      await stopped;
+      await test.crash();
+      await drain(test, HOUR_MS);
+      expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0 });
+      const bodies = test.server.ledger.entries.map((entry) => (JSON.parse(entry.request.body) as { n: number }).n);
+      for (const n of accepted) expect(bodies).toContain(n);
+      expect(bodies).toEqual([...bodies].sort((a, b) => a - b)); // a resend may repeat, never reorder
+      expect(bodies.length - new Set(bodies).size).toBeLessThanOrEqual(1);
+    },
+  );
 
   it.each(FAULT_POINTS)('at %s never sends a POST without a key twice', async (point) => {
     const test = await start();
@@ -118,7 +121,14 @@ describe('a crash', () => {
     await test.clock.advance(5 * MINUTE_MS);
     expect(await test.queue.get(write.id)).toMatchObject({ state: 'held', reason: 'auth' });
     expect(await test.queue.get(durable.id)).toMatchObject({ state: 'held', reason: 'auth' });
-    expect(await test.queue.counts()).toMatchObject({ ready: 0, scheduled: 0, blocked: 0, sending: 0, unknown: 0, held: 2 });
+    expect(await test.queue.counts()).toMatchObject({
+      ready: 0,
+      scheduled: 0,
+      blocked: 0,
+      sending: 0,
+      unknown: 0,
+      held: 2,
+    });
     expect(test.server.ledger.entries).toEqual([]);
     await expectIdle(test);
 
@@ -127,22 +137,25 @@ describe('a crash', () => {
     expect(await test.queue.get(write.id)).toMatchObject({ state: 'succeeded' });
   });
 
-  it.each(['PUT', 'POST'])('in the middle of a %s with a live credential leaves it where it waits for one', async (method) => {
-    const test = await start({ config: { zones: KEYED } });
-    const live = { authorization: 'Bearer anna' };
-    test.server.script.next(park);
-    const { id } = await enqueue(test.queue, method, '/notes/1', {}, { headers: live });
-    await test.clock.settle();
-    await test.crash();
-    await test.clock.advance(5 * MINUTE_MS);
-    expect(await test.queue.get(id)).toMatchObject({ state: 'held', reason: 'auth', progress: { unresolved: true } });
-    await expectIdle(test);
-    await enqueue(test.queue, 'POST', '/later', {}, { headers: live });
-    await drain(test, 5 * MINUTE_MS);
-    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded' });
-    const outcomes = test.server.ledger.entries.filter((entry) => entry.resource === '/notes/1');
-    expect(outcomes.map((entry) => entry.outcome)).toEqual(['applied', 'replayed']);
-  });
+  it.each(['PUT', 'POST'])(
+    'in the middle of a %s with a live credential leaves it where it waits for one',
+    async (method) => {
+      const test = await start({ config: { zones: KEYED } });
+      const live = { authorization: 'Bearer anna' };
+      test.server.script.next(park);
+      const { id } = await enqueue(test.queue, method, '/notes/1', {}, { headers: live });
+      await test.clock.settle();
+      await test.crash();
+      await test.clock.advance(5 * MINUTE_MS);
+      expect(await test.queue.get(id)).toMatchObject({ state: 'held', reason: 'auth', progress: { unresolved: true } });
+      await expectIdle(test);
+      await enqueue(test.queue, 'POST', '/later', {}, { headers: live });
+      await drain(test, 5 * MINUTE_MS);
+      expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded' });
+      const outcomes = test.server.ledger.entries.filter((entry) => entry.resource === '/notes/1');
+      expect(outcomes.map((entry) => entry.outcome)).toEqual(['applied', 'replayed']);
+    },
+  );
 });
 
 const opened: { readonly queue: QueueManager; readonly clock: FakeClock }[] = [];

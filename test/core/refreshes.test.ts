@@ -30,12 +30,16 @@ function statesOf(test: TestQueue, ids: readonly string[]) {
 describe('a storm of 401', () => {
   it('on 100 lanes is one refresh', async () => {
     let refreshes = 0;
-    const test = await withTokens(async () => {
-      refreshes += 1;
-      return 'new';
-    }, new Set(['new']));
+    const test = await withTokens(
+      async () => {
+        refreshes += 1;
+        return 'new';
+      },
+      new Set(['new']),
+    );
     const ids: string[] = [];
-    for (let n = 0; n < 100; n += 1) ids.push((await enqueue(test.queue, 'POST', '/notes', { n }, { lane: `l${n}` })).id);
+    for (let n = 0; n < 100; n += 1)
+      ids.push((await enqueue(test.queue, 'POST', '/notes', { n }, { lane: `l${n}` })).id);
     await drain(test, MINUTE_MS);
     expect(refreshes).toBe(1);
     expect(new Set(await statesOf(test, ids))).toEqual(new Set(['succeeded']));
@@ -72,7 +76,11 @@ describe('a storm of 401', () => {
     test.server.script.always(refuse({ status: 401, body: {} }));
     const waiting = call(test.queue, 'POST', '/notes', {}, { headers: { authorization: 'Bearer mine' } });
     await test.clock.advance(MINUTE_MS);
-    expect(waiting.told()).toMatchObject({ state: 'dead', response: { status: 401 }, error: { code: 'REQUEST_REJECTED' } });
+    expect(waiting.told()).toMatchObject({
+      state: 'dead',
+      response: { status: 401 },
+      error: { code: 'REQUEST_REJECTED' },
+    });
   });
 
   it('that ended in holds is over once a later refresh brings a credential', async () => {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import { QuickSetup } from '../../src/QuickSetup.ts';
+import type { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import { ScriptedServer } from '../../src/testing/ScriptedServer.ts';
 import { park, refuse, unavailable } from '../../src/testing/serverSteps.ts';
 

@@ -6,9 +6,9 @@ import { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import type { Backend } from '../../src/queue/types/backend.ts';
 import { hookBackend } from '../../src/testing/backendHooks.ts';
 import type { TestQueue } from '../../src/testing/createTestQueue.ts';
-import { refused } from '../../src/testing/FakeServer.ts';
 import { FakeClock } from '../../src/testing/FakeClock.ts';
 import { FakeNetwork } from '../../src/testing/FakeNetwork.ts';
+import { refused } from '../../src/testing/FakeServer.ts';
 import { seededRandom } from '../../src/testing/seededRandom.ts';
 import { applyThenReset, hang, park, slow } from '../../src/testing/serverSteps.ts';
 import { call, enqueue, KEYED, MINUTE_MS, testQueues, zone } from './support/queues.ts';
@@ -68,7 +68,10 @@ describe('close during sends', () => {
     server.script.next({ kind: 'hang', apply: true });
     const caller = call(first, 'POST', '/notes');
     await clock.settle();
-    const rejection = expect(caller.settled).rejects.toMatchObject({ code: 'QUEUE_CLOSED', details: { accepted: true } });
+    const rejection = expect(caller.settled).rejects.toMatchObject({
+      code: 'QUEUE_CLOSED',
+      details: { accepted: true },
+    });
     let isClosed = false;
     void first.close({ deadlineMs: 1_000 }).then(() => {
       isClosed = true;

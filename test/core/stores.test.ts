@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
@@ -37,13 +38,16 @@ async function open(config: QueueOptions = {}) {
     const fault = fails.get(verb);
     if (fault?.when === when) throw fault.error();
   };
-  const verbs: StoreVerb[] = [];
+  /** Answers of these verbs are kept back until the promise resolves. */
+  const gates = new Map<StoreVerb, Promise<void>>();
   const backend = hookBackend(new MemoryBackend({ store: new MemoryStorage() }), {
     before: async (verb) => {
-      verbs.push(verb);
       check(verb, 'before');
     },
-    after: async (verb) => check(verb, 'after'),
+    after: async (verb) => {
+      check(verb, 'after');
+      await gates.get(verb);
+    },
   });
   const queue = new QueueManager({
     config: { zones: KEYED, ...config },
@@ -54,7 +58,7 @@ async function open(config: QueueOptions = {}) {
   });
   await queue.start();
   queues.push({ queue, clock });
-  return { queue, clock, server, fails, verbs };
+  return { queue, clock, server, fails, gates };
 }
 
 describe('a store that refuses to accept', () => {
@@ -99,7 +103,8 @@ describe('a store that refuses settlements', () => {
     expect(failed.length).toBe(1);
     fails.clear();
     await clock.advance(MINUTE_MS);
-    for (const caller of callers) expect(caller.told()).toMatchObject({ state: 'succeeded', response: { status: 201 } });
+    for (const caller of callers)
+      expect(caller.told()).toMatchObject({ state: 'succeeded', response: { status: 201 } });
     expect(server.ledger.entries.length).toBe(20);
     expect(recovered.length).toBe(1);
     expect(ended.length).toBe(20);
@@ -129,10 +134,40 @@ describe('a store that refuses settlements', () => {
     void queue.close({ deadlineMs: 1_000 }).then(() => {
       isClosed = true;
     });
-    const rejection = expect(caller.settled).rejects.toMatchObject({ code: 'QUEUE_CLOSED', details: { accepted: true } });
+    const rejection = expect(caller.settled).rejects.toMatchObject({
+      code: 'QUEUE_CLOSED',
+      details: { accepted: true },
+    });
     expect(await clock.advanceUntil(() => isClosed, 5_000)).toBe(true);
     await rejection;
     expect(clock.keepingAlive).toBe(0);
+  });
+});
+
+describe('a store that answers late', () => {
+  it('leaves no request lying that was accepted while a claim was under way', async () => {
+    const { queue, clock, server, gates } = await open();
+    const [claimed, accepted] = [new AbortController(), new AbortController()];
+    gates.set(
+      'claim',
+      once(claimed.signal, 'abort').then(() => undefined),
+    );
+    gates.set(
+      'enqueue',
+      once(accepted.signal, 'abort').then(() => undefined),
+    );
+    queue.pause();
+    queue.resume(); // there may be work: a claim goes out and finds nothing
+    await clock.settle();
+    const accepting = enqueue(queue, 'POST', '/notes');
+    await clock.settle();
+    gates.clear();
+    claimed.abort();
+    await clock.settle();
+    accepted.abort();
+    await accepting;
+    await clock.settle();
+    expect(server.ledger.applied()).toBe(1);
   });
 });
 

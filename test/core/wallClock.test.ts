@@ -73,12 +73,12 @@ describe.each(JUMPS)('a wall clock that jumps %s', (_, jumpMs) => {
 });
 
 describe('a retry that a wall clock going back has moved into the future', () => {
-  it('is made at the latest when the wall has caught up', async () => {
+  it('is made after the wait it was given, not when the wall has caught up', async () => {
     const test = await start();
     test.server.script.next(unavailable());
     await enqueue(test.queue, 'POST', '/notes');
     await test.clock.settle();
     test.clock.setWall(test.clock.now() - HOUR_MS);
-    expect(await drain(test, HOUR_MS + MINUTE_MS)).toMatchObject({ succeeded: 1 });
+    expect(await drain(test, MINUTE_MS)).toMatchObject({ succeeded: 1 });
   });
 });

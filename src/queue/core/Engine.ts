@@ -1,4 +1,5 @@
 import { HoldfastError, holdfastError } from '../../errors.ts';
+import { isHarmless } from '../strategies/effect.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
 import { createHeaderRules } from '../strategies/headers.ts';
 import { loadXxhash } from '../strategies/xxhash.ts';
@@ -12,7 +13,7 @@ import { BackendHealth } from './backendHealth.ts';
 import { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import { Credentials } from './credentials.ts';
-import { Detached } from './detached.ts';
+import { Detached, isFollowed } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Identities } from './identify.ts';
@@ -269,10 +270,13 @@ export class Engine {
   async abandon(id: string, reason: unknown): Promise<void> {
     if (this.#leaveShared(id) || this.attempts.abort(id, reason)) return;
     if (await this.cancel(id)) return;
-    const [record] = await this.context.backend.requests.get({ ids: [id] });
-    if (record === undefined || record.effect === 'read') return;
+    const { requests } = this.context.backend;
+    const [record] = await requests.get({ ids: [id] });
+    // An idempotent write is simply made again.
+    if (record === undefined || isHarmless(record.effect, false)) return;
     this.#detached.add(record);
     if (isTerminal(record.state)) this.#detached.settled(id);
+    if (await isFollowed(requests, record)) this.#detached.drop(id);
   }
 
   /** One of several callers of this process leaves; true when others stay. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../system/clock.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { NewRequest, StoredRequest } from '../types/request.ts';
+import type { RequestStore } from '../types/store.ts';
 
 /** How long after its settlement a request left by its caller may still be joined by the same call. */
 const JOINABLE_AFTER_SETTLED_MS = 60_000;
@@ -15,7 +16,8 @@ type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 
  */
 export class Detached {
   readonly #clock: Clock;
-  readonly #byDigest = new Map<string, { readonly id: string; until: number }>();
+  readonly #byDigest = new Map<string, { readonly id: string; readonly lane: string | null; until: number }>();
+  readonly #byLane = new Map<string, Set<string>>();
   readonly #digests = new Map<string, string>();
 
   constructor(clock: Clock) {
@@ -24,8 +26,10 @@ export class Detached {
 
   add(request: Content & { readonly id: string }): void {
     const digest = contentDigest(request);
-    this.#byDigest.set(digest, { id: request.id, until: Number.POSITIVE_INFINITY });
-    this.#digests.set(request.id, digest);
+    const { id, lane } = request;
+    this.#byDigest.set(digest, { id, lane, until: Number.POSITIVE_INFINITY });
+    if (lane !== null) this.#byLane.set(lane, (this.#byLane.get(lane) ?? new Set()).add(digest));
+    this.#digests.set(id, digest);
     if (this.#byDigest.size <= MAX_REMEMBERED) return;
     const oldest = this.#byDigest.entries().next().value;
     if (oldest !== undefined) this.#forget(oldest[0], oldest[1].id);
@@ -37,20 +41,46 @@ export class Detached {
     if (entry !== undefined) entry.until = this.#clock.monotonicNow() + JOINABLE_AFTER_SETTLED_MS;
   }
 
-  /** The request that an equal call left behind, which is thereby no longer detached. */
-  find(request: Content): string | undefined {
+  /** It is not to be joined after all. */
+  drop(id: string): void {
+    const digest = this.#digests.get(id);
+    if (digest !== undefined) this.#forget(digest, id);
+  }
+
+  /** The request that an equal write left behind, which is thereby no longer detached. Called with every write, in call order. */
+  find(request: Content, mayJoin = true): string | undefined {
     if (this.#byDigest.size === 0) return undefined;
     const digest = contentDigest(request);
     const entry = this.#byDigest.get(digest);
-    if (entry === undefined) return undefined;
+    if (entry === undefined || !mayJoin) {
+      this.#closeLane(request.lane);
+      return undefined;
+    }
     this.#forget(digest, entry.id);
     return this.#clock.monotonicNow() <= entry.until ? entry.id : undefined;
   }
 
+  /** Another write comes after them: the same call once more would now have another effect. */
+  #closeLane(lane: string | null): void {
+    if (lane === null) return;
+    for (const digest of this.#byLane.get(lane) ?? []) this.#forget(digest, this.#byDigest.get(digest)?.id ?? '');
+  }
+
   #forget(digest: string, id: string): void {
+    const lane = this.#byDigest.get(digest)?.lane ?? null;
     this.#byDigest.delete(digest);
     this.#digests.delete(id);
+    const ofLane = lane === null ? undefined : this.#byLane.get(lane);
+    ofLane?.delete(digest);
+    if (lane !== null && ofLane?.size === 0) this.#byLane.delete(lane);
   }
+}
+
+/** Whether something was accepted in its lane after it. */
+export async function isFollowed(store: RequestStore, { lane, seq }: StoredRequest): Promise<boolean> {
+  if (lane === null) return false;
+  const later = await store.find({ filter: { lane }, order: 'accepted', after: seq, limit: 1 });
+  return later.requests.length > 0;
 }
 
 function contentDigest(request: Content): string {

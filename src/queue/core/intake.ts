@@ -161,8 +161,8 @@ export class Intake {
     if (readDigest !== null) return this.#joinRead(entry, admitted, readDigest);
     if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
     // In a batch all or none are accepted: none of it may be accepted by a join of its own.
-    if (entry.batch !== undefined || entry.admission.options.dedupe === false) return false;
-    const left = this.#detached.find(request);
+    const mayJoin = entry.batch === undefined && entry.admission.options.dedupe !== false;
+    const left = this.#detached.find(request, mayJoin);
     if (left === undefined) return false;
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });
     this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, true);

@@ -1,6 +1,7 @@
 import type { Timer } from '../../system/clock.ts';
 import type { Attempts } from './attempts.ts';
 import type { BackendHealth } from './backendHealth.ts';
+import { ClockSteps } from './clockSteps.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
 import type { Resolver } from './resolver.ts';
@@ -38,6 +39,7 @@ export class Keeper {
   readonly #resolver: Resolver;
   readonly #health: BackendHealth;
   readonly #events: KeeperEvents;
+  readonly #steps: ClockSteps;
   readonly #timers = new Map<string, Timer>();
   #dueAt = Number.POSITIVE_INFINITY;
   #dueTimer: Timer | undefined;
@@ -62,6 +64,7 @@ export class Keeper {
     this.#teller = parts.teller;
     this.#resolver = parts.resolver;
     this.#health = parts.health;
+    this.#steps = new ClockSteps(context);
     this.#events = events;
   }
 
@@ -74,8 +77,12 @@ export class Keeper {
       await this.#renew();
       await this.recover();
     });
+    this.#every('clock', LONGEST_SLEEP_MS, async () => {
+      if (await this.#steps.look()) this.look();
+    });
     this.#every('callers', leaseMs / 3, () => this.#events.checkCallers());
     this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
+    this.#track(this.#steps.atStart());
     this.look();
   }
 
