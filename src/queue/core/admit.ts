@@ -6,7 +6,6 @@ import { assertHeaders } from '../strategies/headers.ts';
 import { defaultLane, laneKey } from '../strategies/lane.ts';
 import { priorityNumber } from '../strategies/priority.ts';
 import { rankOf } from '../strategies/rank.ts';
-import type { Credential } from '../types/auth.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
 import type { EncodedBody } from './body.ts';
@@ -17,6 +16,8 @@ import { suggestion } from './filter.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';
 import type { LiveSecret } from './liveCredentials.ts';
+import type { Offered } from './offeredCredential.ts';
+import { offeredCredential } from './offeredCredential.ts';
 import type { Target } from './target.ts';
 import { invalidRequest, parseTarget } from './target.ts';
 import type { Zone } from './zone.ts';
@@ -102,20 +103,20 @@ export function admit(
   const target = parseTarget(admission.input, admission.options, zones);
   const body = encodeBody(admission.input.body);
   const provider = admission.client?.auth ?? target.zone.policy.auth;
-  const credential = provider?.credential();
-  if (body instanceof Promise || credential instanceof Promise) {
-    return Promise.all([body, credential]).then(([encoded, settled]) =>
+  const offered = offeredCredential(provider, rules.identities.isDeclared(admission.client), context);
+  if (body instanceof Promise || offered instanceof Promise) {
+    return Promise.all([body, offered]).then(([encoded, settled]) =>
       build(admission, target, encoded, settled, context, rules),
     );
   }
-  return build(admission, target, body, credential, context, rules);
+  return build(admission, target, body, offered, context, rules);
 }
 
 function build(
   admission: Admission,
   target: Target,
   encoded: EncodedBody,
-  credential: Credential | undefined,
+  offered: Offered | undefined,
   context: Context,
   rules: AdmissionRules,
 ): Admitted {
@@ -134,7 +135,7 @@ function build(
   const live = secret.length > 0 || secretQuery !== '' ? { headers: secret, query: secretQuery } : null;
   const { client, replay } = admission;
   const isLive = replay?.auth === 'live';
-  const who = rules.identities.identify({ live, credential, ephemeral, principal: options.principal, client, isLive });
+  const who = rules.identities.identify({ live, offered, ephemeral, principal: options.principal, client, isLive });
   const lane =
     replay === undefined
       ? laneOf(options.lane, isRead ? null : defaultLane(method, path), who.principal, zone.name)
@@ -200,7 +201,7 @@ function build(
     secret: live,
     volatile,
     vouchesFor: who.vouchesFor,
-    credentialVersion: who.auth === 'zone' ? (credential?.version ?? null) : null,
+    credentialVersion: who.auth === 'zone' ? (offered?.credential?.version ?? null) : null,
     place: placeOf(zone.name, path),
     readDigest: ephemeral && mayJoin ? digest : null,
   };

@@ -3,6 +3,7 @@ import type { Credential } from '../types/auth.ts';
 import type { ClientBinding } from '../types/calls.ts';
 import type { NewRequest } from '../types/request.ts';
 import type { LiveSecret } from './liveCredentials.ts';
+import type { Offered } from './offeredCredential.ts';
 import { ANYONE, clientSender, principalSender, processSender } from './senders.ts';
 
 /** Whose request it is, and who may send it. */
@@ -31,7 +32,7 @@ export class Identities {
    */
   identify(call: {
     readonly live: LiveSecret | null;
-    readonly credential: Credential | undefined;
+    readonly offered: Offered | undefined;
     readonly ephemeral: boolean;
     readonly principal: string | undefined;
     readonly client: ClientBinding | undefined;
@@ -43,13 +44,14 @@ export class Identities {
       const { principal } = call;
       return { principal, auth: 'live', client: null, sender: principalSender(principal), vouchesFor: null };
     }
-    const credential = live === null ? call.credential : undefined;
-    const own = live === null ? this.ofCredential(credential, client) : (client?.principal ?? this.#ofSecret(live));
+    const offered = live === null ? call.offered : undefined;
+    const own =
+      live === null ? this.ofCredential(offered?.credential, client) : (client?.principal ?? this.#ofSecret(live));
     const principal = call.principal ?? own;
-    const clientName = credential !== undefined && client?.auth !== undefined ? client.name : null;
+    const clientName = offered !== undefined && client?.auth !== undefined ? client.name : null;
     return {
       principal,
-      auth: live !== null ? 'live' : credential === undefined ? 'none' : 'zone',
+      auth: live !== null ? 'live' : offered === undefined ? 'none' : 'zone',
       client: clientName,
       sender:
         call.ephemeral || live !== null
@@ -57,8 +59,13 @@ export class Identities {
           : clientName === null
             ? ANYONE
             : clientSender(clientName),
-      vouchesFor: credential !== undefined && principal !== own ? own : null,
+      vouchesFor: offered !== undefined && principal !== own ? own : null,
     };
+  }
+
+  /** Whether a provider's credentials belong to a principal known without asking it. */
+  isDeclared(client: ClientBinding | undefined): boolean {
+    return client?.principal !== undefined || this.#configured !== undefined;
   }
 
   /** Whose a provider's credential is, at acceptance as at sending. */
