@@ -1,33 +1,32 @@
-import { HoldfastError, holdfastError } from '../../errors.ts';
-import { isHarmless } from '../strategies/effect.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
 import { createHeaderRules } from '../strategies/headers.ts';
 import { loadXxhash } from '../strategies/xxhash.ts';
-import type { Accepted, ClientBinding } from '../types/calls.ts';
-import type { NewRequest, StoredRequest } from '../types/request.ts';
-import { isTerminal } from '../types/states.ts';
-import type { AdmissionRules, Admitted } from './admit.ts';
+import type { ClientBinding } from '../types/calls.ts';
+import type { AdmissionRules } from './admit.ts';
 import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
 import { BackendHealth } from './backendHealth.ts';
 import { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import { Credentials } from './credentials.ts';
-import { Detached, isFollowed } from './detached.ts';
+import { Detached } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Identities } from './identify.ts';
 import { Intake } from './intake.ts';
 import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
+import { Lookup } from './lookup.ts';
 import { Reachability } from './reachability.ts';
-import { ReadJoins, raiseStored } from './readJoins.ts';
+import { ReadJoins } from './readJoins.ts';
+import { Reception } from './reception.ts';
 import { Resolver } from './resolver.ts';
-import { sentAtAcceptance } from './sentRequest.ts';
 import { Settler } from './settler.ts';
+import { Shares } from './shares.ts';
 import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
 import { Watcher } from './watcher.ts';
+import { Withdrawal } from './withdrawal.ts';
 import type { Zone } from './zone.ts';
 import { Zones } from './zones.ts';
 
@@ -46,6 +45,8 @@ export class Engine {
   readonly resolver: Resolver;
   readonly keeper: Keeper;
   readonly authHolds: AuthHolds;
+  readonly lookup: Lookup;
+  readonly withdrawal: Withdrawal;
   readonly #credentials: Credentials;
   readonly #detached: Detached;
   readonly #settler: Settler;
@@ -54,8 +55,7 @@ export class Engine {
   readonly #watcher: Watcher;
   readonly #turn: Turn;
   readonly #health: BackendHealth;
-  readonly #shares = new Map<string, number>();
-  readonly #versions = new Map<string, number>();
+  readonly #shares: Shares;
 
   /** Loads what the stages need from the store and elsewhere. The backend is open. */
   static async create(context: Context, keepAfter: () => Promise<number>): Promise<Engine> {
@@ -137,19 +137,27 @@ export class Engine {
       { credentials: this.#credentials, callers, attempts: this.attempts, teller: this.teller },
       { wake, held: () => this.authHolds.release(), look: () => this.keeper.look() },
     );
+    const shares = new Shares();
+    this.#shares = shares;
+    const parts = { attempts: this.attempts, teller: this.teller, callers };
+    this.lookup = new Lookup(context.backend.requests, parts);
+    this.withdrawal = new Withdrawal(context, { ...parts, shares, detached: this.#detached }, wake);
+    const reception = new Reception(
+      context,
+      { attempts: this.attempts, authHolds: this.authHolds, credentials: this.#credentials, health, shares },
+      {
+        due: (at) => this.keeper.due(at),
+        wake,
+        survey: () => this.#inBackground(this.#watcher.survey()),
+        ended: (id) => this.#ended(id),
+      },
+    );
     this.intake = new Intake(
       context,
       zones,
       admissionRules(identities, hash),
       { reads: new ReadJoins(), detached: this.#detached },
-      {
-        claimed: (request, token, zone) => this.attempts.start(sentAtAcceptance(request, clock.now()), token, zone),
-        accepted: (admitted, result) => this.#accepted(admitted, result),
-        joined: (admitted, result, isStored) => this.#joined(admitted, result, isStored),
-        raised: (id, patch) => void (this.attempts.isUnderWay(id) || raiseStored(context, id, patch)),
-        refused: (id, error) => this.#refused(id, error),
-        wake,
-      },
+      reception,
     );
     this.#turn = new Turn([() => this.#settler.flush(), () => this.intake.flush(), () => this.#dispatcher.pump()]);
   }
@@ -220,147 +228,9 @@ export class Engine {
     return this.#health.isFailing;
   }
 
-  /** The record of a request. @throws REQUEST_NOT_FOUND */
-  async record(id: string): Promise<StoredRequest> {
-    const [record] = await this.context.backend.requests.get({ ids: [id] });
-    if (record === undefined) throw notFound(id);
-    return record;
-  }
-
-  async find(id: string): Promise<Accepted> {
-    const { seq } = await this.record(id);
-    return { id, seq, deduplicated: false };
-  }
-
   /** Turns of the event loop in which something was done. */
   get turns(): number {
     return this.#turn.count;
-  }
-
-  /** Tells the callers of a request what the store knows of it. */
-  async lookUp(id: string): Promise<void> {
-    const [record] = await this.context.backend.requests.get({ ids: [id] });
-    if (record !== undefined) this.teller.tellRecord(record);
-    else if (!this.attempts.isUnderWay(id)) this.callers.fail(id, notFound(id));
-  }
-
-  /** Cancels a request that was never sent and that nobody else shares. */
-  async cancel(id: string): Promise<boolean> {
-    if (this.#leaveShared(id)) return false;
-    const { backend, clock } = this.context;
-    const from = ['ready', 'scheduled', 'blocked', 'held'] as const;
-    const to = { state: 'cancelled', reason: 'caller' } as const;
-    const changes = [
-      { id, from, neverSent: true, callers: 1, to },
-      { id, from, neverSent: true, patch: { callers: -1 } },
-    ];
-    const [result] = await backend.requests.amend({ now: clock.now(), changes: changes.slice(0, 1) });
-    if (result?.status === 'amended') {
-      this.teller.allEnded(result.ended);
-      this.teller.moved(result.moved);
-      this.wake();
-      return true;
-    }
-    if (result?.status === 'notFound') throw notFound(id);
-    await backend.requests.amend({ now: clock.now(), changes: changes.slice(1) });
-    return false;
-  }
-
-  /** The caller is gone: cancel what was never sent, close the wire of a read, let a sent write go on and be joined. */
-  async abandon(id: string, reason: unknown): Promise<void> {
-    if (this.#leaveShared(id) || this.attempts.abort(id, reason)) return;
-    if (await this.cancel(id)) return;
-    const { requests } = this.context.backend;
-    const [record] = await requests.get({ ids: [id] });
-    // An idempotent write is simply made again.
-    if (record === undefined || isHarmless(record.effect, false)) return;
-    this.#detached.add(record);
-    if (isTerminal(record.state)) this.#detached.settled(id);
-    if (await isFollowed(requests, record)) this.#detached.drop(id);
-  }
-
-  /** One of several callers of this process leaves; true when others stay. */
-  #leaveShared(id: string): boolean {
-    const shares = this.#shares.get(id) ?? 1;
-    if (shares <= 1) return false;
-    this.#shares.set(id, shares - 1);
-    return true;
-  }
-
-  #accepted(
-    admitted: Admitted,
-    result: { readonly state: NewRequest['sender'] | string; readonly dueAt: number | null },
-  ): void {
-    const { request, zone, secret } = admitted;
-    const { emitter } = this.context;
-    zone.senders.add(request.sender);
-    if (secret !== null && this.#credentials.live.remember(request.id, request.principal, secret)) {
-      this.authHolds.release();
-      this.#inBackground(this.#watcher.survey());
-    }
-    this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
-    this.#noticeCredential(admitted);
-    if (result.state === 'ready') {
-      zone.hint();
-      // A claim that was under way meanwhile may have come back without it, and nothing else would ask again.
-      this.wake();
-    }
-    if (result.dueAt !== null) this.keeper.due(result.dueAt);
-    if (request.expiresAt !== null) this.keeper.due(request.expiresAt);
-    if (emitter.hears('request:accepted')) {
-      const { id: requestId, effect, lane } = request;
-      const state = result.state as StoredRequest['state']; // a state as the store gave it
-      emitter.emit('request:accepted', {
-        requestId,
-        zone: zone.name,
-        state,
-        method: request.content.method,
-        effect,
-        lane,
-      });
-    }
-  }
-
-  /** A provider's credential that is new may release what waited for one; one the call renamed is paired with its name. */
-  #noticeCredential(admitted: Admitted): void {
-    const { request, zone, credentialVersion, vouchesFor } = admitted;
-    if (credentialVersion === null) return;
-    const source = request.client ?? zone.name;
-    const isNew = this.#versions.get(source) !== credentialVersion;
-    if (isNew) this.#versions.set(source, credentialVersion);
-    if (vouchesFor === null) {
-      if (isNew) this.authHolds.release();
-      return;
-    }
-    this.#credentials.pair(request.principal, vouchesFor).then(
-      (isNewPair) => {
-        if (isNewPair) this.authHolds.release();
-      },
-      (error: unknown) => this.context.logger.warn('a pairing was not stored', { error: String(error) }),
-    );
-  }
-
-  #refused(id: string, error: unknown): void {
-    this.#ended(id);
-    const { emitter, config } = this.context;
-    switch (holdfastError(error)?.code) {
-      case 'QUEUE_FULL':
-        return emitter.emit('queue:full', { waiting: config.maxSize });
-      case 'BACKEND_UNAVAILABLE':
-      case 'STORAGE_FULL':
-        return this.#health.failed(error, 'keep');
-      default:
-    }
-  }
-
-  #joined(admitted: Admitted, result: { readonly id: string; readonly state: string }, isStored: boolean): void {
-    const { id: requestId } = result;
-    // The store counts the callers of what is joined there.
-    if (!isStored) this.#shares.set(requestId, (this.#shares.get(requestId) ?? 1) + 1);
-    const state = result.state as StoredRequest['state']; // a state as the store gave it
-    this.attempts.share(admitted.request.id, requestId);
-    if (isTerminal(state)) this.attempts.forget(requestId);
-    this.context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }
 
   #endedAside(): void {
@@ -376,7 +246,7 @@ export class Engine {
   #ended(id: string): void {
     this.intake.forget(id);
     this.attempts.forget(id);
-    if (this.#shares.size > 0) this.#shares.delete(id);
+    this.#shares.forget(id);
   }
 }
 
@@ -393,8 +263,4 @@ function admissionRules(identities: Identities, hash: (data: string | Uint8Array
       return rules;
     },
   };
-}
-
-export function notFound(id: string): HoldfastError {
-  return new HoldfastError('REQUEST_NOT_FOUND', `no request ${id} is stored (any more)`, { id });
 }

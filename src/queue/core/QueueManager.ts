@@ -162,7 +162,9 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   /** Where a request stands, why, and what can be promised about it. @throws REQUEST_NOT_FOUND */
   async explain(id: string): Promise<Explanation> {
     const { engine } = this.#use();
-    return explain(await engine.record(id), engine.context, engine.zones, (principal) => engine.knows(principal));
+    return explain(await engine.lookup.record(id), engine.context, engine.zones, (principal) =>
+      engine.knows(principal),
+    );
   }
 
   async health(): Promise<QueueHealth> {

@@ -102,19 +102,19 @@ export class Calls implements Desk {
   }
 
   find(id: string): Promise<Accepted> {
-    return this.#engine.find(id);
+    return this.#engine.lookup.acceptance(id);
   }
 
   lookUp(id: string): void {
-    this.#engine.lookUp(id).catch((error: unknown) => this.callers.fail(id, error));
+    this.#engine.lookup.tellCallers(id).catch((error: unknown) => this.callers.fail(id, error));
   }
 
   cancel(id: string): Promise<boolean> {
-    return this.#engine.cancel(id);
+    return this.#engine.withdrawal.cancel(id);
   }
 
   abandon(id: string, reason: unknown): Promise<void> {
-    return this.#engine.abandon(id, reason);
+    return this.#engine.withdrawal.abandon(id, reason);
   }
 
   #submit(admission: Admission): Submission {

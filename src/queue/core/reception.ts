@@ -1,0 +1,135 @@
+import { holdfastError } from '../../errors.ts';
+import type { NewRequest } from '../types/request.ts';
+import { isTerminal } from '../types/states.ts';
+import type { RequestPatch } from '../types/store.ts';
+import type { Admitted } from './admit.ts';
+import type { Attempts } from './attempts.ts';
+import type { AuthHolds } from './authHolds.ts';
+import type { BackendHealth } from './backendHealth.ts';
+import type { Context } from './context.ts';
+import type { Credentials } from './credentials.ts';
+import type { IntakeEvents } from './intake.ts';
+import { raiseStored } from './readJoins.ts';
+import { sentAtAcceptance } from './sentRequest.ts';
+import type { Shares } from './shares.ts';
+import { messageOf } from './tell.ts';
+import type { Zone } from './zone.ts';
+
+/** What reception asks of the rest. */
+export interface ReceptionEvents {
+  due(at: number): void;
+  wake(): void;
+  /** A principal is new here: what waits for its credential may be sendable now. */
+  survey(): void;
+  /** Nothing of the request needs to be remembered. */
+  ended(id: string): void;
+}
+
+/** What follows from the store's answer to a call: secrets kept in memory, gates hinted, callers counted, events. */
+export class Reception implements IntakeEvents {
+  readonly #context: Context;
+  readonly #attempts: Attempts;
+  readonly #authHolds: AuthHolds;
+  readonly #credentials: Credentials;
+  readonly #health: BackendHealth;
+  readonly #shares: Shares;
+  readonly #events: ReceptionEvents;
+  /** Version of each provider's credential seen last. */
+  readonly #versions = new Map<string, number>();
+
+  constructor(
+    context: Context,
+    parts: {
+      readonly attempts: Attempts;
+      readonly authHolds: AuthHolds;
+      readonly credentials: Credentials;
+      readonly health: BackendHealth;
+      readonly shares: Shares;
+    },
+    events: ReceptionEvents,
+  ) {
+    this.#context = context;
+    this.#attempts = parts.attempts;
+    this.#authHolds = parts.authHolds;
+    this.#credentials = parts.credentials;
+    this.#health = parts.health;
+    this.#shares = parts.shares;
+    this.#events = events;
+  }
+
+  wake(): void {
+    this.#events.wake();
+  }
+
+  claimed(request: NewRequest, token: number, zone: Zone): void {
+    this.#attempts.start(sentAtAcceptance(request, this.#context.clock.now()), token, zone);
+  }
+
+  accepted(admitted: Admitted, result: Parameters<IntakeEvents['accepted']>[1]): void {
+    const { request, zone, secret } = admitted;
+    const { emitter } = this.#context;
+    zone.senders.add(request.sender);
+    if (secret !== null && this.#credentials.live.remember(request.id, request.principal, secret)) {
+      this.#authHolds.release();
+      this.#events.survey();
+    }
+    this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
+    this.#noticeCredential(admitted);
+    if (result.state === 'ready') {
+      zone.hint();
+      // A claim that was under way meanwhile may have come back without it, and nothing else would ask again.
+      this.#events.wake();
+    }
+    if (result.dueAt !== null) this.#events.due(result.dueAt);
+    if (request.expiresAt !== null) this.#events.due(request.expiresAt);
+    if (!emitter.hears('request:accepted')) return;
+    const { id: requestId, effect, lane, content } = request;
+    const { method } = content;
+    emitter.emit('request:accepted', { requestId, zone: zone.name, state: result.state, method, effect, lane });
+  }
+
+  joined(admitted: Admitted, result: Parameters<IntakeEvents['joined']>[1], isStored: boolean): void {
+    const { id: requestId, state } = result;
+    // The store counts the callers of what is joined there.
+    if (!isStored) this.#shares.join(requestId);
+    this.#attempts.share(admitted.request.id, requestId);
+    if (isTerminal(state)) this.#attempts.forget(requestId);
+    this.#context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
+  }
+
+  raised(id: string, patch: RequestPatch): void {
+    if (!this.#attempts.isUnderWay(id)) raiseStored(this.#context, id, patch);
+  }
+
+  refused(id: string, error: unknown): void {
+    this.#events.ended(id);
+    const { emitter, config } = this.#context;
+    switch (holdfastError(error)?.code) {
+      case 'QUEUE_FULL':
+        return emitter.emit('queue:full', { waiting: config.maxSize });
+      case 'BACKEND_UNAVAILABLE':
+      case 'STORAGE_FULL':
+        return this.#health.failed(error, 'keep');
+      default:
+    }
+  }
+
+  /** A provider's credential that is new may release what waited for one; one the call renamed is paired with its name. */
+  #noticeCredential(admitted: Admitted): void {
+    const { request, zone, credentialVersion, vouchesFor } = admitted;
+    if (credentialVersion === null) return;
+    const source = request.client ?? zone.name;
+    const isNew = this.#versions.get(source) !== credentialVersion;
+    if (isNew) this.#versions.set(source, credentialVersion);
+    if (vouchesFor === null) {
+      if (isNew) this.#authHolds.release();
+      return;
+    }
+    this.#credentials.pair(request.principal, vouchesFor).then(
+      (isNewPair) => {
+        if (isNewPair) this.#authHolds.release();
+      },
+      (error: unknown) => this.#context.logger.warn('a pairing was not stored', { error: messageOf(error) }),
+    );
+  }
+}
