@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,9 +31,19 @@ export function currentLoad() {
   return Math.round((loadavg()[0] ?? 0) * 10) / 10;
 }
 
+/** Of the packages measured, as installed. better-sqlite3 is the root's: both sides use one build of it. */
 function versions() {
-  const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return dependencies;
+  const require = createRequire(import.meta.url);
+  const { dependencies } = require('../package.json');
+  return Object.fromEntries(
+    [...Object.keys(dependencies), 'better-sqlite3'].map((name) => [name, versionOf(require.resolve(name), name)]),
+  );
+}
+
+/** Not every package exports its manifest. */
+function versionOf(entry, name) {
+  const folder = entry.slice(0, entry.lastIndexOf(`node_modules/${name}/`) + `node_modules/${name}/`.length);
+  return JSON.parse(readFileSync(`${folder}package.json`, 'utf8')).version;
 }
 
 function git(...args) {

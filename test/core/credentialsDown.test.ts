@@ -36,3 +36,22 @@ it('does not hold up others for a provider that never answers', async () => {
   await stuck;
   expect(await next).toMatchObject({ state: 'succeeded' });
 });
+
+it('gives the permit back when a provider stops answering before a send', async () => {
+  const test = await world();
+  let answers = true;
+  const auth = {
+    credential: () =>
+      answers
+        ? Promise.resolve({ headers: [['authorization', 'Bearer t']] as const, version: 1 })
+        : new Promise<never>(() => undefined),
+  };
+  const api = new ApiClient({ queue: test.queue, baseUrl: at(''), auth, name: 'n', principal: 'ann' });
+  answers = false;
+  const { id } = await api.post('/a', {}).accepted();
+  await test.clock.advance(20_000);
+  answers = true;
+  await test.clock.advance(120_000);
+  expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded' });
+  expect((await test.queue.health()).zones).toMatchObject([{ inFlight: 0 }]);
+});

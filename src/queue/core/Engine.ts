@@ -81,7 +81,10 @@ export class Engine {
     this.zones = zones;
     this.callers = callers;
     this.#detached = new Detached(clock);
-    this.#credentials = new Credentials(live, identities, context.backend.shared, clock);
+    this.#credentials = new Credentials(live, identities, context.backend.shared, {
+      clock,
+      timeoutMs: config.attemptTimeoutMs,
+    });
     this.teller = new Teller(
       context,
       zones,

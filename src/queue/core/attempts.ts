@@ -15,6 +15,7 @@ import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
 import { callOf, isKeyed } from './wire.ts';
+import { within } from './within.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
@@ -223,7 +224,9 @@ export class Attempts {
     const { provider, version } = attachment;
     if (provider?.refresh === undefined || version === null) return undefined;
     try {
-      const isRenewed = await provider.refresh(version);
+      const { clock, config } = this.#context;
+      const refresh = provider.refresh(version);
+      const isRenewed = await within(clock, config.attemptTimeoutMs, 'the refresh of a credential', refresh);
       return isRenewed ? await this.#credentials.attach(flight.request, flight.zone) : undefined;
     } catch (error) {
       this.#context.logger.warn('a credential could not be refreshed', {

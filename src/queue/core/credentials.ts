@@ -1,11 +1,12 @@
 import type { Clock } from '../../system/clock.ts';
-import type { AuthProvider } from '../types/auth.ts';
+import type { AuthProvider, Credential } from '../types/auth.ts';
 import type { SharedState } from '../types/backend.ts';
 import type { ClientBinding } from '../types/calls.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Identities } from './identify.ts';
 import type { LiveCredentials, LiveSecret } from './liveCredentials.ts';
 import type { SentRequest } from './sentRequest.ts';
+import { within } from './within.ts';
 import type { Zone } from './zone.ts';
 
 /** What is attached to one attempt. */
@@ -40,16 +41,24 @@ export class Credentials {
   readonly #identities: Identities;
   readonly #shared: SharedState;
   readonly #clock: Clock;
+  /** What a provider may take. */
+  readonly #timeoutMs: number;
   readonly #clients = new Map<string, ClientBinding>();
   readonly #pairings = new Set<string>();
   /** The credential the server refused, by request: an object for a live one, else its version. */
   readonly #refused = new Map<string, LiveSecret | number>();
 
-  constructor(live: LiveCredentials, identities: Identities, shared: SharedState, clock: Clock) {
+  constructor(
+    live: LiveCredentials,
+    identities: Identities,
+    shared: SharedState,
+    time: { readonly clock: Clock; readonly timeoutMs: number },
+  ) {
     this.live = live;
     this.#identities = identities;
     this.#shared = shared;
-    this.#clock = clock;
+    this.#clock = time.clock;
+    this.#timeoutMs = time.timeoutMs;
   }
 
   addClient(client: ClientBinding): void {
@@ -84,7 +93,7 @@ export class Credentials {
     const client = request.client === null ? undefined : this.#clients.get(request.client);
     const provider = client?.auth ?? zone.policy.auth;
     if (provider === undefined) return undefined;
-    const credential = await provider.credential();
+    const credential = await this.#ask(provider);
     const own = this.#identities.ofCredential(credential, client);
     const isTheirs = own === request.principal || (await this.#isPaired(request.principal, own));
     if (!isTheirs) return undefined;
@@ -111,10 +120,18 @@ export class Credentials {
     const client = request.client === null ? undefined : this.#clients.get(request.client);
     const provider = client?.auth ?? zone.policy.auth;
     if (provider === undefined) return false;
-    const credential = await provider.credential();
+    const credential = await this.#ask(provider);
     if (credential.version === this.#refused.get(request.id)) return false;
     const own = this.#identities.ofCredential(credential, client);
     return own === request.principal || this.#isPaired(request.principal, own);
+  }
+
+  /** The present credential, if the provider has it in time. */
+  async #ask(provider: AuthProvider): Promise<Credential> {
+    const credential = provider.credential();
+    return credential instanceof Promise
+      ? within(this.#clock, this.#timeoutMs, 'the credential provider', credential)
+      : credential;
   }
 
   async #isPaired(principal: string, own: string): Promise<boolean> {

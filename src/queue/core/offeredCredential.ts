@@ -1,6 +1,7 @@
 import { HoldfastError, holdfastError } from '../../errors.ts';
 import type { AuthProvider, Credential } from '../types/auth.ts';
 import type { Context } from './context.ts';
+import { within } from './within.ts';
 
 /** What a provider has at acceptance: that it will bring a credential, and the present one as far as it is known. */
 export interface Offered {
@@ -33,21 +34,12 @@ export function offeredCredential(
   return { credential: undefined };
 }
 
-function bounded(credential: Promise<Credential>, context: Context): Promise<Offered> {
-  const { clock, config } = context;
-  return new Promise((resolve, reject) => {
-    const timer = clock.schedule(
-      config.attemptTimeoutMs,
-      () => reject(withoutPrincipal(new Error(`the provider did not answer within ${config.attemptTimeoutMs} ms`))),
-      { keepAlive: true },
-    );
-    credential
-      .then(
-        (settled) => resolve({ credential: settled }),
-        (error: unknown) => reject(withoutPrincipal(error)),
-      )
-      .finally(() => timer.cancel());
-  });
+async function bounded(credential: Promise<Credential>, { clock, config }: Context): Promise<Offered> {
+  try {
+    return { credential: await within(clock, config.attemptTimeoutMs, 'the credential provider', credential) };
+  } catch (error) {
+    throw withoutPrincipal(error);
+  }
 }
 
 function withoutPrincipal(cause: unknown): HoldfastError {

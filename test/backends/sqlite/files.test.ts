@@ -101,6 +101,12 @@ describe('opening a SQLite file', () => {
     }
   });
 
+  it.runIf(process.platform === 'linux')('tells a folder in which nobody can write', async () => {
+    const handle = store.handle({ path: '/sys/holdfast/queue.db' });
+    await expect(handle.open(opening('w'))).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+  });
+
+  // The superuser may write anywhere, so permissions show nothing then; the test above does.
   it.skipIf(process.getuid?.() === 0)('tells a read-only folder and a read-only file', async () => {
     const path = store.path('locked/queue.db');
     mkdirSync(store.path('locked'));
