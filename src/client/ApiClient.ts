@@ -13,6 +13,7 @@ import { ClientUrl } from './clientUrl.ts';
  * result. Wrong input rejects the call; it never throws.
  *
  * @throws CONFIG_INVALID from the constructor, also when the queue has a client of that name
+ * @throws BACKEND_UNAVAILABLE from the constructor, where it has `auth` and the queue is not started
  * @example
  * const api = new ApiClient({ queue, baseUrl: 'https://api.example.com/v1', auth: bearerToken(() => session.token) });
  * const note = await api.post('/notes', { text: 'hi' }, { schema: Note });

@@ -164,6 +164,22 @@ describe('bulk verbs', () => {
     expect((await test.queue.deadLetters.list()).requests).toHaveLength(1);
   });
 
+  it('leave those alone whose caller was told, as the list does, unless asked or named', async () => {
+    const test = await world();
+    const silent = await deadOne(test);
+    const told = [await toldOne(test), await toldOne(test), await toldOne(test)];
+    const all = { zone: at('') };
+    expect(await test.queue.deadLetters.replay(all)).toEqual({ matched: 1, done: 1 });
+    expect(await test.queue.get(silent)).toMatchObject({ replayedAs: expect.any(String) });
+    expect(await test.queue.deadLetters.purge(all)).toEqual({ matched: 1, done: 1 });
+    const ids = [told[0] as string];
+    expect((await test.queue.deadLetters.list({ ids })).requests).toHaveLength(1);
+    expect(await test.queue.deadLetters.replay({ ids })).toEqual({ matched: 1, done: 1 });
+    expect(await test.queue.deadLetters.replay({ ids: told, includeTold: false })).toEqual({ matched: 0, done: 0 });
+    expect(await test.queue.deadLetters.purge({ ...all, includeTold: true })).toEqual({ matched: 3, done: 3 });
+    expect((await errorOf(test.queue.deadLetters.purge({ includeTold: true }))).code).toBe('BULK_REFUSED');
+  });
+
   it('count dead letters only, not reads that ended, nor those replayed before', async () => {
     const test = await world();
     const id = await deadOne(test);

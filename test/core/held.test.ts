@@ -37,7 +37,7 @@ describe('held.resolve', () => {
     const events = record(test.queue, 'request:settled', 'request:resolved', 'request:released');
     await test.queue.held.resolve(id, 'markApplied', 'me');
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'markedApplied' });
-    expect(events.map(({ name }) => name)).toEqual(['request:resolved', 'request:released', 'request:settled']);
+    expect(events.map(({ name }) => name)).toEqual(['request:resolved', 'request:settled']);
     expect((await errorOf(test.queue.handle(id).result())).code).toBe('RESULT_GONE');
     expect(arrivals(test.server)).toHaveLength(1);
   });
@@ -139,6 +139,33 @@ describe('held.resolve', () => {
   });
 });
 
+describe('held.resolve', () => {
+  it.each([
+    ['resend', ['request:resolved', 'request:released']],
+    ['probe', ['request:unknown']],
+    ['discard', ['request:settled']],
+  ] as const)('%s is told as what it is', async (decision, names) => {
+    const test = await world();
+    const id = await heldOne(test);
+    test.queue.pause();
+    const told = ['request:resolved', 'request:released', 'request:unknown', 'request:settled'] as const;
+    const events = record(test.queue, ...told);
+    await test.queue.held.resolve(id, decision, 'me');
+    expect(events.map(({ name }) => name)).toEqual(names);
+  });
+
+  it('refuses to probe for what was never sent', async () => {
+    const test = await world();
+    const before = await test.queue.enqueue(post('1'), { notBefore: test.clock.now() + 60_000 });
+    const behind = await test.queue.enqueue(post('2'), { after: [before.id] });
+    await before.cancel();
+    expect(await test.queue.get(behind.id)).toMatchObject({ state: 'held', reason: 'dependency', firstSentAt: null });
+    const error = await errorOf(test.queue.held.resolve(behind.id, 'probe', 'me'));
+    expect(error.code).toBe('REQUEST_INVALID');
+    expect(await test.queue.get(behind.id)).toMatchObject({ state: 'held', progress: { unresolved: false } });
+  });
+});
+
 describe('a held request', () => {
   it('that was never sent can be cancelled, one that was sent cannot', async () => {
     const test = await world();
@@ -153,6 +180,19 @@ describe('a held request', () => {
     expect(await test.queue.get(second.id)).toMatchObject({ state: 'held', reason: 'dependency' });
     expect(await second.cancel()).toBe(true);
   });
+
+  it.each([
+    ['of the zone', 'ietf', undefined, 'exactlyOnce'],
+    ['of its caller alone', undefined, { 'idempotency-key': 'k' }, 'atLeastOnce'],
+    ['of nobody', undefined, undefined, 'atMostOnce'],
+  ] as const)(
+    'that is a POST with a key %s is promised no more than the API declares',
+    async (_, idempotency, headers, guarantee) => {
+      const test = await world({ zones: { api: { origins: [at('')], idempotency } } });
+      const { id } = await test.queue.enqueue({ ...post(), headers });
+      expect(await test.queue.explain(id)).toMatchObject({ guarantee });
+    },
+  );
 
   it('is explained as waiting for a decision', async () => {
     const test = await world();

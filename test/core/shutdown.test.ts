@@ -102,7 +102,7 @@ describe('close during sends', () => {
     for (const probe of ['byResource', () => new Promise<never>(() => undefined)] as const) {
       const test = await start({ config: { zones: zone({ probe }) } });
       test.server.script.always((request) => (request.method === 'GET' ? hang : applyThenReset));
-      await enqueue(test.queue, 'POST', '/notes');
+      await enqueue(test.queue, 'PATCH', '/notes/1');
       await test.clock.advance(70_000);
       expect(await timeToClose(test, 1_000)).toBeLessThanOrEqual(3_000);
     }

@@ -712,7 +712,6 @@ describe('whatever happens', () => {
         expect(canMove('sending', state)).toBe(true);
         expect(decision.final).toBe(['succeeded', 'dead', 'cancelled', 'held'].includes(state));
         expect(dueAt !== undefined).toBe(state === 'scheduled' || state === 'unknown');
-        expect(decision.resolve).toBe(state === 'unknown' ? 'probe' : null);
         expect(decision.progress.attempts).toHaveLength(1);
         const isWrite = input.effect !== 'read';
         if (isWrite && input.progress.unresolved && state === 'dead') {

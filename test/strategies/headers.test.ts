@@ -1,16 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../src/errors.ts';
-import {
-  assertHeaders,
-  createHeaderRules,
-  joinQuery,
-  splitHeaders,
-  splitQuery,
-} from '../../src/queue/strategies/headers.ts';
+import { assertHeaders, createHeaderRules, joinQuery } from '../../src/queue/strategies/headers.ts';
 import type { HeaderList } from '../../src/queue/types/request.ts';
 
 const NONE: ReadonlySet<string> = new Set();
+const splitHeaders = (headers: HeaderList, secrets: ReadonlySet<string>) =>
+  createHeaderRules(secrets).splitHeaders(headers);
+const splitQuery = (path: string, secrets: ReadonlySet<string>) => createHeaderRules(secrets).splitQuery(path);
 
 describe('splitHeaders', () => {
   it.each([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jitteredDelayMs, nextDelayMs } from '../../src/queue/strategies/backoff.ts';
+import { atLeastHintMs, jitteredDelayMs } from '../../src/queue/strategies/backoff.ts';
 import { priorityNumber } from '../../src/queue/strategies/priority.ts';
 import { rankOf } from '../../src/queue/strategies/rank.ts';
 import { retryAfterMs } from '../../src/queue/strategies/retryAfter.ts';
@@ -28,8 +28,8 @@ describe('backoff', () => {
     fc.assert(
       fc.property(ms, fc.integer({ min: 0, max: 86_400_000 }), chance, (previousMs, hintMs, r) => {
         const random = () => r;
-        const delay = nextDelayMs({ previousMs, baseDelayMs: 500, maxDelayMs: 60_000, hintMs, random });
         const own = jitteredDelayMs({ previousMs, baseDelayMs: 500, maxDelayMs: 60_000, random });
+        const delay = atLeastHintMs(own, hintMs, random);
         expect(delay).toBeGreaterThanOrEqual(Math.max(own, hintMs));
         expect(delay).toBeLessThanOrEqual(Math.max(own, hintMs) + Math.min(0.1 * hintMs, 5_000));
       }),

@@ -80,7 +80,7 @@ export class Engine {
     const identities = new Identities(config.principal, digestKey, context.worker);
     this.zones = zones;
     this.callers = callers;
-    this.#detached = new Detached(clock);
+    this.#detached = new Detached(clock, live, identities);
     this.#credentials = new Credentials(live, identities, context.backend.shared, {
       clock,
       timeoutMs: config.attemptTimeoutMs,
@@ -101,7 +101,7 @@ export class Engine {
       due: (at) => this.keeper.due(at),
       wake,
       hint: (zone) => this.zones.named(zone)?.hint(),
-      released: (id) => this.attempts.released(id),
+      released: (id, token) => this.attempts.released(id, token),
     });
     this.#reachability = new Reachability(context, () => {
       this.keeper.arm();
@@ -137,14 +137,27 @@ export class Engine {
     this.#watcher = new Watcher(
       context,
       zones,
-      { credentials: this.#credentials, callers, attempts: this.attempts, teller: this.teller },
+      {
+        credentials: this.#credentials,
+        callers,
+        attempts: this.attempts,
+        teller: this.teller,
+        remembered: { ids: () => this.#remembered(), pending: () => this.intake.pendingIds },
+      },
       { wake, held: () => this.authHolds.release(), look: () => this.keeper.look() },
     );
     const shares = new Shares();
     this.#shares = shares;
     const parts = { attempts: this.attempts, teller: this.teller, callers };
     this.lookup = new Lookup(context.backend.requests, parts);
-    this.withdrawal = new Withdrawal(context, { ...parts, shares, detached: this.#detached }, wake);
+    this.withdrawal = new Withdrawal(
+      context,
+      { ...parts, shares, detached: this.#detached },
+      {
+        wake,
+        closed: (id) => this.intake.forget(id),
+      },
+    );
     const reception = new Reception(
       context,
       { attempts: this.attempts, authHolds: this.authHolds, credentials: this.#credentials, health, shares },
@@ -179,15 +192,19 @@ export class Engine {
     this.#turn.request();
   }
 
-  /** Claims no more. Calls under way go on. */
+  /** Claims no more. Calls under way go on. A stage that fails to stop keeps back none of the others. */
   async stopClaiming(): Promise<void> {
-    await Promise.all([
+    const stopped = await Promise.allSettled([
       this.#dispatcher.stop(),
       this.#watcher.stop(),
       this.resolver.stop(),
       this.authHolds.stop(),
       this.#reachability.stop(),
     ]);
+    for (const one of stopped) {
+      if (one.status === 'fulfilled') continue;
+      this.context.logger.warn('a stage ended with an error', { error: messageOf(one.reason) });
+    }
   }
 
   /** Resolves when every call under way has ended and every settlement is committed. */
@@ -217,11 +234,6 @@ export class Engine {
     };
   }
 
-  /** The client of that name, if it is constructed on this queue. */
-  binding(name: string | null): ClientBinding | undefined {
-    return name === null ? undefined : this.#credentials.client(name);
-  }
-
   /** Whether a live credential of this principal is at hand. */
   knows(principal: string): boolean {
     return this.#credentials.live.knows(principal);
@@ -234,6 +246,13 @@ export class Engine {
   /** Turns of the event loop in which something was done. */
   get turns(): number {
     return this.#turn.count;
+  }
+
+  *#remembered(): Generator<string> {
+    yield* this.intake.leaders();
+    yield* this.attempts.abortable();
+    yield* this.#credentials.live.requests();
+    yield* this.#detached.open();
   }
 
   #endedAside(): void {

@@ -8,11 +8,12 @@ import { systemRandom } from '../../system/random.ts';
 import type { Backend } from '../types/backend.ts';
 import type { CallQueue, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { EventSource, QueueEventMap, QueueEventName, SettledFilter } from '../types/events.ts';
+import type { Logger } from '../types/logger.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Transport } from '../types/transport.ts';
 import type { RequestItem } from './calls.ts';
 import { Calls } from './calls.ts';
-import { closeEngine } from './close.ts';
+import { abortStart, closeEngine } from './close.ts';
 import { closedError } from './closedError.ts';
 import type { QueueCounters } from './composition.ts';
 import { createBackend, createCounters, createTransport } from './composition.ts';
@@ -31,6 +32,7 @@ import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
 import { Held } from './held.ts';
 import { IdleWatch } from './idleWatch.ts';
+import { guardLogger } from './loggerGuard.ts';
 import type { Counts, QueueHealth } from './report.ts';
 import { countsOf, zoneHealth } from './report.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
@@ -71,6 +73,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #ids: Ids;
+  readonly #logger: Logger;
   readonly #emitter: Emitter;
   readonly #parts: QueueParts;
   #running: Running | undefined;
@@ -85,19 +88,24 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     this.#clock = parts.clock ?? systemClock;
     this.#random = parts.random ?? systemRandom;
     this.#ids = createIds(this.#clock, this.#random);
-    this.#emitter = new Emitter(this.#config.name, this.#clock, this.#config.logger);
+    this.#logger = guardLogger(this.#config.logger);
+    this.#emitter = new Emitter(this.#config.name, this.#clock, this.#logger);
     this.name = this.#config.name;
   }
 
   /**
-   * Opens the store, repairs what earlier runs left, and begins to send. Idempotent.
+   * Opens the store, repairs what earlier runs left, and begins to send; only then calls are taken. Idempotent. After a failure
+   * it can be tried again, but for a backend or transport that was passed in: those are closed.
    *
    * @throws BACKEND_UNAVAILABLE, BACKEND_CORRUPT, BACKEND_NEWER, DEPENDENCY_MISSING
    */
   start(): Promise<void> {
     // What a closed queue opened, nobody could close.
     if (this.#starting === undefined && this.#closing !== undefined) return Promise.reject(closedError(this.name));
-    this.#starting ??= this.#start();
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined;
+      throw error;
+    });
     return this.#starting;
   }
 
@@ -173,7 +181,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     const isOffline = zones.some((zone) => zone.connectivity === 'down' || zone.connectivity === 'captive');
     const failing = engine.isStoreFailing;
     return {
-      status: this.#closing !== undefined ? 'closed' : isOffline || failing ? 'degraded' : 'ok',
+      status: isOffline || failing ? 'degraded' : 'ok',
       backend: { ...engine.context.backend.capabilities, failing },
       zones,
       counts: countsOf(await engine.context.backend.requests.count({})),
@@ -193,6 +201,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     this.#emitter.emit('zone:paused', { zone: zone ?? null });
   }
 
+  /** Ends {@link pause}; named, a zone also goes on where the server asked it to wait. What is scheduled for later stays so. */
   resume(zone?: string): void {
     const { engine } = this.#use();
     engine.zones.resume(zone);
@@ -253,7 +262,18 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     const subscriptions = new Subscriptions(context);
     const engine = await Engine.create(context, () => subscriptions.keepAfter());
     const calls = new Calls(engine);
-    this.#counters = createCounters(this.#emitter);
+    const counters = createCounters(this.#emitter);
+    let waiting: number;
+    try {
+      await engine.start();
+      const { ready, scheduled, blocked } = countsOf(await context.backend.requests.count({}));
+      waiting = ready + scheduled + blocked;
+    } catch (error) {
+      counters.stop();
+      await abortStart(engine);
+      throw error;
+    }
+    this.#counters = counters;
     this.#running = {
       engine,
       calls,
@@ -263,9 +283,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       idle: new IdleWatch(context, this.#emitter),
     };
     this.#emitter.on('request:settled', () => subscriptions.poke());
-    await engine.start();
-    const { ready, scheduled, blocked } = countsOf(await context.backend.requests.count({}));
-    this.#emitter.emit('queue:started', { worker: context.worker, waiting: ready + scheduled + blocked });
+    this.#emitter.emit('queue:started', { worker: context.worker, waiting });
   }
 
   async #open(): Promise<Context> {
@@ -287,7 +305,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       backend,
       transport: this.#parts.transport ?? (await createTransport(this.#clock)),
       emitter: this.#emitter,
-      logger: this.#config.logger,
+      logger: this.#logger,
       worker,
     };
   }
@@ -297,10 +315,12 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     if (this.#running === undefined) return;
     const { engine, subscriptions, idle } = this.#running;
     idle.stop();
-    await subscriptions.stop();
-    await closeEngine(engine, deadlineMs);
-    this.#emitter.emit('queue:closed', {});
-    this.#counters?.stop();
+    try {
+      await closeEngine(engine, subscriptions, deadlineMs);
+    } finally {
+      this.#emitter.emit('queue:closed', {});
+      this.#counters?.stop();
+    }
   }
 
   #use(): Running {

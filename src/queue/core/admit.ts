@@ -42,6 +42,7 @@ export interface Replay {
   /** Lane key as stored. */
   readonly lane: string | null;
   readonly auth: NewRequest['auth'];
+  readonly client: string | null;
 }
 
 /** A call that passed validation: what will be stored, and what must not be. */
@@ -102,7 +103,9 @@ export function admit(
   checkInput(admission.input);
   const target = parseTarget(admission.input, admission.options, zones);
   const body = encodeBody(admission.input.body);
-  const provider = admission.client?.auth ?? target.zone.policy.auth;
+  // Whose a replay is stands in its dead letter: no provider is asked.
+  const isReplay = admission.replay !== undefined;
+  const provider = isReplay ? undefined : (admission.client?.auth ?? target.zone.policy.auth);
   const offered = offeredCredential(provider, rules.identities.isDeclared(admission.client), context);
   if (body instanceof Promise || offered instanceof Promise) {
     return Promise.all([body, offered]).then(([encoded, settled]) =>
@@ -134,8 +137,8 @@ function build(
   const ephemeral = isRead && !durable;
   const live = secret.length > 0 || secretQuery !== '' ? { headers: secret, query: secretQuery } : null;
   const { client, replay } = admission;
-  const isLive = replay?.auth === 'live';
-  const who = rules.identities.identify({ live, offered, ephemeral, principal: options.principal, client, isLive });
+  const { principal: named } = options;
+  const who = rules.identities.identify({ live, offered, ephemeral, principal: named, client, replay });
   const lane =
     replay === undefined
       ? laneOf(options.lane, isRead ? null : defaultLane(method, path), who.principal, zone.name)
@@ -150,6 +153,9 @@ function build(
   let fingerprint: string | null = null;
   if (key !== null || (mayJoin && (ephemeral || join.rule !== 'none'))) {
     const { principal } = who;
+    // A principal may be no more than claimed (an unverified token): equal secrets show that both callers may have the answer. What has a
+    // key is known by that, also when it is repeated with a newer token.
+    const isJoinedByKey = key !== null && !ephemeral;
     const canonical = canonicalContent({
       method,
       zone: zone.name,
@@ -158,6 +164,7 @@ function build(
       lane,
       headers: stored,
       body: encoded.body,
+      secret: live === null || isJoinedByKey ? undefined : rules.identities.secretDigest(live),
     });
     digest = digestOf(canonical);
     if (join.rule === 'window') fingerprint = rules.hash(canonical);

@@ -10,11 +10,13 @@ import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
 import { probeFor } from './probes.ts';
+import { resendRules } from './resendRules.ts';
+import { clientSender } from './senders.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
-import { callOf, isKeyed } from './wire.ts';
+import { callOf } from './wire.ts';
 import { within } from './within.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
@@ -90,9 +92,9 @@ export class Attempts {
     return this.#flights.has(id);
   }
 
-  /** The settlement is committed. */
-  released(id: string): void {
-    this.#flights.delete(id);
+  /** The settlement is committed. A request that was lost and claimed again meanwhile has another token, and is under way still. */
+  released(id: string, token: number): void {
+    if (this.#flights.get(id)?.token === token) this.#flights.delete(id);
     if (this.#flights.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];
@@ -107,6 +109,11 @@ export class Attempts {
   /** A caller may call this request off, and the wire of a read be closed by that. `over` is called once it ended. */
   mayAbort(id: string, over: () => void): void {
     this.#abortable.set(id, [...(this.#abortable.get(id) ?? []), over]);
+  }
+
+  /** Requests whose callers may call them off. */
+  abortable(): IterableIterator<string> {
+    return this.#abortable.keys();
   }
 
   /** A call that may be called off shares another request. */
@@ -170,7 +177,8 @@ export class Attempts {
   async #attempt(flight: Flight): Promise<SettleJob> {
     const { request, zone } = flight;
     const { clock } = this.#context;
-    if (request.expiresAt !== null && request.expiresAt <= clock.now() && !request.progress.unresolved) {
+    const inDoubt = request.progress.unresolved && request.effect !== 'read';
+    if (request.expiresAt !== null && request.expiresAt <= clock.now() && !inDoubt) {
       return this.#unsent(flight, { state: 'dead', reason: 'expired' });
     }
     if (request.progress.unresolved && !this.#mayResend(flight)) {
@@ -182,7 +190,7 @@ export class Attempts {
     } catch (error) {
       return this.#withoutCredential(flight, error);
     }
-    if (attachment === undefined) return this.#unsent(flight, { state: 'held', reason: 'auth' });
+    if (attachment === undefined) return this.#notOurs(flight);
     let result = await this.#send(flight, attachment);
     let decision = this.#decide(flight, result, attachment, false);
     if (decision.refreshAuth) {
@@ -201,11 +209,8 @@ export class Attempts {
 
   /** A closed gate may have kept it past the time in which a resend is harmless. */
   #mayResend({ request, zone }: Flight): boolean {
-    const keyTtlMs = zone.policy.idempotency?.ttlMs ?? null;
-    const { resendWindowMs } = this.#context.config;
-    const keyed = isKeyed(request, zone.policy);
-    const { retryAnswered5xx } = zone.policy;
-    return mayResend({ request, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, this.#context.clock.now());
+    const { clock, config } = this.#context;
+    return mayResend({ request, ...resendRules(request, zone.policy, config) }, clock.now());
   }
 
   #jobFor(flight: Flight, result: TransportResult): SettleJob {
@@ -239,7 +244,8 @@ export class Attempts {
 
   #decide(flight: Flight, result: TransportResult, attachment: Attachment, refreshed: boolean): Decision {
     const { request, token, zone } = flight;
-    const { clock, random } = this.#context;
+    const { clock, config, random } = this.#context;
+    const { keyed, keyTtlMs } = resendRules(request, zone.policy, config);
     const input: DecisionInput = {
       request,
       token,
@@ -248,8 +254,8 @@ export class Attempts {
       now: clock.now(),
       random: random.number,
       hasCaller: this.#callers.has(request.id),
-      keyed: isKeyed(request, zone.policy),
-      keyTtlMs: zone.policy.idempotency?.ttlMs ?? null,
+      keyed,
+      keyTtlMs,
       refreshed,
       zone: {
         retryAnswered5xx: zone.policy.retryAnswered5xx,
@@ -309,20 +315,50 @@ export class Attempts {
     return { ...this.#unsent(flight, { state: 'scheduled', reason: 'retry', dueAt }), cause: error };
   }
 
+  /** No credential of its principal is here: it is held for one, or waits for the process that has its client. */
+  #notOurs(flight: Flight): SettleJob {
+    const { request, zone } = flight;
+    if (request.client === null || this.#credentials.client(request.client) !== undefined) {
+      return this.#unsent(flight, { state: 'held', reason: 'auth' });
+    }
+    zone.senders.delete(clientSender(request.client));
+    return this.#unsent(flight, { state: 'ready', reason: 'retry' });
+  }
+
   /** Ends or sets aside a claimed request of which nothing was sent. */
   #unsent(flight: Flight, next: Move): SettleJob {
     const { request, token } = flight;
     return { request, settlement: { id: request.id, token, next, progress: request.progress, notSent: true } };
   }
 
-  /** A bug or a broken provider must not strand a leased request: what may have been sent is unknown. */
+  /**
+   * A bug, or a transport that rejects, must not strand a leased request: the attempt counts as one that was sent and not answered, so that
+   * it backs off, and gives up in the end.
+   */
   #broke(flight: Flight, error: unknown): void {
     const { request, token, zone } = flight;
     this.#context.logger.error('an attempt broke off', { id: request.id, zone: zone.name, error: messageOf(error) });
-    const progress: Progress = { ...request.progress, unresolved: true };
-    const next = { state: 'unknown', reason: 'unanswered', dueAt: this.#context.clock.now() } as const;
+    const { move: next, progress, final } = this.#afterBreak(flight, error);
+    const told = final && this.#callers.has(request.id);
     zone.bulkhead.giveBack(1);
-    this.#settler.add({ request, cause: error, settlement: { id: request.id, token, next, progress } });
+    this.#settler.add({ request, cause: error, settlement: { id: request.id, token, next, progress, told } });
+  }
+
+  #afterBreak(flight: Flight, cause: unknown): Pick<Decision, 'move' | 'progress' | 'final'> {
+    const { request } = flight;
+    // A transport may reject for the signal it was given; any other code of its own would be read as a transport's report.
+    const code = flight.abort?.signal.aborted === true ? 'CALL_ABORTED' : 'ATTEMPT_BROKEN';
+    const error = Object.assign(new Error(messageOf(cause), { cause }), { code });
+    try {
+      const decision = this.#decide(flight, { phase: 'sent', error }, NO_CREDENTIAL, true);
+      const { move } = decision;
+      if (move.state !== 'unknown') return decision;
+      return { ...decision, move: { ...move, dueAt: this.#context.clock.now() + this.#policy.baseDelayMs } };
+    } catch {
+      // What broke is the decision itself, as the log says: a person must look.
+      const progress: Progress = { ...request.progress, unresolved: true };
+      return { move: { state: 'held', reason: 'operator' }, progress, final: true };
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Desk } from './submission.ts';
 import { StoredSubmission, Submission } from './submission.ts';
 import { invalidRequest } from './target.ts';
 import { keyOf } from './wire.ts';
+import type { Departure, Withdrawn } from './withdrawal.ts';
 
 /** One request of `enqueueMany`. */
 export interface RequestItem {
@@ -48,11 +49,13 @@ export class Calls implements Desk {
   enqueueMany(items: readonly RequestItem[]): RequestHandle[] {
     for (const [index, { options }] of items.entries()) checkItem(options, index);
     const ids = items.map(() => this.#engine.context.ids.next());
+    const afters = items.map(({ options }, index) => options?.after?.map((one) => earlier(one, index, ids)));
+    // From here on nothing throws: whoever listens to a signal is given to the intake.
     const calls = items.map((item, index) => {
-      const after = item.options?.after?.map((one) => earlier(one, index, ids));
-      const options: RequestOptions = { ...item.options, after };
+      const options: RequestOptions = { ...item.options, after: afters[index] };
       const id = ids[index] as string; // as many ids as items
       const submission = new Submission(id, this, options.signal);
+      if (options.signal !== undefined) this.#engine.attempts.mayAbort(id, () => submission.ended());
       return { submission, admission: { id, input: item.request, options, client: undefined, durable: true } };
     });
     this.#engine.intake.push(calls, true);
@@ -83,9 +86,9 @@ export class Calls implements Desk {
       id: replayId(dead.id),
       input: { method, url: `${zone.policy.origin}${path}`, headers, body },
       options,
-      client: this.#engine.binding(dead.client),
+      client: undefined,
       durable: true,
-      replay: { of: dead.id, idempotencyKey: keyOf(dead), lane: dead.lane, auth: dead.auth },
+      replay: { of: dead.id, idempotencyKey: keyOf(dead), lane: dead.lane, auth: dead.auth, client: dead.client },
     }).accepted();
   }
 
@@ -109,12 +112,19 @@ export class Calls implements Desk {
     this.#engine.lookup.tellCallers(id).catch((error: unknown) => this.callers.fail(id, error));
   }
 
-  cancel(id: string): Promise<boolean> {
-    return this.#engine.withdrawal.cancel(id);
+  leave(id: string): Promise<Withdrawn> {
+    this.#moment?.end();
+    return this.#engine.withdrawal.leave(id);
   }
 
-  abandon(id: string, reason: unknown): Promise<void> {
-    return this.#engine.withdrawal.abandon(id, reason);
+  cancel(id: string, force: boolean): Promise<boolean> {
+    this.#moment?.end();
+    return this.#engine.withdrawal.cancel(id, force);
+  }
+
+  abandon(id: string, reason: unknown, departure: Departure): Promise<Withdrawn> {
+    this.#moment?.end();
+    return this.#engine.withdrawal.abandon(id, reason, departure);
   }
 
   #submit(admission: Admission): Submission {

@@ -28,6 +28,8 @@ export const NO_CREDENTIAL: Attachment = Object.freeze({
 const PAIRING_MS = 30 * 24 * 3_600_000;
 const MAX_PAIRINGS = 10_000;
 const MAX_REFUSED = 10_000;
+/** Times a provider is asked while the declared principal changes under it. */
+const MAX_ASKED = 3;
 
 /**
  * Finds the credential a request is sent with, at the moment it is sent: its own caller's, one of the same principal, or its
@@ -35,6 +37,9 @@ const MAX_REFUSED = 10_000;
  *
  * Where a call names its principal and a provider brings the credential, acceptance pairs the two (stored as a digest of
  * neither secret); a request is sent only under a credential that its principal was paired with.
+ *
+ * Where the configuration declares the principal by a function, the credential's own `principal` counts if the provider tells it; else
+ * what the function says must be the same before and after the provider was asked.
  */
 export class Credentials {
   readonly live: LiveCredentials;
@@ -91,12 +96,11 @@ export class Credentials {
       if (secret !== undefined) return { secret, version: null, provider: undefined };
     }
     const client = request.client === null ? undefined : this.#clients.get(request.client);
-    const provider = client?.auth ?? zone.policy.auth;
+    const provider = this.#providerOf(request, zone);
     if (provider === undefined) return undefined;
-    const credential = await this.#ask(provider);
-    const own = this.#identities.ofCredential(credential, client);
-    const isTheirs = own === request.principal || (await this.#isPaired(request.principal, own));
-    if (!isTheirs) return undefined;
+    const present = await this.#present(provider, client);
+    if (present === undefined || !(await this.#isTheirs(request.principal, present.own))) return undefined;
+    const { credential } = present;
     return { secret: { headers: credential.headers, query: '' }, version: credential.version, provider };
   }
 
@@ -118,12 +122,35 @@ export class Credentials {
   /** Whether the zone's provider or a client's has one of its principal at present that was not refused to it. */
   async provides(request: Pick<StoredRequest, 'id' | 'principal' | 'client'>, zone: Zone): Promise<boolean> {
     const client = request.client === null ? undefined : this.#clients.get(request.client);
-    const provider = client?.auth ?? zone.policy.auth;
+    const provider = this.#providerOf(request, zone);
     if (provider === undefined) return false;
-    const credential = await this.#ask(provider);
-    if (credential.version === this.#refused.get(request.id)) return false;
-    const own = this.#identities.ofCredential(credential, client);
-    return own === request.principal || this.#isPaired(request.principal, own);
+    const present = await this.#present(provider, client);
+    if (present === undefined || present.credential.version === this.#refused.get(request.id)) return false;
+    return this.#isTheirs(request.principal, present.own);
+  }
+
+  /** None for a client's request where that client is not: the zone's credential is another one. */
+  #providerOf(request: Pick<StoredRequest, 'client'>, zone: Zone): AuthProvider | undefined {
+    if (request.client === null) return zone.policy.auth;
+    const client = this.#clients.get(request.client);
+    return client === undefined ? undefined : (client.auth ?? zone.policy.auth);
+  }
+
+  /** The present credential and whose it is. Undefined while that changes as often as it is asked for. */
+  async #present(provider: AuthProvider, client: ClientBinding | undefined) {
+    for (let left = MAX_ASKED; left > 0; left -= 1) {
+      const before = this.#identities.declaredNow;
+      const credential = await this.#ask(provider);
+      // Somebody else's turn began meanwhile: the credential may be of either.
+      const isCertain = (client?.principal ?? credential.principal) !== undefined;
+      if (!isCertain && this.#identities.declaredNow !== before) continue;
+      return { credential, own: this.#identities.ofCredential(credential, client) };
+    }
+    return undefined;
+  }
+
+  async #isTheirs(principal: string, own: string): Promise<boolean> {
+    return own === principal || this.#isPaired(principal, own);
   }
 
   /** The present credential, if the provider has it in time. */

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { assertFilter } from './filter.ts';
 
 export interface DeadLetterFilter extends Omit<RequestFilter, 'state'> {
-  /** Also those whose waiting caller was given the answer. @default false */
+  /** Also those whose waiting caller was given the answer, and may have acted on it. @default only those named by `ids` */
   readonly includeTold?: boolean | undefined;
 }
 
@@ -38,9 +38,9 @@ export class DeadLetters {
     this.#accept = accept;
   }
 
-  /** Dead letters, oldest first; without those whose caller was told, unless asked. */
+  /** Dead letters, oldest first; without those whose caller was told, unless asked. The other verbs do theirs to the same ones. */
   async list(filter: DeadLetterFilter = {}, options: ListOptions = {}): Promise<Page> {
-    const { includeTold = false, ...rest } = filter;
+    const { rest, isMeant } = readFilter(filter);
     assertFilter(rest);
     const limit = options.limit ?? 100;
     const found: StoredRequest[] = [];
@@ -53,7 +53,7 @@ export class DeadLetters {
         limit,
       });
       for (const request of page.requests) {
-        if (!isDeadLetter(request) || (request.told && !includeTold)) continue;
+        if (!isMeant(request)) continue;
         found.push(request);
         if (found.length === limit) return { requests: found, next: request.seq };
       }
@@ -68,9 +68,11 @@ export class DeadLetters {
    *
    * @throws BULK_REFUSED for an empty filter or another count than expected
    */
-  replay(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
+  async replay(filter: DeadLetterFilter, options: BulkOptions = {}): Promise<BulkResult> {
     const { backend, clock } = this.#context;
-    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, isReplayable, options, async (request) => {
+    const { rest, isMeant } = readFilter(filter);
+    const isReplayable = (request: StoredRequest): boolean => isMeant(request) && request.replayedAs === null;
+    return forEachMatching(backend.requests, clock, rest, DEAD_WRITES, isReplayable, options, async (request) => {
       if (this.#replaying.has(request.id)) return false;
       this.#replaying.add(request.id);
       try {
@@ -85,9 +87,10 @@ export class DeadLetters {
   }
 
   /** Deletes matching dead letters for good. @throws BULK_REFUSED for an empty filter or another count than expected */
-  purge(filter: Omit<RequestFilter, 'state'>, options: BulkOptions = {}): Promise<BulkResult> {
+  async purge(filter: DeadLetterFilter, options: BulkOptions = {}): Promise<BulkResult> {
     const { backend, clock } = this.#context;
-    return forEachMatching(backend.requests, clock, filter, DEAD_WRITES, isDeadLetter, options, async (request) => {
+    const { rest, isMeant } = readFilter(filter);
+    return forEachMatching(backend.requests, clock, rest, DEAD_WRITES, isMeant, options, async (request) => {
       const { ids } = await backend.requests.purge({
         now: clock.now(),
         limit: 1,
@@ -100,10 +103,10 @@ export class DeadLetters {
   }
 }
 
-function isReplayable(request: StoredRequest): boolean {
-  return isDeadLetter(request) && request.replayedAs === null;
-}
-
-function isDeadLetter(request: StoredRequest): boolean {
-  return request.state === 'dead' && request.effect !== 'read';
+/** What the store can match, and what it cannot. */
+function readFilter({ includeTold, ...rest }: DeadLetterFilter) {
+  const withTold = includeTold ?? rest.ids !== undefined;
+  const isMeant = (request: StoredRequest): boolean =>
+    request.state === 'dead' && request.effect !== 'read' && (withTold || !request.told);
+  return { rest, isMeant };
 }

@@ -2,31 +2,45 @@ import type { Clock } from '../../system/clock.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { NewRequest, StoredRequest } from '../types/request.ts';
 import type { RequestStore } from '../types/store.ts';
+import type { Identities } from './identify.ts';
+import type { LiveCredentials, LiveSecret } from './liveCredentials.ts';
 
 /** How long after its settlement a request left by its caller may still be joined by the same call. */
 const JOINABLE_AFTER_SETTLED_MS = 60_000;
 /** Bound on what is remembered; the oldest is forgotten. */
 const MAX_REMEMBERED = 10_000;
 
-type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 'content' | 'key'>;
+type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 'content' | 'key' | 'auth'>;
 
 /**
  * Requests whose callers went away after they were sent: typically an SDK's own timeout, followed by its own retry. The
- * retry is the same intent, so it joins what it left instead of being sent a second time.
+ * retry is the same intent, so it joins what it left instead of being sent a second time. Where the secrets came with the call, the same ones
+ * must come with the retry: a principal alone may be no more than claimed.
  */
 export class Detached {
   readonly #clock: Clock;
+  readonly #live: LiveCredentials;
+  readonly #identities: Identities;
   readonly #byDigest = new Map<string, { readonly id: string; readonly lane: string | null; until: number }>();
   readonly #byLane = new Map<string, Set<string>>();
   readonly #digests = new Map<string, string>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, live: LiveCredentials, identities: Identities) {
     this.#clock = clock;
+    this.#live = live;
+    this.#identities = identities;
   }
 
-  add(request: Content & { readonly id: string }): void {
-    const digest = contentDigest(request);
+  /** The secrets that came with a call, known until it ends: ask when its caller leaves. */
+  secretOf(id: string): LiveSecret | undefined {
+    return this.#live.own(id);
+  }
+
+  add(request: Content & { readonly id: string }, secret: LiveSecret | undefined): void {
     const { id, lane } = request;
+    // Whose it is cannot be proved any more.
+    if (request.auth === 'live' && secret === undefined) return;
+    const digest = this.#digestOf(request, secret);
     this.#byDigest.set(digest, { id, lane, until: Number.POSITIVE_INFINITY });
     if (lane !== null) this.#byLane.set(lane, (this.#byLane.get(lane) ?? new Set()).add(digest));
     this.#digests.set(id, digest);
@@ -38,7 +52,14 @@ export class Detached {
   settled(id: string): void {
     const digest = this.#digests.get(id);
     const entry = digest === undefined ? undefined : this.#byDigest.get(digest);
-    if (entry !== undefined) entry.until = this.#clock.monotonicNow() + JOINABLE_AFTER_SETTLED_MS;
+    if (entry?.until === Number.POSITIVE_INFINITY) {
+      entry.until = this.#clock.monotonicNow() + JOINABLE_AFTER_SETTLED_MS;
+    }
+  }
+
+  /** Those not known to have ended. */
+  *open(): Generator<string> {
+    for (const { id, until } of this.#byDigest.values()) if (until === Number.POSITIVE_INFINITY) yield id;
   }
 
   /** It is not to be joined after all. */
@@ -47,10 +68,13 @@ export class Detached {
     if (digest !== undefined) this.#forget(digest, id);
   }
 
-  /** The request that an equal write left behind, which is thereby no longer detached. Called with every write, in call order. */
-  find(request: Content, mayJoin = true): string | undefined {
+  /**
+   * The request that an equal write with equal secrets left behind, which is thereby no longer detached. Called with every write, in
+   * call order.
+   */
+  find(request: Content, secret: LiveSecret | null, mayJoin = true): string | undefined {
     if (this.#byDigest.size === 0) return undefined;
-    const digest = contentDigest(request);
+    const digest = this.#digestOf(request, secret ?? undefined);
     const entry = this.#byDigest.get(digest);
     if (entry === undefined || !mayJoin) {
       this.#closeLane(request.lane);
@@ -74,6 +98,15 @@ export class Detached {
     ofLane?.delete(digest);
     if (lane !== null && ofLane?.size === 0) this.#byLane.delete(lane);
   }
+
+  #digestOf(request: Content, secret: LiveSecret | undefined): string {
+    const { method, path, headers, body } = request.content;
+    const { zone, principal, lane, key } = request;
+    const proof = secret === undefined ? undefined : this.#identities.secretDigest(secret);
+    const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, secret: proof });
+    // Another key is another intent.
+    return `${key ?? ''} ${digestOf(canonical)}`;
+  }
 }
 
 /** Whether something was accepted in its lane after it. */
@@ -81,11 +114,4 @@ export async function isFollowed(store: RequestStore, { lane, seq }: StoredReque
   if (lane === null) return false;
   const later = await store.find({ filter: { lane }, order: 'accepted', after: seq, limit: 1 });
   return later.requests.length > 0;
-}
-
-function contentDigest(request: Content): string {
-  const { method, path, headers, body } = request.content;
-  const { zone, principal, lane, key } = request;
-  // Another key is another intent.
-  return `${key ?? ''} ${digestOf(canonicalContent({ method, zone, path, principal, lane, headers, body }))}`;
 }

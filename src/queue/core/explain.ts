@@ -5,8 +5,8 @@ import type { Reason, RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Context } from './context.ts';
 import { headOfLane } from './idle.ts';
+import { isKeyed } from './resendRules.ts';
 import { readSender } from './senders.ts';
-import { isKeyed } from './wire.ts';
 import type { Zones } from './zones.ts';
 
 /** What can be promised about a request (G6). */
@@ -65,8 +65,9 @@ export async function explain(
 function guaranteeOf(request: StoredRequest, zones: Zones): Guarantee {
   const policy = zones.named(request.zone)?.policy;
   if (request.effect === 'read') return 'atLeastOnce';
-  if (policy !== undefined && isKeyed(request, policy)) return 'exactlyOnce';
-  if (isHarmless(request.effect, false)) return 'exactlyOnce';
+  if (policy?.idempotency !== undefined || isHarmless(request.effect, false)) return 'exactlyOnce';
+  // A key of the caller's own: sent again with it, but nobody declared that the API knows such keys.
+  if (policy !== undefined && isKeyed(request, policy)) return 'atLeastOnce';
   return policy?.retryAnswered5xx === true ? 'atLeastOnce' : 'atMostOnce';
 }
 

@@ -7,6 +7,7 @@ import { assertFilter } from './filter.ts';
 import { notFound } from './lookup.ts';
 import { invalidRequest } from './target.ts';
 import type { Teller } from './tell.ts';
+import { messageOf } from './tell.ts';
 import type { Zones } from './zones.ts';
 
 /**
@@ -50,7 +51,7 @@ export class Held {
   /**
    * Carries out a decision. `by` names who decided, for the record.
    *
-   * @throws REQUEST_INVALID for an unknown decision, REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
+   * @throws REQUEST_INVALID for an unknown decision and a `probe` of what was never sent, REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
    */
   async resolve(held: { readonly id: string } | string, decision: HeldDecision, by: string): Promise<void> {
     if (!Object.hasOwn(MOVES, decision)) {
@@ -61,6 +62,10 @@ export class Held {
     const { backend, clock, emitter } = this.#context;
     const [record] = await backend.requests.get({ ids: [id] });
     if (record === undefined) throw notFound(id);
+    if (decision === 'probe' && record.firstSentAt === null) {
+      const expected = 'another decision: nothing of this request was sent that could be found out';
+      throw invalidRequest([{ path: 'decision', expected, got: decision }]);
+    }
     const now = clock.now();
     const [result] = await backend.requests.amend({ now, changes: [changeFor(record, decision)] });
     if (result === undefined || result.status === 'notFound') throw notFound(id);
@@ -68,18 +73,30 @@ export class Held {
       const message = `request ${id} is ${result.state}, not held: "${decision}" cannot be done`;
       throw new HoldfastError('ILLEGAL_MOVE', message, { id, zone: record.zone, state: result.state });
     }
-    const entry = { stream: 'decisions', at: now, data: { id, decision, by, reason: record.reason } };
-    await backend.history.append({ entries: [entry] });
-
     const { zone } = record;
-    if (decision !== 'discard')
+    if (decision === 'markApplied' || decision === 'resend') {
       emitter.emit('request:resolved', { requestId: id, zone, how: 'operator', state: result.state });
-    emitter.emit('request:released', { requestId: id, zone, state: result.state });
+    }
+    if (decision === 'resend') emitter.emit('request:released', { requestId: id, zone, state: result.state });
+    if (decision === 'probe') {
+      emitter.emit('request:unknown', { requestId: id, zone, attempt: null, reason: 'unanswered' });
+    }
     this.#teller.allEnded(result.ended);
     this.#teller.moved(result.moved);
     this.#zones.named(zone)?.hint();
     this.#teller.due(now);
     this.#wake();
+    await this.#note(now, { id, decision, by, reason: record.reason });
+  }
+
+  /** After the deed: what was decided is carried out, whether or not its record can be kept. */
+  async #note(at: number, data: Readonly<Record<'id' | 'decision' | 'by' | 'reason', string>>): Promise<void> {
+    const { backend, logger } = this.#context;
+    try {
+      await backend.history.append({ entries: [{ stream: 'decisions', at, data }] });
+    } catch (error) {
+      logger.error('a decision was carried out but not recorded', { ...data, error: messageOf(error) });
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { derivePrincipal } from '../strategies/principal.ts';
+import { derivePrincipal, secretDigest } from '../strategies/principal.ts';
 import type { Credential } from '../types/auth.ts';
 import type { ClientBinding } from '../types/calls.ts';
 import type { NewRequest } from '../types/request.ts';
@@ -36,18 +36,15 @@ export class Identities {
     readonly ephemeral: boolean;
     readonly principal: string | undefined;
     readonly client: ClientBinding | undefined;
-    /** Its secrets came with a call whose process may be gone: any process with one of its principal's may send it. */
-    readonly isLive: boolean;
+    /** The dead letter it replays: as that was sent, so is it, though nothing of its credentials be at hand here. */
+    readonly replay?: Pick<NewRequest, 'auth' | 'client'> | undefined;
   }): Identity {
-    const { live, client } = call;
-    if (call.isLive && live === null && call.principal !== undefined) {
-      const { principal } = call;
-      return { principal, auth: 'live', client: null, sender: principalSender(principal), vouchesFor: null };
-    }
+    const { live, client, replay } = call;
+    if (replay !== undefined && live === null && call.principal !== undefined) return replayed(replay, call.principal);
     const offered = live === null ? call.offered : undefined;
     const own =
       live === null ? this.ofCredential(offered?.credential, client) : (client?.principal ?? this.#ofSecret(live));
-    const principal = call.principal ?? own;
+    const principal = call.principal ?? client?.principal ?? this.#declared() ?? own;
     const clientName = offered !== undefined && client?.auth !== undefined ? client.name : null;
     return {
       principal,
@@ -59,8 +56,14 @@ export class Identities {
           : clientName === null
             ? ANYONE
             : clientSender(clientName),
-      vouchesFor: offered !== undefined && principal !== own ? own : null,
+      // Only the call can say so: a credential that is not of the declared principal is somebody else's.
+      vouchesFor: offered !== undefined && call.principal !== undefined && principal !== own ? own : null,
     };
+  }
+
+  /** By which calls with equal secrets know each other. */
+  secretDigest(secret: LiveSecret): string {
+    return secretDigest(secret.headers, secret.query, this.#digestKey);
   }
 
   /** Whether a provider's credentials belong to a principal known without asking it. */
@@ -68,14 +71,29 @@ export class Identities {
     return client?.principal !== undefined || this.#configured !== undefined;
   }
 
-  /** Whose a provider's credential is, at acceptance as at sending. */
+  /**
+   * Whose a provider's credential is, at acceptance as at sending. A declared name stands before the credential's own, but for that of a
+   * function: it says whose turn it is, and by the time the credential is there that may be somebody else.
+   */
   ofCredential(credential: Credential | undefined, client: ClientBinding | undefined): string {
+    const told = typeof this.#configured === 'function' ? credential?.principal : undefined;
     return (
       client?.principal ??
+      told ??
       this.#declared() ??
       credential?.principal ??
       derivePrincipal(credential?.headers ?? NO_SECRETS, '', this.#digestKey)
     );
+  }
+
+  /** What a function declares at present, undefined without one: compared around the wait for a credential. */
+  get declaredNow(): string | undefined {
+    if (typeof this.#configured !== 'function') return undefined;
+    try {
+      return this.#configured();
+    } catch {
+      return undefined; // where nothing else tells whose the credential is, `ofCredential` asks again and throws
+    }
   }
 
   #ofSecret(live: LiveSecret): string {
@@ -85,4 +103,11 @@ export class Identities {
   #declared(): string | undefined {
     return typeof this.#configured === 'function' ? this.#configured() : this.#configured;
   }
+}
+
+/** It vouches for nobody: that a principal sends with a provider's credential is said by the call that named both. */
+function replayed({ auth, client }: Pick<NewRequest, 'auth' | 'client'>, principal: string): Identity {
+  // Its process may be gone: any process with a credential of its principal may send it.
+  const sender = auth === 'live' ? principalSender(principal) : client === null ? ANYONE : clientSender(client);
+  return { principal, auth, client, sender, vouchesFor: null };
 }

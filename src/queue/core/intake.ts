@@ -49,6 +49,7 @@ export class Intake {
   readonly #events: IntakeEvents;
   readonly #leaders = new Map<string, Entry>();
   #waiting: Entry[] = [];
+  readonly #storing = new Set<readonly Entry[]>();
   #underway = 0;
   #idle: (() => void)[] = [];
 
@@ -87,6 +88,29 @@ export class Intake {
   /** Calls neither stored nor refused yet. */
   get pending(): number {
     return this.#waiting.length + this.#underway;
+  }
+
+  /** Whether a call was given to the store, which has not answered. */
+  isStoring(id: string): boolean {
+    for (const entries of this.#storing) if (entries.some((entry) => entry.submission.id === id)) return true;
+    return false;
+  }
+
+  /** Whether it is a read that ends with its callers, and is neither answered nor ended. */
+  leads(id: string): boolean {
+    return this.#leaders.get(id)?.admitted?.request.ephemeral === true;
+  }
+
+  /** Calls neither stored nor refused yet, by id. */
+  get pendingIds(): ReadonlySet<string> {
+    const ids = new Set(this.#waiting.map((entry) => entry.submission.id));
+    for (const entries of this.#storing) for (const { submission } of entries) ids.add(submission.id);
+    return ids;
+  }
+
+  /** Reads that others may join. */
+  leaders(): IterableIterator<string> {
+    return this.#leaders.keys();
   }
 
   /** Resolves when every call taken so far is stored or refused. */
@@ -162,7 +186,7 @@ export class Intake {
     if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
     // In a batch all or none are accepted: none of it may be accepted by a join of its own.
     const mayJoin = entry.batch === undefined && entry.admission.options.dedupe !== false;
-    const left = this.#detached.find(request, mayJoin);
+    const left = this.#detached.find(request, admitted.secret, mayJoin);
     if (left === undefined) return false;
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });
     this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, true);
@@ -171,7 +195,7 @@ export class Intake {
 
   #joinRead(entry: Entry, admitted: Admitted, digest: string): boolean {
     const { request, place } = admitted;
-    const leader = this.#leaders.get(this.#reads.find(digest) ?? '');
+    const leader = this.#leaderOf(digest);
     if (leader === undefined) {
       this.#leaders.set(request.id, entry);
       this.#reads.add({ id: request.id, digest, place, lane: request.lane });
@@ -186,6 +210,17 @@ export class Intake {
     leader.submission.lead(entry.submission);
     this.#events.joined(admitted, { status: 'joined', id: leader.submission.id, seq: 0, state: 'ready' }, false);
     return true;
+  }
+
+  /** The read to join. One past its deadline may have ended elsewhere: nobody is to wait for what is over. */
+  #leaderOf(digest: string): Entry | undefined {
+    const id = this.#reads.find(digest);
+    const leader = id === undefined ? undefined : this.#leaders.get(id);
+    if (id === undefined || leader === undefined) return undefined;
+    const { expiresAt } = (leader.admitted as Admitted).request; // a leader was admitted
+    if (expiresAt === null || expiresAt > this.#context.clock.now()) return leader;
+    this.forget(id);
+    return undefined;
   }
 
   /** A read was answered or ended: it is joined no more. */
@@ -209,6 +244,7 @@ export class Intake {
 
   async #store(entries: readonly Entry[], atomic: boolean): Promise<void> {
     this.#underway += entries.length;
+    this.#storing.add(entries);
     const { config, backend, clock, worker } = this.#context;
     const allowance = config.dispatch ? this.#takePermits(entries) : new Map<Zone, number>();
     try {
@@ -240,6 +276,7 @@ export class Intake {
         this.#events.wake();
       }
       this.#underway -= entries.length;
+      this.#storing.delete(entries);
       this.#notifyIdle();
     }
   }

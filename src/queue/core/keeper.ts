@@ -205,7 +205,9 @@ export class Keeper {
   #failed(error: unknown): void {
     this.#health.failed(error, 'keep');
     this.#context.logger.warn('housekeeping failed and will be tried again', { error: messageOf(error) });
-    this.due(this.#context.clock.now() + LONGEST_SLEEP_MS);
+    // The timer may be spent on a look that did not take place: armed in any case, whatever is due by then.
+    this.#dueAt = Math.min(this.#dueAt, this.#context.clock.now() + LONGEST_SLEEP_MS);
+    this.arm();
   }
 
   #track(step: Promise<void>): void {

@@ -53,6 +53,11 @@ export class LiveCredentials {
     return this.#byRequest.get(id) ?? this.#byPrincipal.get(principal);
   }
 
+  /** The one that came with the call itself. */
+  own(id: string): LiveSecret | undefined {
+    return this.#byRequest.get(id);
+  }
+
   /** The newest of the principal. */
   newest(principal: string): LiveSecret | undefined {
     return this.#byPrincipal.get(principal);
@@ -74,6 +79,12 @@ export class LiveCredentials {
   forget(id: string): void {
     this.#byRequest.delete(id);
     this.#volatile.delete(id);
+  }
+
+  /** Requests of which anything is kept. */
+  *requests(): Generator<string> {
+    yield* this.#byRequest.keys();
+    yield* this.#volatile.keys();
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import { showsFields } from '../strategies/sameFields.ts';
-import type { HttpResponse, Json, StoredRequest } from '../types/request.ts';
+import type { Body, Json, StoredRequest } from '../types/request.ts';
 import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { ZonePolicy } from './zonePolicy.ts';
 
@@ -10,13 +10,20 @@ const INCONCLUSIVE: ProbeVerdict = { outcome: 'inconclusive' };
 /** Writes whose path names what they change: reading it shows whether they were applied. */
 const ADDRESSED: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE']);
 
-/** How to find out whether a request of this zone was applied: the zone's own way, else by reading what its path names. */
+/**
+ * How to find out whether a request of this zone was applied: the zone's own way, else by reading what its path names. What a POST made is
+ * not at its path, so reading that shows nothing of it.
+ */
 export function probeFor(request: Pick<StoredRequest, 'content'>, zone: ZonePolicy): ProbeFunction | undefined {
   if (typeof zone.probe === 'function') return zone.probe;
-  return zone.probe === 'byResource' || ADDRESSED.has(request.content.method) ? byResource : undefined;
+  return ADDRESSED.has(request.content.method) ? byResource : undefined;
 }
 
-/** Reads the path of the write and compares the fields it sent; a delete was applied when nothing is there. */
+/**
+ * Reads the path of the write. A delete was applied when nothing is there. Another write was applied when all fields it sent are
+ * shown, and was not when nothing is there or its `base` still is. Any other difference shows nothing: the request may have been
+ * applied and changed since, or mean something else than to set fields, and a resend would undo or repeat that.
+ */
 export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
   const { method, path, body } = context.request.content;
   const response = await context.send({ method: 'GET', path });
@@ -25,16 +32,22 @@ export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
   if (!isThere && !isGone) return INCONCLUSIVE;
   if (method === 'DELETE') return isGone ? APPLIED : NOT_APPLIED;
   if (isGone) return NOT_APPLIED;
-  const sent = parseJson(typeof body === 'string' ? body : body === null ? '' : Buffer.from(body).toString());
-  const remote = parseJson(textOf(response));
+  const sent = parseJson(textOf(body));
+  const remote = parseJson(textOf(response.body));
   if (sent === undefined || remote === undefined || typeof sent !== 'object' || sent === null) return INCONCLUSIVE;
   // A JSON Patch is a list of operations, not of fields.
   if (method === 'PATCH' && Array.isArray(sent)) return INCONCLUSIVE;
-  return showsFields(remote, sent) ? APPLIED : NOT_APPLIED;
+  if (showsFields(remote, sent)) return APPLIED;
+  return showsBase(remote, context.request.base) ? NOT_APPLIED : INCONCLUSIVE;
 }
 
-function textOf(response: HttpResponse): string {
-  return Buffer.from(response.body).toString();
+/** A base without fields would be shown by everything. */
+function showsBase(remote: Json, base: Json): boolean {
+  return typeof base === 'object' && base !== null && Object.keys(base).length > 0 && showsFields(remote, base);
+}
+
+function textOf(body: Body): string {
+  return typeof body === 'string' ? body : body === null ? '' : Buffer.from(body).toString();
 }
 
 function parseJson(text: string): Json | undefined {

@@ -68,12 +68,15 @@ export class Reception implements IntakeEvents {
   accepted(admitted: Admitted, result: Parameters<IntakeEvents['accepted']>[1]): void {
     const { request, zone, secret } = admitted;
     const { emitter } = this.#context;
-    zone.senders.add(request.sender);
+    // A replay may be of a client that only another process has.
+    if (request.client === null || this.#credentials.client(request.client) !== undefined)
+      zone.senders.add(request.sender);
     if (secret !== null && this.#credentials.live.remember(request.id, request.principal, secret)) {
       this.#authHolds.release();
       this.#events.survey();
     }
-    this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
+    // Where nothing is sent they would be of no use to anybody.
+    if (this.#context.config.dispatch) this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
     this.#noticeCredential(admitted);
     if (result.state === 'ready') {
       zone.hint();
@@ -103,8 +106,11 @@ export class Reception implements IntakeEvents {
 
   refused(id: string, error: unknown): void {
     this.#events.ended(id);
-    const { emitter, config } = this.#context;
-    switch (holdfastError(error)?.code) {
+    const { emitter, config, logger } = this.#context;
+    const code = holdfastError(error)?.code;
+    // Its caller may never ask, and then nothing else would tell.
+    if (code !== undefined) logger.info('a call was not accepted', { id, code });
+    switch (code) {
       case 'QUEUE_FULL':
         return emitter.emit('queue:full', { waiting: config.maxSize });
       case 'BACKEND_UNAVAILABLE':

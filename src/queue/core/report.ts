@@ -18,8 +18,8 @@ export interface ZoneHealth {
 }
 
 export interface QueueHealth {
-  /** `ok`; `degraded`: a zone is offline or the store is failing; `closed`. */
-  readonly status: 'ok' | 'degraded' | 'closed';
+  /** `degraded`: a zone is offline or the store is failing. */
+  readonly status: 'ok' | 'degraded';
   readonly backend: BackendCapabilities & { readonly failing: boolean };
   readonly zones: readonly ZoneHealth[];
   readonly counts: Counts;

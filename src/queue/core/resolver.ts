@@ -13,9 +13,9 @@ import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
 import { probeFor } from './probes.ts';
+import { resendRules } from './resendRules.ts';
 import type { Settler } from './settler.ts';
 import { messageOf } from './tell.ts';
-import { isKeyed } from './wire.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
@@ -108,11 +108,7 @@ export class Resolver {
     }
     const now = this.#context.clock.now();
     const { config } = this.#context;
-    const keyed = isKeyed(request, zone.policy);
-    const keyTtlMs = zone.policy.idempotency?.ttlMs ?? null;
-    const { resendWindowMs } = config;
-    const { retryAnswered5xx } = zone.policy;
-    if (mayResend({ request, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, now)) {
+    if (mayResend({ request, ...resendRules(request, zone.policy, config) }, now)) {
       return this.#settle(request, { state: 'ready', reason: 'retry' }, request.progress);
     }
     const probe = probeFor(request, zone.policy);

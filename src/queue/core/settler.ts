@@ -25,8 +25,8 @@ export interface SettlerEvents {
   due(at: number): void;
   wake(): void;
   hint(zone: string): void;
-  /** The lease is over, whatever it led to. */
-  released(id: string): void;
+  /** The lease of this token is over, whatever it led to. */
+  released(id: string, token: number): void;
 }
 
 /** How long after a failed commit the settlements are tried again. */
@@ -85,17 +85,19 @@ export class Settler {
   async #commit(jobs: readonly SettleJob[]): Promise<void> {
     this.#underway += jobs.length;
     const { backend, clock } = this.#context;
+    let results: readonly SettleResult[] | undefined;
     try {
       const settlements = jobs.map((job) => job.settlement);
-      const results = await backend.requests.settle({ now: clock.now(), settlements });
+      results = await backend.requests.settle({ now: clock.now(), settlements });
       this.#health.worked('settle');
-      this.#underway -= jobs.length;
-      for (const [index, job] of jobs.entries()) this.#tell(job, results[index] as SettleResult); // one each
     } catch (error) {
-      this.#underway -= jobs.length;
       this.#health.failed(error, 'settle');
       this.#retryLater(jobs);
+    } finally {
+      this.#underway -= jobs.length;
     }
+    // What is committed is told once, whatever telling it leads to.
+    for (const [index, result] of results?.entries() ?? []) this.#tell(jobs[index] as SettleJob, result); // one each
     this.#notifyIdle();
   }
 
@@ -112,7 +114,7 @@ export class Settler {
 
   #tell(job: SettleJob, result: SettleResult): void {
     const { request, settlement } = job;
-    this.#events.released(request.id);
+    this.#events.released(request.id, settlement.token);
     if (result.status === 'settled') {
       this.#settled(job, result);
     } else {

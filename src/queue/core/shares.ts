@@ -14,6 +14,10 @@ export class Shares {
     return true;
   }
 
+  isShared(id: string): boolean {
+    return (this.#counts.get(id) ?? 1) > 1;
+  }
+
   forget(id: string): void {
     if (this.#counts.size > 0) this.#counts.delete(id);
   }

@@ -1,8 +1,9 @@
 import { HoldfastError } from '../../errors.ts';
 import type { Clock } from '../../system/clock.ts';
-import type { Accepted, RequestHandle, Settled, WaitOptions } from '../types/calls.ts';
+import type { Accepted, CancelOptions, RequestHandle, Settled, WaitOptions } from '../types/calls.ts';
 import type { Callers } from './callers.ts';
 import type { Moment } from './moment.ts';
+import type { Departure, Withdrawn } from './withdrawal.ts';
 
 /** What a submission asks of the queue. */
 export interface Desk {
@@ -14,10 +15,12 @@ export interface Desk {
   find(id: string): Promise<Accepted>;
   /** Tells the callers of a request, soon, what the store knows: if it ended, is held, or is gone. */
   lookUp(id: string): void;
-  /** Cancels it if nothing was sent and nobody else shares it. */
-  cancel(id: string): Promise<boolean>;
+  /** One of its callers takes it back. */
+  leave(id: string): Promise<Withdrawn>;
+  /** Cancels it, for someone who is none of its callers, if nothing was sent and, without `force`, at most one caller shares it. */
+  cancel(id: string, force: boolean): Promise<boolean>;
   /** Its caller is gone: cancel it, close the wire of a read, or let a sent write go on. */
-  abandon(id: string, reason: unknown): Promise<void>;
+  abandon(id: string, reason: unknown, departure: Departure): Promise<Withdrawn>;
 }
 
 interface Acceptance {
@@ -25,6 +28,8 @@ interface Acceptance {
   readonly resolve: (accepted: Accepted) => void;
   readonly reject: (error: unknown) => void;
 }
+
+const NOT_LEAVING: Promise<Withdrawn> = Promise.resolve('tooLate');
 
 /** A call given to the queue, from admission on: the handle that its caller holds. */
 export class Submission implements RequestHandle {
@@ -38,6 +43,10 @@ export class Submission implements RequestHandle {
   #acceptedIn: Moment | undefined;
   #error: { readonly reason: unknown } | undefined;
   #acceptance: Acceptance | undefined;
+  /** Waits that the signal would end. */
+  #waits = 0;
+  /** What came of its latest wish to leave: it is counted off once. */
+  #leaving: Promise<Withdrawn> = NOT_LEAVING;
 
   constructor(id: string, desk: Desk, signal?: AbortSignal) {
     this.id = id;
@@ -84,9 +93,10 @@ export class Submission implements RequestHandle {
     return this.#accepted?.deduplicated === true;
   }
 
-  async cancel(): Promise<boolean> {
+  async cancel(options?: CancelOptions): Promise<boolean> {
     const { id } = await this.accepted();
-    return this.#desk.cancel(id);
+    if (options?.force === true) return this.#desk.cancel(id, true);
+    return (await this.#leave(() => this.#desk.leave(id))) === 'cancelled';
   }
 
   /** It is stored, or joined one that is. */
@@ -141,7 +151,11 @@ export class Submission implements RequestHandle {
       const release = (): void => {
         timer?.cancel();
         for (const signal of signals) signal.removeEventListener('abort', onAbort);
+        if (!isOver) this.#waits -= 1;
+        isOver = true;
       };
+      let isOver = false;
+      this.#waits += 1;
       for (const signal of signals) {
         if (signal.aborted) return stop(signal.reason);
         signal.addEventListener('abort', onAbort, { once: true });
@@ -157,16 +171,23 @@ export class Submission implements RequestHandle {
 
   async #abandon(): Promise<void> {
     if (this.#error !== undefined) return;
+    const departure = { at: this.#desk.clock.now(), wasWaiting: this.#waits > 0 };
     try {
       const { id } = await this.accepted();
-      await this.#desk.abandon(id, this.#signal?.reason);
+      await this.#leave(() => this.#desk.abandon(id, this.#signal?.reason, departure));
     } catch {
       // It was never accepted: there is nothing to call off, and the caller was told why.
     }
   }
+
+  #leave(leave: () => Promise<Withdrawn>): Promise<Withdrawn> {
+    const leaving = this.#leaving.then((before) => (before === 'tooLate' ? leave() : 'left'));
+    this.#leaving = leaving.catch(() => 'tooLate');
+    return leaving;
+  }
 }
 
-/** A handle on a request that was stored earlier, here or elsewhere. */
+/** A handle on a request that was stored earlier, here or elsewhere. Who holds it is none of the callers that are counted. */
 export class StoredSubmission implements RequestHandle {
   readonly #submission: Submission;
   readonly #desk: Desk;
@@ -187,7 +208,7 @@ export class StoredSubmission implements RequestHandle {
     return this.#submission.settled(options);
   }
 
-  cancel(): Promise<boolean> {
-    return this.#desk.cancel(this.#id);
+  cancel(options?: CancelOptions): Promise<boolean> {
+    return this.#desk.cancel(this.#id, options?.force === true);
   }
 }

@@ -1,4 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Timer } from '../../system/clock.ts';
+import { matchesFilter } from '../strategies/matchesFilter.ts';
 import type { SettledFilter, SettledNotice } from '../types/events.ts';
 import type { StoredRequest } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
@@ -8,7 +10,10 @@ import { invalidRequest } from './target.ts';
 import { messageOf } from './tell.ts';
 
 export interface SubscribeOptions {
-  /** Name under which progress is kept in the store: the same name goes on where it stopped, in any process. */
+  /**
+   * Name under which progress is kept in the store: the same name goes on where it stopped, in any process. Within one
+   * process a name has one subscriber at a time.
+   */
   readonly durable: string;
 }
 
@@ -23,11 +28,12 @@ const POLL_MS = 1_000;
 
 /**
  * Durable subscribers: each is told of every request that ended, in the order of ending, one at a time, at least once. Its
- * place is stored after the handler returned. Of processes that use the same name, one delivers at a time.
+ * place is stored after the handler returned. Of processes that use the same name, one delivers at a time; a handler that takes
+ * longer than a lease may be overtaken by the same notice elsewhere.
  */
 export class Subscriptions {
   readonly #context: Context;
-  readonly #active = new Set<Subscription>();
+  readonly #active = new Map<string, Subscription>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -39,18 +45,18 @@ export class Subscriptions {
     if (typeof name !== 'string' || name === '') {
       throw invalidRequest([{ path: 'durable', expected: 'a non-empty name', got: String(name) }]);
     }
-    const subscription = new Subscription(this.#context, filter, handler, name);
-    this.#active.add(subscription);
+    if (this.#active.has(name)) {
+      throw invalidRequest([{ path: 'durable', expected: 'a name whose subscriber here has ended', got: name }]);
+    }
+    const subscription = new Subscription(this.#context, filter, handler, name, () => this.#active.delete(name));
+    this.#active.set(name, subscription);
     subscription.poke();
-    return async () => {
-      this.#active.delete(subscription);
-      await subscription.stop();
-    };
+    return () => subscription.stop();
   }
 
   /** Something ended. */
   poke(): void {
-    for (const subscription of this.#active) subscription.poke();
+    for (const subscription of this.#active.values()) subscription.poke();
   }
 
   /** The oldest place of a subscriber seen within the retention of dead letters: what comes after it must be kept. */
@@ -66,10 +72,19 @@ export class Subscriptions {
     return keep;
   }
 
+  /** Tells nothing more; resolves when the handlers under way have returned. */
   async stop(): Promise<void> {
-    await Promise.all(Array.from(this.#active, (subscription) => subscription.stop()));
-    this.#active.clear();
+    await Promise.all(Array.from(this.#active.values(), (subscription) => subscription.stop()));
   }
+}
+
+/** How far a subscriber has come. */
+interface Place {
+  readonly cursor: number;
+  /** When it was stored last, epoch ms. */
+  readonly at: number;
+  /** 0: it has none yet. */
+  readonly version: number;
 }
 
 class Subscription {
@@ -77,17 +92,22 @@ class Subscription {
   readonly #filter: SettledFilter;
   readonly #handler: SettledHandler;
   readonly #key: string;
+  readonly #onEnd: () => void;
+  /** Set for what its handler does: that cannot wait for the handler. */
+  readonly #inside = new AsyncLocalStorage<true>();
+  #ended: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #again = false;
   #isStopped = false;
   #timer: Timer | undefined;
   #failures = 0;
 
-  constructor(context: Context, filter: SettledFilter, handler: SettledHandler, name: string) {
+  constructor(context: Context, filter: SettledFilter, handler: SettledHandler, name: string, onEnd: () => void) {
     this.#context = context;
     this.#filter = filter;
     this.#handler = handler;
     this.#key = `${PREFIX}${name}`;
+    this.#onEnd = onEnd;
   }
 
   poke(): void {
@@ -116,12 +136,26 @@ class Subscription {
       });
   }
 
-  async stop(): Promise<void> {
+  /** Tells nothing more; resolves when a handler under way has returned, at once where that handler asks. */
+  stop(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#inside.getStore() === true ? Promise.resolve() : this.#ended;
+  }
+
+  async #end(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#running;
-    const { backend, worker } = this.#context;
-    await backend.shared.release({ key: `${this.#key}:lease`, holder: worker });
+    const { backend, logger, worker } = this.#context;
+    try {
+      await backend.shared.release({ key: `${this.#key}:lease`, holder: worker });
+    } catch (error) {
+      logger.warn('the lease of a subscriber was not given back and lapses', {
+        subscription: this.#key,
+        error: messageOf(error),
+      });
+    }
+    this.#onEnd();
   }
 
   #next(): void {
@@ -135,25 +169,40 @@ class Subscription {
   }
 
   async #deliver(): Promise<void> {
+    const { requests } = this.#context.backend;
     for (let page = PAGE; page === PAGE && !this.#isStopped; ) {
       if (!(await this.#isMine())) return;
-      const { backend, clock } = this.#context;
-      const stored = await backend.shared.get({ key: this.#key, now: clock.now() });
-      const after = (stored?.value as { readonly cursor: number } | undefined)?.cursor ?? 0;
-      const found = await backend.requests.find({ filter: this.#filter, order: 'ended', after, limit: PAGE });
-      let cursor = after;
-      try {
-        for (const request of found.requests) {
-          const notice = noticeOf(request);
-          if (this.#isStopped) break;
-          if (notice !== undefined) await this.#handler(notice);
-          cursor = request.endedSeq ?? cursor;
-        }
-      } finally {
-        if (cursor > after || stored === undefined) await this.#save(cursor);
-      }
+      const place = await this.#place();
+      // All that ended, not what matches alone: the place moves on over the rest, which need not be kept for it.
+      const found = await requests.find({ filter: {}, order: 'ended', after: place.cursor, limit: PAGE });
+      await this.#tell(found.requests, place);
       page = found.requests.length;
     }
+  }
+
+  async #tell(requests: readonly StoredRequest[], place: Place): Promise<void> {
+    let { cursor } = place;
+    try {
+      for (const request of requests) {
+        if (this.#isStopped) break;
+        const notice = matchesFilter(request, this.#filter) ? noticeOf(request) : undefined;
+        if (notice !== undefined) {
+          // Again for each: what the handler took of the lease is not known beforehand.
+          if (!(await this.#isMine())) break;
+          await this.#inside.run(true, () => this.#handler(notice));
+        }
+        cursor = request.endedSeq ?? cursor;
+      }
+    } finally {
+      await this.#save(place, cursor);
+    }
+  }
+
+  async #place(): Promise<Place> {
+    const { backend, clock } = this.#context;
+    const stored = await backend.shared.get({ key: this.#key, now: clock.now() });
+    if (stored === undefined) return { cursor: 0, at: 0, version: 0 };
+    return { ...(stored.value as { readonly cursor: number; readonly at: number }), version: stored.version }; // as written below
   }
 
   async #isMine(): Promise<boolean> {
@@ -168,10 +217,14 @@ class Subscription {
     });
   }
 
-  async #save(cursor: number): Promise<void> {
-    const { backend, clock } = this.#context;
+  /** Stores the place, unless another process did meanwhile; now and then also where it is unchanged, as a sign of life. */
+  async #save(place: Place, cursor: number): Promise<void> {
+    const { backend, clock, config } = this.#context;
     const now = clock.now();
-    await backend.shared.set({ key: this.#key, value: { cursor, at: now }, expiresAt: null, now });
+    const isRecent = place.version > 0 && now - place.at < config.retention.deadMs / 4;
+    if (cursor === place.cursor && isRecent) return;
+    const value = { cursor, at: now };
+    await backend.shared.set({ key: this.#key, value, expiresAt: null, now, ifVersion: place.version });
   }
 }
 

@@ -66,9 +66,7 @@ export class Teller {
   /** A request ended. */
   ended(ended: EndedRequest, of: { readonly status: number | null; readonly durationMs: number | null }): void {
     const { id: requestId, zone, state, reason } = ended;
-    this.#live.forget(requestId);
-    this.#detached.settled(requestId);
-    this.#events.ended(requestId);
+    this.forget(requestId);
     this.#context.emitter.emit('request:settled', { requestId, zone, state, reason, ...of });
     if (this.#callers.has(requestId)) void this.lookUp([requestId]);
   }
@@ -122,8 +120,16 @@ export class Teller {
     }
   }
 
-  /** Tells the callers of a request, if its record says that it ended or is held. */
+  /** A request ended, here or elsewhere, or its record is gone: nothing of it is needed any more. */
+  forget(id: string): void {
+    this.#live.forget(id);
+    this.#detached.settled(id);
+    this.#events.ended(id);
+  }
+
+  /** Tells the callers of a request, if its record says that it ended or is held. What ended elsewhere is forgotten here too. */
   tellRecord(record: StoredRequest): void {
+    if (isTerminal(record.state)) this.forget(record.id);
     const settled = settledOfRecord(record);
     if (settled !== undefined) this.#callers.tell(record.id, settled);
   }

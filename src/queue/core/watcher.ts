@@ -2,6 +2,7 @@ import type { Attempts } from './attempts.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
+import { notFound } from './lookup.ts';
 import { readSender } from './senders.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
@@ -9,6 +10,16 @@ import type { Zones } from './zones.ts';
 
 /** Waiting callers looked up per notification. */
 const LOOKUPS = 200;
+/** Requests looked up per notification of which something is remembered here. */
+const REMEMBERED_LOOKUPS = 100;
+
+/** What this process remembers of requests until they end, which may be elsewhere. */
+export interface Remembered {
+  /** Ids, at any place of which more may come and go. */
+  ids(): Iterator<string>;
+  /** Those the store may not have yet. */
+  pending(): ReadonlySet<string>;
+}
 
 export interface WatcherEvents {
   wake(): void;
@@ -26,7 +37,9 @@ export class Watcher {
   readonly #callers: Callers;
   readonly #attempts: Attempts;
   readonly #teller: Teller;
+  readonly #remembered: Remembered;
   readonly #events: WatcherEvents;
+  #walk: Iterator<string> | undefined;
   #unwatch: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #again = false;
@@ -40,6 +53,7 @@ export class Watcher {
       readonly callers: Callers;
       readonly attempts: Attempts;
       readonly teller: Teller;
+      readonly remembered: Remembered;
     },
     events: WatcherEvents,
   ) {
@@ -49,6 +63,7 @@ export class Watcher {
     this.#callers = parts.callers;
     this.#attempts = parts.attempts;
     this.#teller = parts.teller;
+    this.#remembered = parts.remembered;
     this.#events = events;
   }
 
@@ -102,14 +117,50 @@ export class Watcher {
     await this.checkCallers();
   }
 
-  /** Looks up what callers wait for that is not under way here: it may have ended, or been held, unseen. */
+  /** Looks up what callers wait for, or anything is kept of, that is not under way here: it may have ended, or been held, unseen. */
   async checkCallers(): Promise<void> {
-    const elsewhere = this.#callers.ids().filter((id) => !this.#attempts.isUnderWay(id));
-    if (elsewhere.length === 0) return;
+    const pending = this.#remembered.pending();
+    const isElsewhere = (id: string): boolean => !this.#attempts.isUnderWay(id) && !pending.has(id);
+    const waiting = this.#callers.ids().filter(isElsewhere);
     // Round robin: a notification costs the same however many wait.
-    if (this.#offset >= elsewhere.length) this.#offset = 0;
-    const ids = elsewhere.slice(this.#offset, this.#offset + LOOKUPS);
+    if (this.#offset >= waiting.length) this.#offset = 0;
+    const page = waiting.slice(this.#offset, this.#offset + LOOKUPS);
     this.#offset += LOOKUPS;
-    await this.#teller.lookUp(ids);
+    const ids = [...new Set([...page, ...this.#nextRemembered().filter(isElsewhere)])];
+    if (ids.length > 0) await this.#lookUp(ids);
+  }
+
+  async #lookUp(ids: readonly string[]): Promise<void> {
+    try {
+      const records = await this.#context.backend.requests.get({ ids });
+      for (const [index, record] of records.entries()) {
+        if (record === undefined)
+          this.#gone(ids[index] as string); // one each
+        else this.#teller.tellRecord(record);
+      }
+    } catch (error) {
+      this.#context.logger.warn('could not look up requests', { count: ids.length, error: messageOf(error) });
+    }
+  }
+
+  /** It ended elsewhere, and its record is deleted already. */
+  #gone(id: string): void {
+    this.#teller.forget(id);
+    this.#callers.fail(id, notFound(id));
+  }
+
+  /** The next few, round robin too, without a list of all. */
+  #nextRemembered(): string[] {
+    const ids: string[] = [];
+    this.#walk ??= this.#remembered.ids();
+    while (ids.length < REMEMBERED_LOOKUPS) {
+      const next = this.#walk.next();
+      if (next.done === true) {
+        this.#walk = undefined;
+        break;
+      }
+      ids.push(next.value);
+    }
+    return ids;
   }
 }

@@ -31,12 +31,6 @@ export function keyOf(request: Pick<StoredRequest, 'id' | 'idempotencyKey'>): st
   return request.idempotencyKey ?? request.id;
 }
 
-/** Whether the server can know the request again. */
-export function isKeyed(request: SentRequest, zone: ZonePolicy): boolean {
-  if (request.effect === 'read') return false;
-  return zone.idempotency !== undefined || headerOf(request.content.headers, 'idempotency-key') !== null;
-}
-
 /** A key as RFC 8941 string item, or bare as most vendors want it. */
 function quoted(key: string, quoting: 'bare' | 'string'): string {
   return quoting === 'bare' ? key : `"${key.replace(/[\\"]/g, '\\$&')}"`;

@@ -28,11 +28,6 @@ export class Zones {
     return this.#byName.values();
   }
 
-  /** Calls under way, over all zones. */
-  get inUse(): number {
-    return this.#process.inUse;
-  }
-
   /** The zone of an origin that was met before, written as a URL parser writes it. */
   knownOrigin(origin: string): Zone | undefined {
     return this.#byOrigin.get(origin);
@@ -104,6 +99,8 @@ export class Zones {
     if (name === undefined) this.#allPaused = false;
     for (const zone of this.#picked(name)) {
       zone.paused = false;
+      // Who names it knows better than what the server asked for.
+      if (name !== undefined) zone.notBefore = 0;
       zone.hint();
     }
   }

@@ -4,8 +4,6 @@ export interface BackoffInput {
   readonly previousMs: number;
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
-  /** What the server asked for (Retry-After), or null. */
-  readonly hintMs: number | null;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -14,19 +12,14 @@ export interface BackoffInput {
 const MAX_HINT_JITTER_MS = 5_000;
 
 /** Decorrelated jitter, `min(cap, U(base, 3 × previous))`: grows on average, and keeps clients from moving in step. */
-export function jitteredDelayMs(input: Omit<BackoffInput, 'hintMs'>): number {
+export function jitteredDelayMs(input: BackoffInput): number {
   const base = Math.min(input.baseDelayMs, input.maxDelayMs);
   const upper = Math.max(base, 3 * Math.max(input.previousMs, base));
   return Math.min(input.maxDelayMs, base + input.random() * (upper - base));
 }
 
-/** `delayMs`, or later where the server asked for it: `max(delay, hint) + U(0, min(0.1 × hint, 5 s))`, never earlier than the hint. */
+/** `delayMs`, or later where the server asked for it, also beyond `maxDelayMs`: `max(delay, hint) + U(0, min(0.1 × hint, 5 s))`, never earlier than the hint. */
 export function atLeastHintMs(delayMs: number, hintMs: number | null, random: () => number): number {
   if (hintMs === null) return delayMs;
   return Math.max(delayMs, hintMs) + random() * Math.min(0.1 * hintMs, MAX_HINT_JITTER_MS);
-}
-
-/** How long to wait before the next attempt. Hints override the backoff upward, also beyond `maxDelayMs`. */
-export function nextDelayMs(input: BackoffInput): number {
-  return atLeastHintMs(jitteredDelayMs(input), input.hintMs, input.random);
 }

@@ -45,7 +45,6 @@ export function decideByRules(given: DecisionInput): Decision {
     served: verdict.evidence === 'reachable' && verdict.fault !== 'zone',
     pauseZoneUntil: hintMs === null ? null : input.now + hintMs,
     refreshAuth: course.refreshAuth === true,
-    resolve: state === 'unknown' ? 'probe' : null,
     policyError: verdict.policyError ?? course.policyError,
   };
 }

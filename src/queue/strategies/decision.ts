@@ -105,8 +105,6 @@ export interface Decision {
   readonly pauseZoneUntil: number | null;
   /** Refresh the credential, then settle; if that fails, decide again with `refreshed: true` and settle that instead. */
   readonly refreshAuth: boolean;
-  /** `probe`: the outcome is unknown and is found out next. */
-  readonly resolve: 'probe' | null;
   /** What a user's `classify` or `delay` threw, to be logged; the built-in rule was used in its place. */
   readonly policyError: unknown;
 }

@@ -12,6 +12,8 @@ export interface FingerprintInput {
   readonly lane: string | null;
   readonly headers: HeaderList;
   readonly body: Body;
+  /** Keyed digest of the secrets that came with the call: whoever cannot show the same ones must not be given its answer. */
+  readonly secret?: string | undefined;
 }
 
 /** Stands for the random boundary of a multipart body. A body that holds it already is left as it is. */
@@ -37,6 +39,7 @@ export function canonicalContent(r: FingerprintInput): string | Uint8Array {
     r.lane,
     sortedHeaders(r.headers, boundary),
     r.body === null ? 0 : text === undefined ? 2 : 1,
+    ...(r.secret === undefined ? [] : [r.secret]),
   ]);
   // The head is JSON on one line, so the first line break parts it from the body.
   if (text !== undefined) return `${head}\n${body}`;

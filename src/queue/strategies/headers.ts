@@ -23,8 +23,6 @@ export interface HeaderRules {
   /** Hop-by-hop headers and those that the transport writes itself are dropped. */
   splitHeaders(headers: HeaderList): SplitHeaders;
   splitQuery(path: string): SplitQuery;
-  /** {@link assertHeaders}. */
-  assertHeaders(headers: HeaderList, problems: Problem[]): void;
 }
 
 type Kind = 'stored' | 'secret' | 'volatile' | 'dropped';
@@ -104,21 +102,10 @@ export function createHeaderRules(secretNames: ReadonlySet<string>, keyHeader?: 
   return {
     splitHeaders: (headers) => split(headers, look),
     splitQuery: (path) => cutQuery(path, secrets),
-    assertHeaders,
   };
 }
 
-/** {@link HeaderRules.splitHeaders} without a memory, for a single use. */
-export function splitHeaders(headers: HeaderList, secretNames: ReadonlySet<string>): SplitHeaders {
-  return createHeaderRules(secretNames).splitHeaders(headers);
-}
-
-/** {@link HeaderRules.splitQuery} without a memory, for a single use. */
-export function splitQuery(path: string, secretNames: ReadonlySet<string>): SplitQuery {
-  return cutQuery(path, lowerCased(secretNames));
-}
-
-/** Puts parameters that {@link splitQuery} cut out back, behind the others. */
+/** Puts parameters that {@link HeaderRules.splitQuery} cut out back, behind the others. */
 export function joinQuery(path: string, secretQuery: string): string {
   if (secretQuery === '') return path;
   return `${path}${path.includes('?') ? '&' : '?'}${secretQuery}`;

@@ -46,7 +46,6 @@ export function plainSuccess(input: DecisionInput): Decision | undefined {
     served: true,
     pauseZoneUntil: null,
     refreshAuth: false,
-    resolve: null,
     policyError: undefined,
   };
 }

@@ -1,7 +1,7 @@
 import type { HttpResponse } from '../types/request.ts';
 import type { TransportResult } from '../types/transport.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
-import type { DecisionInput } from './decision.ts';
+import type { Classification, DecisionInput } from './decision.ts';
 import { headerValue } from './headerValue.ts';
 import type { Fault, StatusVerdict } from './statusTable.ts';
 import { statusVerdict } from './statusTable.ts';
@@ -51,16 +51,28 @@ function answered(input: DecisionInput, result: Answered): Verdict {
   return { ...verdict, evidence, atOnce: verdict.action === 'retryOnce', policyError: asked.error };
 }
 
-/** A `classify` that throws must not cost the attempt its settlement: the table decides, and the error is handed on. */
+const CLASSIFICATIONS: ReadonlySet<unknown> = new Set<Classification>(['success', 'rejected', 'retry', 'unknown']);
+
+/** A `classify` that throws or says nothing known must not cost the attempt its settlement: the table decides, and the error is handed on. */
 function ask(input: DecisionInput, response: HttpResponse) {
   try {
-    return { classification: input.classify?.(response), error: undefined };
+    const classification = input.classify?.(response);
+    if (classification === undefined || CLASSIFICATIONS.has(classification))
+      return { classification, error: undefined };
+    return { classification: undefined, error: unknownClassification(classification) };
   } catch (error) {
     return { classification: undefined, error };
   }
 }
 
-function classified(classification: ReturnType<typeof ask>['classification'], table: StatusVerdict) {
+function unknownClassification(got: unknown): TypeError {
+  // Nobody waits for it, so its failure would end the process.
+  if (got instanceof Promise) got.catch(() => undefined);
+  const what = got instanceof Promise ? 'a promise (it must answer at once)' : String(got);
+  return new TypeError(`classify returned ${what}, not one of ${[...CLASSIFICATIONS].join(', ')} or undefined`);
+}
+
+function classified(classification: Classification | undefined, table: StatusVerdict) {
   if (classification === undefined) return undefined;
   const plain = { ...table, holdReason: null, captive: false, fault: 'none' } as const;
   const fault: Fault = table.fault === 'zone' ? 'zone' : 'request';

@@ -46,7 +46,7 @@ export interface RequestOptions {
   readonly zone?: string | undefined;
   /** Version the write is based on, for probes and conflicts. */
   readonly base?: Json | undefined;
-  /** Never sent: cancelled. A sent read: the wire is closed. A sent write: the caller detaches, the request goes on. */
+  /** Never sent: cancelled. A sent read that nobody else asked for: the wire is closed. A sent write: the caller detaches, the request goes on. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -88,8 +88,16 @@ export interface RequestHandle {
    * `REQUEST_NOT_FOUND`, or the reason of `signal` (which only ends this wait).
    */
   settled(options?: WaitOptions): Promise<Settled>;
-  /** True when this cancelled the request, false when it was too late or others share it (this caller then stops waiting). */
-  cancel(): Promise<boolean>;
+  /**
+   * True when this cancelled the request, false when it was too late or others share it: they keep it going, and once all of them
+   * have cancelled it is. A handle made from an id is no caller of its own: it cancels what one caller at most shares.
+   */
+  cancel(options?: CancelOptions): Promise<boolean>;
+}
+
+export interface CancelOptions {
+  /** Also where others share it. Callers that died before they could cancel are counted too. @default false */
+  readonly force?: boolean | undefined;
 }
 
 export interface WaitOptions {

@@ -32,8 +32,12 @@ export interface QueueEventMap {
   'request:unknown': OfRequest & { readonly attempt: number | null; readonly reason: Reason };
   'request:resolved': OfRequest & { readonly how: 'resend' | 'probe' | 'operator'; readonly state: RequestState };
   'request:held': OfRequest & { readonly reason: Reason };
+  /** No longer set aside: it will be sent. */
   'request:released': OfRequest & { readonly state: RequestState };
-  /** Exactly once per request, whatever the end. */
+  /**
+   * Once per request, whatever the end, by the process that stored it. One that dies just then tells nobody: durable subscriptions miss
+   * nothing.
+   */
   'request:settled': OfRequest & {
     readonly state: TerminalState;
     readonly reason: Reason;
@@ -47,6 +51,7 @@ export interface QueueEventMap {
   'zone:resumed': Base & { readonly zone: string | null };
   'queue:started': Base & { readonly worker: string; readonly waiting: number };
   'queue:full': Base & { readonly waiting: number };
+  /** Nobody waits for `idle()` any more: what was waited for came to rest, or the queue closes. Not told unless somebody asked. */
   'queue:idle': Base;
   'queue:closed': Base;
   'backend:failed': Base & { readonly code: string; readonly message: string };

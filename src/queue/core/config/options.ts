@@ -87,7 +87,7 @@ export interface ProbeContext {
 /** Finds out whether a write was applied. A rejection counts as inconclusive. */
 export type ProbeFunction = (context: ProbeContext) => Promise<ProbeVerdict>;
 
-/** `byResource`: reads the path of the write and compares the fields it sent. */
+/** `byResource`: reads the path of a PUT, PATCH or DELETE and compares the fields it sent. For a POST it means nothing: only a function can probe one. */
 export type ProbeOption = 'byResource' | ProbeFunction;
 
 /** What to ask a zone that is offline, instead of waiting for a request to try it. */
@@ -110,9 +110,9 @@ export interface ZoneOptions {
   readonly idempotency?: IdempotencyOption | undefined;
   /** Corrects the effect that method and content type suggest; undefined leaves it. */
   readonly effectOf?: ((request: RequestContent) => Effect | undefined) | undefined;
-  /** Corrects what an answer means; undefined leaves it to the status. */
+  /** Corrects what an answer means, at once; undefined leaves it to the status, and so does anything unknown, which is logged. */
   readonly classify?: ((response: HttpResponse) => Classification | undefined) | undefined;
-  /** How to find out whether a write was applied. @default held for a person, but PATCH: 'byResource' */
+  /** How to find out whether a write was applied; a POST only by a function. @default 'byResource' for PUT, PATCH and DELETE; others are held for a person */
   readonly probe?: ProbeOption | undefined;
   readonly healthCheck?: HealthCheckOptions | undefined;
   /** Credentials for requests that bring none. */
@@ -141,7 +141,7 @@ export interface QueueOptions {
   readonly priorityStrategy?: PriorityStrategy | undefined;
   /** So long a request waits to be treated as one priority level higher. @default 60_000 */
   readonly ageingMs?: number | undefined;
-  /** What an accepted request survives in SQLite. @default 'full' */
+  /** What an accepted request survives in SQLite; of no effect on other backends. @default 'full' */
   readonly durability?: SqliteDurability | undefined;
   readonly retention?: RetentionOptions | undefined;
   readonly retry?: RetryOptions | undefined;
@@ -167,7 +167,7 @@ export interface QueueOptions {
   readonly maxStoredResultBytes?: number | undefined;
   /** @default silent */
   readonly logger?: Logger | undefined;
-  /** Whose requests these are. @default derived from the credentials of each call */
+  /** Whose requests these are. A function is asked at the call and again at the send, unless the provider tells its `principal`, by the same name. @default derived from the credentials of each call */
   readonly principal?: string | (() => string) | undefined;
   /** False: accepts, looks and decides, but never sends. @default true */
   readonly dispatch?: boolean | undefined;

@@ -1,4 +1,4 @@
-import type { RequestHandle, Settled, WaitOptions } from '../../types/calls.ts';
+import type { CancelOptions, RequestHandle, Settled, WaitOptions } from '../../types/calls.ts';
 import { parseWith } from './parseWith.ts';
 import type { Schema } from './schema.ts';
 
@@ -37,8 +37,8 @@ export class QueuedRequest<T = unknown> {
     return this.#handle.settled(options);
   }
 
-  /** True when this cancelled the request, false when it was too late or others share it. */
-  cancel(): Promise<boolean> {
-    return this.#handle.cancel();
+  /** True when this cancelled the request, false when it was too late or others share it: see {@link RequestHandle.cancel}. */
+  cancel(options?: CancelOptions): Promise<boolean> {
+    return this.#handle.cancel(options);
   }
 }
