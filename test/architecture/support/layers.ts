@@ -16,7 +16,12 @@ export interface Layer {
 export const LAYERS: readonly Layer[] = [
   { name: 'types', files: /^src\/queue\/types\//, knows: ['errors'], knowsTypesOf: ['system'] },
   // Helpers of one function each that know nothing; also the version.
-  { name: 'errors', files: /^src\/(errors|nearestName|closeOnSignals|version)\.ts$/, knows: [], knowsTypesOf: ['types'] },
+  {
+    name: 'errors',
+    files: /^src\/(errors|nearestName|closeOnSignals|version)\.ts$/,
+    knows: [],
+    knowsTypesOf: ['types'],
+  },
   { name: 'system', files: /^src\/system\//, knows: [] },
   { name: 'strategies', files: /^src\/queue\/strategies\//, knows: ['types', 'errors'], knowsTypesOf: ['system'] },
   {
