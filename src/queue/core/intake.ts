@@ -6,6 +6,7 @@ import { admit } from './admit.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
 import type { Detached } from './detached.ts';
+import { Drain } from './drain.ts';
 import type { ReadJoins } from './readJoins.ts';
 import { raised } from './readJoins.ts';
 import type { Submission } from './submission.ts';
@@ -51,7 +52,7 @@ export class Intake {
   #waiting: Entry[] = [];
   readonly #storing = new Set<readonly Entry[]>();
   #underway = 0;
-  #idle: (() => void)[] = [];
+  readonly #drain = new Drain(() => this.pending);
 
   constructor(
     context: Context,
@@ -114,8 +115,8 @@ export class Intake {
   }
 
   /** Resolves when every call taken so far is stored or refused. */
-  async drained(): Promise<void> {
-    while (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  drained(): Promise<void> {
+    return this.#drain.drained();
   }
 
   /** The queue closes: refuses what is still in admission, a batch whole, and hands on what waited behind it. */
@@ -136,9 +137,9 @@ export class Intake {
     // A batch goes to the store whole: it waits for the last of its calls.
     const unready = this.#waiting[ready]?.batch;
     while (unready !== undefined && ready > 0 && this.#waiting[ready - 1]?.batch === unready) ready -= 1;
-    if (ready === 0) return this.#notifyIdle();
+    if (ready === 0) return this.#drain.check();
     const entries = this.#waiting.splice(0, ready).filter((entry) => !this.#callOff(entry) && !this.#join(entry));
-    if (entries.length === 0) return this.#notifyIdle();
+    if (entries.length === 0) return this.#drain.check();
     for (let start = 0; start < entries.length; ) {
       const { batch } = entries[start] as Entry; // start < length
       let end = start + 1;
@@ -277,7 +278,7 @@ export class Intake {
       }
       this.#underway -= entries.length;
       this.#storing.delete(entries);
-      this.#notifyIdle();
+      this.#drain.check();
     }
   }
 
@@ -314,13 +315,6 @@ export class Intake {
   #fail(entry: Entry, error: unknown): void {
     entry.submission.refuse(error);
     this.#events.refused(entry.admission.id, error);
-  }
-
-  #notifyIdle(): void {
-    if (this.pending > 0) return;
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resolve of waiting) resolve();
   }
 }
 

@@ -3,6 +3,7 @@ import { isTerminal } from '../types/states.ts';
 import type { Settlement, SettleResult } from '../types/store.ts';
 import type { BackendHealth } from './backendHealth.ts';
 import type { Context } from './context.ts';
+import { Drain } from './drain.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
@@ -45,7 +46,7 @@ export class Settler {
   #underway = 0;
   #retrying = 0;
   #isClosed = false;
-  #idle: (() => void)[] = [];
+  readonly #drain = new Drain(() => this.pending);
 
   constructor(context: Context, teller: Teller, health: BackendHealth, events: SettlerEvents) {
     this.#context = context;
@@ -64,15 +65,15 @@ export class Settler {
     return this.#jobs.length + this.#underway + this.#retrying;
   }
 
-  async drained(): Promise<void> {
-    while (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  drained(): Promise<void> {
+    return this.#drain.drained();
   }
 
   /** Gives up on what the store still refuses: it comes back as unknown once its lease lapsed. */
   close(): void {
     this.#isClosed = true;
     this.#retrying = 0;
-    this.#notifyIdle();
+    this.#drain.check();
   }
 
   flush(): void {
@@ -98,7 +99,7 @@ export class Settler {
     }
     // What is committed is told once, whatever telling it leads to.
     for (const [index, result] of results?.entries() ?? []) this.#tell(jobs[index] as SettleJob, result); // one each
-    this.#notifyIdle();
+    this.#drain.check();
   }
 
   #retryLater(jobs: readonly SettleJob[]): void {
@@ -171,12 +172,5 @@ export class Settler {
       this.#context.logger.warn('late evidence was not recorded', { id: request.id, error: messageOf(error) });
     });
     void this.#teller.lookUp([request.id]);
-  }
-
-  #notifyIdle(): void {
-    if (this.pending > 0) return;
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resolve of waiting) resolve();
   }
 }

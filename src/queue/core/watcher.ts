@@ -82,7 +82,7 @@ export class Watcher {
     const rows = await this.#context.backend.requests.count({});
     let isHeld = false;
     for (const row of rows) {
-      if (row.count === 0 || row.sender === undefined) continue;
+      if (row.count === 0) continue;
       const zone = this.#zones.named(row.zone);
       if (zone === undefined) continue;
       const isOfPrincipal = readSender(row.sender).kind === 'principal';
