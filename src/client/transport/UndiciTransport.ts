@@ -3,6 +3,7 @@ import type { HeaderList } from '../../queue/types/request.ts';
 import type { Transport, TransportCall, TransportResult } from '../../queue/types/transport.ts';
 import type { Clock } from '../../system/clock.ts';
 import { systemClock } from '../../system/clock.ts';
+import { FetchTransport } from '../fetch/FetchTransport.ts';
 import { Exchange } from './exchange.ts';
 import { transportError } from './transportError.ts';
 import type { WirePool } from './undiciPool.ts';
@@ -30,9 +31,15 @@ interface Origin {
   usedAt: number;
 }
 
-/** HTTP/1.1 over pooled connections; no redirects are followed, nothing is sent twice. Loads undici when called. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * HTTP/1.1 over pooled connections; no redirects are followed, nothing is sent twice. Loads undici when called. Calls of `queue.fetch` go
+ * through the platform's fetch instead, with the dispatcher that is set for it: options of connections do not concern those.
+ */
 export function createUndiciTransport(options: UndiciTransportOptions = {}): Transport {
-  return new UndiciTransport(options);
+  const { clock = systemClock, maxResponseBytes = MAX_RESPONSE_BYTES } = options;
+  return new FetchTransport({ others: new UndiciTransport(options), clock, maxResponseBytes });
 }
 
 class UndiciTransport implements Transport {
@@ -48,7 +55,7 @@ class UndiciTransport implements Transport {
 
   constructor(options: UndiciTransportOptions) {
     this.#clock = options.clock ?? systemClock;
-    this.#maxBytes = options.maxResponseBytes ?? 64 * 1024 * 1024;
+    this.#maxBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES;
     this.#maxOrigins = options.maxOrigins ?? 100;
     this.#createPool = createPoolFactory({
       connections: options.connections ?? 64,

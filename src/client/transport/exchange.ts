@@ -2,6 +2,7 @@ import type { HeaderList, HttpResponse } from '../../queue/types/request.ts';
 import type { TransportCall, TransportResult } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
 import { decodeBody, encodingsOf } from './decodeBody.ts';
+import { headerListOf } from './rawHeaders.ts';
 import type { TransportErrorCode } from './transportError.ts';
 import { transportError } from './transportError.ts';
 import type { WireHandler } from './undiciPool.ts';
@@ -51,7 +52,7 @@ export class Exchange implements WireHandler {
   onHeaders(status: number, headers: readonly Buffer[]): boolean {
     if (status >= 200) {
       this.#status = status;
-      this.#headers = headerList(headers);
+      this.#headers = headerListOf(headers);
     }
     return true;
   }
@@ -114,14 +115,4 @@ export class Exchange implements WireHandler {
     this.#body = undefined;
     this.#more = undefined;
   }
-}
-
-/** Lower-case names, values as Latin-1, in the order received, duplicates kept. */
-function headerList(raw: readonly Buffer[]): HeaderList {
-  const list: [string, string][] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = (raw[i] as Buffer).toString('latin1').toLowerCase(); // in range: the loop's condition
-    list.push([name, (raw[i + 1] as Buffer).toString('latin1')]);
-  }
-  return list;
 }

@@ -66,6 +66,12 @@ function loadUndici(): UndiciParts {
   }
 }
 
+/** Connections to any origin, where the platform has none to lend. */
+export function createAgent(): object {
+  const Agent = createRequire(import.meta.url)('undici/lib/dispatcher/agent.js') as new () => object;
+  return new Agent();
+}
+
 /** Returns a maker of pools; throws `DEPENDENCY_MISSING` when undici is not there. */
 export function createPoolFactory(options: WirePoolOptions): (origin: string) => WirePool {
   const { Pool, buildConnector } = loadUndici();

@@ -1,6 +1,7 @@
 import type {
   Body,
   Effect,
+  FetchTerms,
   HeaderList,
   Json,
   NewRequest,
@@ -32,6 +33,7 @@ export interface Head {
   readonly trace: string | null;
   readonly tags: readonly string[];
   readonly replayOf: string | null;
+  readonly fetch: FetchTerms | undefined;
 }
 
 /** Place of `tags` in the text of {@link encodeHead}, for stores that can look into JSON. */
@@ -39,10 +41,10 @@ export const TAGS_PATH = '$[13]';
 
 /** One JSON array, the version first: names of fields would cost more bytes than most of the values. */
 export function encodeHead(
-  head: Omit<Head, 'method' | 'path' | 'headers'>,
+  head: Omit<Head, 'method' | 'path' | 'headers' | 'fetch'>,
   content: Omit<RequestContent, 'body'>,
 ): string {
-  return JSON.stringify([
+  const fields = [
     RECORD_VERSION,
     content.method,
     content.path,
@@ -58,7 +60,8 @@ export function encodeHead(
     head.trace,
     head.tags,
     head.replayOf,
-  ]);
+  ];
+  return JSON.stringify(content.fetch === undefined ? fields : [...fields, content.fetch]);
 }
 
 export function headOf(request: NewRequest): string {
@@ -83,6 +86,7 @@ export function decodeHead(text: string): Head {
     string | null,
     string[],
     string | null,
+    FetchTerms?,
   ];
   return {
     method: fields[1],
@@ -99,6 +103,7 @@ export function decodeHead(text: string): Head {
     trace: fields[12],
     tags: fields[13],
     replayOf: fields[14],
+    fetch: fields[15],
   };
 }
 
@@ -115,8 +120,14 @@ export function encodeHeaders(headers: HeaderList): string {
   return JSON.stringify(headers);
 }
 
-export function decodeResult(status: number, headers: string, body: Uint8Array | null): StoredResult {
-  return { status, headers: JSON.parse(headers) as HeaderList, body };
+/** The list of headers; with what few answers have beside it, an object. */
+export function encodeResultHead({ headers, statusText, url }: StoredResult): string {
+  return JSON.stringify(statusText === undefined && url === undefined ? headers : { headers, statusText, url });
+}
+
+export function decodeResult(status: number, head: string, body: Uint8Array | null): StoredResult {
+  const parsed = JSON.parse(head) as HeaderList | Pick<StoredResult, 'headers' | 'statusText' | 'url'>;
+  return { status, ...('headers' in parsed ? parsed : { headers: parsed }), body };
 }
 
 /**

@@ -12,6 +12,7 @@ import { Credentials } from './credentials.ts';
 import { Detached } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { FetchCallers } from './fetchCallers.ts';
 import { Identities } from './identify.ts';
 import { Intake } from './intake.ts';
 import { Keeper } from './keeper.ts';
@@ -39,6 +40,7 @@ export class Engine {
   readonly context: Context;
   readonly zones: Zones;
   readonly callers: Callers;
+  readonly fetchCallers: FetchCallers;
   readonly intake: Intake;
   readonly attempts: Attempts;
   readonly teller: Teller;
@@ -74,6 +76,8 @@ export class Engine {
     const wake = (): void => this.#turn.request();
     const zones = new Zones(config, context.worker);
     const callers = new Callers(clock);
+    const fetchCallers = new FetchCallers(callers, config.maxStoredResultBytes);
+    this.fetchCallers = fetchCallers;
     const live = new LiveCredentials();
     const health = new BackendHealth(context.emitter);
     this.#health = health;
@@ -110,7 +114,7 @@ export class Engine {
     this.attempts = new Attempts(
       context,
       zones,
-      { credentials: this.#credentials, callers, settler: this.#settler, teller: this.teller },
+      { credentials: this.#credentials, callers, fetchCallers, settler: this.#settler, teller: this.teller },
       {
         wake,
         renewed: () => this.authHolds.release(),
@@ -160,7 +164,14 @@ export class Engine {
     );
     const reception = new Reception(
       context,
-      { attempts: this.attempts, authHolds: this.authHolds, credentials: this.#credentials, health, shares },
+      {
+        attempts: this.attempts,
+        authHolds: this.authHolds,
+        credentials: this.#credentials,
+        health,
+        shares,
+        fetchCallers,
+      },
       {
         due: (at) => this.keeper.due(at),
         wake,
@@ -269,6 +280,7 @@ export class Engine {
     this.intake.forget(id);
     this.attempts.forget(id);
     this.#shares.forget(id);
+    this.fetchCallers.forget(id);
   }
 }
 

@@ -8,15 +8,17 @@ import { systemRandom } from '../../system/random.ts';
 import type { Backend } from '../types/backend.ts';
 import type { CallQueue, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { EventSource, QueueEventMap, QueueEventName, SettledFilter } from '../types/events.ts';
+import type { FetchFront, FetchOptions, QueuedFetch } from '../types/fetch.ts';
 import type { Logger } from '../types/logger.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Transport } from '../types/transport.ts';
+import { Ambient } from './ambient.ts';
 import type { RequestItem } from './calls.ts';
 import { Calls } from './calls.ts';
 import { abortStart, closeEngine } from './close.ts';
 import { closedError } from './closedError.ts';
 import type { QueueCounters } from './composition.ts';
-import { createBackend, createCounters, createTransport } from './composition.ts';
+import { createBackend, createCounters, createFetch, createTransport } from './composition.ts';
 import type { QueueOptions } from './config/options.ts';
 import { resolveConfiguration } from './config/resolve.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
@@ -26,7 +28,10 @@ import { Engine } from './Engine.ts';
 import { Emitter } from './emitter.ts';
 import type { Explanation } from './explain.ts';
 import { explain } from './explain.ts';
+import { FetchDesk } from './fetchDesk.ts';
 import { assertFilter } from './filter.ts';
+import type { QueueDispatcher } from './frontFetch.ts';
+import { frontDispatcher, frontFetch } from './frontFetch.ts';
 import { QueuedRequest } from './handles/QueuedRequest.ts';
 import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
@@ -61,6 +66,15 @@ interface Running {
   readonly deadLetters: DeadLetters;
   readonly held: Held;
   readonly idle: IdleWatch;
+  readonly fetch: FetchFront;
+}
+
+/** A queue with options for all calls made through it. */
+export interface BoundQueue {
+  readonly fetch: QueuedFetch;
+  readonly dispatcher: QueueDispatcher;
+  /** Calls `run`; every call made within it, however deep, has the options, unless it says otherwise itself. */
+  run<T>(run: () => T): T;
 }
 
 /**
@@ -69,6 +83,11 @@ interface Running {
  */
 export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   readonly name: string;
+  /**
+   * A WHATWG `fetch` whose calls go through the queue: same arguments, same `Response`, same rejections. Options of the queue stand in
+   * `init.queue`. Belongs to nobody: it can be handed to an SDK as it is.
+   */
+  readonly fetch: QueuedFetch;
   readonly #config: ResolvedConfiguration;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -76,8 +95,10 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   readonly #logger: Logger;
   readonly #emitter: Emitter;
   readonly #parts: QueueParts;
+  readonly #ambient = new Ambient();
   #running: Running | undefined;
   #counters: QueueCounters | undefined;
+  #dispatcher: QueueDispatcher | undefined;
   #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -91,6 +112,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     this.#logger = guardLogger(this.#config.logger);
     this.#emitter = new Emitter(this.#config.name, this.#clock, this.#logger);
     this.name = this.#config.name;
+    this.fetch = frontFetch(() => this.#use().fetch, undefined);
   }
 
   /**
@@ -115,7 +137,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     options?: RequestOptions & { readonly schema?: Schema<T> | undefined },
   ): Promise<QueuedRequest<T>> {
     const { schema, ...rest } = options ?? {};
-    const handle = this.#use().calls.enqueue(input, rest);
+    const handle = this.#use().calls.enqueue(input, this.#ambient.under(rest) ?? rest);
     return new QueuedRequest<T>(await handle.accepted(), handle, schema);
   }
 
@@ -126,10 +148,26 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     return accepted.map((one, index) => new QueuedRequest(one, handles[index] as RequestHandle)); // same length
   }
 
+  /** The queue's ways of speaking the platform's language, with options for all calls made through them. */
+  with(options: FetchOptions): BoundQueue {
+    const take = (): FetchFront => this.#use().fetch;
+    return {
+      fetch: frontFetch(take, options),
+      dispatcher: frontDispatcher(take, options),
+      run: (run) => this.#ambient.run(options, run),
+    };
+  }
+
+  /** For clients over undici, and for `fetch(url, { dispatcher })`: each hop is a request. */
+  get dispatcher(): QueueDispatcher {
+    this.#dispatcher ??= frontDispatcher(() => this.#use().fetch, undefined);
+    return this.#dispatcher;
+  }
+
   /** Takes a call of a client. Bad input is reported by the handle. */
   call(input: RequestInput, options?: RequestOptions, client?: ClientBinding): RequestHandle {
     try {
-      return this.#use().calls.call(input, options, client);
+      return this.#use().calls.call(input, this.#ambient.under(options), client);
     } catch (error) {
       return refusedHandle(error);
     }
@@ -262,6 +300,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     const subscriptions = new Subscriptions(context);
     const engine = await Engine.create(context, () => subscriptions.keepAfter());
     const calls = new Calls(engine);
+    const fetch = await createFetch(new FetchDesk(engine, calls, this.#ambient));
     const counters = createCounters(this.#emitter);
     let waiting: number;
     try {
@@ -281,6 +320,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       deadLetters: new DeadLetters(context, (request) => calls.replay(request)),
       held: new Held(context, engine.zones, engine.teller, () => engine.wake()),
       idle: new IdleWatch(context, this.#emitter),
+      fetch,
     };
     this.#emitter.on('request:settled', () => subscriptions.poke());
     this.#emitter.emit('queue:started', { worker: context.worker, waiting });

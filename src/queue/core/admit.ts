@@ -7,11 +7,14 @@ import { defaultLane, laneKey } from '../strategies/lane.ts';
 import { priorityNumber } from '../strategies/priority.ts';
 import { rankOf } from '../strategies/rank.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
-import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
+import type { FetchCall } from '../types/fetch.ts';
+import type { Effect, FetchTerms, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
+import { fill } from './ambient.ts';
 import type { EncodedBody } from './body.ts';
-import { encodeBody } from './body.ts';
+import { encodeBody, ofBytes } from './body.ts';
 import { checkInput, checkOptions } from './checkCall.ts';
 import type { Context } from './context.ts';
+import { requestPart, ruleFor } from './fetchSettings.ts';
 import { suggestion } from './filter.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';
@@ -31,6 +34,8 @@ export interface Admission {
   readonly client: ClientBinding | undefined;
   /** The request is kept whatever becomes of its caller (`enqueue`). */
   readonly durable: boolean;
+  /** Set on a call of `fetch`. */
+  readonly fetch?: FetchCall | undefined;
   /** Set when it replays a dead letter. */
   readonly replay?: Replay | undefined;
 }
@@ -43,6 +48,7 @@ export interface Replay {
   readonly lane: string | null;
   readonly auth: NewRequest['auth'];
   readonly client: string | null;
+  readonly fetch: FetchTerms | undefined;
 }
 
 /** A call that passed validation: what will be stored, and what must not be. */
@@ -58,6 +64,8 @@ export interface Admitted {
   readonly credentialVersion: number | null;
   /** Zone and path without query: what a write changes and a read shows. */
   readonly place: string;
+  /** Whether it may join what is there. */
+  readonly mayJoin: boolean;
   /** By what an identical read of this process may be joined, or null. */
   readonly readDigest: string | null;
 }
@@ -95,14 +103,15 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * it. Synchronous wherever its parts are; only async bodies and async credentials need a promise.
  */
 export function admit(
-  admission: Admission,
+  asked: Admission,
   context: Context,
   zones: Zones,
   rules: AdmissionRules,
 ): Admitted | Promise<Admitted> {
-  checkInput(admission.input);
-  const target = parseTarget(admission.input, admission.options, zones);
-  const body = encodeBody(admission.input.body);
+  checkInput(asked.input);
+  const target = parseTarget(asked.input, asked.options, zones);
+  const admission = target.zone.policy.rules.length === 0 ? asked : ruled(asked, target);
+  const body = admission.fetch?.body?.then((bytes) => ofBytes(bytes, null)) ?? encodeBody(admission.input.body);
   // Whose a replay is stands in its dead letter: no provider is asked.
   const isReplay = admission.replay !== undefined;
   const provider = isReplay ? undefined : (admission.client?.auth ?? target.zone.policy.auth);
@@ -131,8 +140,10 @@ function build(
   const { stored, secret, volatile } = headerRules.splitHeaders(given);
   const { path, secretQuery } = headerRules.splitQuery(target.path);
   const now = context.clock.now();
-  const content = { method, path, headers: stored, body: encoded.body };
-  const effect = options.effect ?? zone.policy.effectOf?.(content) ?? inferEffect({ method, headers: stored });
+  const terms = admission.fetch?.terms ?? admission.replay?.fetch;
+  const headers = terms === undefined ? stored : withEncodings(stored, given);
+  const content = { method, path, headers, body: encoded.body, ...(terms !== undefined && { fetch: terms }) };
+  const effect = options.effect ?? zone.policy.effectOf?.(content) ?? inferEffect({ method, headers });
   const isRead = effect === 'read';
   const ephemeral = isRead && !durable;
   const live = secret.length > 0 || secretQuery !== '' ? { headers: secret, query: secretQuery } : null;
@@ -162,8 +173,9 @@ function build(
       path,
       principal,
       lane,
-      headers: stored,
+      headers,
       body: encoded.body,
+      terms,
       secret: live === null || isJoinedByKey ? undefined : rules.identities.secretDigest(live),
     });
     digest = digestOf(canonical);
@@ -210,8 +222,22 @@ function build(
     vouchesFor: who.vouchesFor,
     credentialVersion: who.auth === 'zone' ? (offered?.credential?.version ?? null) : null,
     place: placeOf(zone.name, path),
+    mayJoin,
     readDigest: ephemeral && mayJoin ? digest : null,
   };
+}
+
+/** With what the rules of its zone say of it, where the call says nothing. What it replays had its say. */
+function ruled(admission: Admission, { zone, method, path }: Target): Admission {
+  const rule = admission.replay === undefined ? ruleFor(zone.policy.rules, method, path) : undefined;
+  if (rule === undefined) return admission;
+  return { ...admission, options: fill(admission.options, requestPart(rule.options)) };
+}
+
+/** The platform's fetch decodes by itself, and asks for what its caller wants. */
+function withEncodings(stored: HeaderList, given: HeaderList): HeaderList {
+  const encodings = headerOf(given, 'accept-encoding');
+  return encodings === null ? stored : [...stored, ['accept-encoding', encodings]];
 }
 
 /** The caller's own list may change before it is stored. */

@@ -9,6 +9,7 @@ import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
+import type { FetchCallers } from './fetchCallers.ts';
 import { probeFor } from './probes.ts';
 import { resendRules } from './resendRules.ts';
 import { clientSender } from './senders.ts';
@@ -49,6 +50,7 @@ export class Attempts {
   readonly #zones: Zones;
   readonly #credentials: Credentials;
   readonly #callers: Callers;
+  readonly #fetchCallers: FetchCallers;
   readonly #settler: Settler;
   readonly #teller: Teller;
   readonly #events: AttemptEvents;
@@ -64,6 +66,7 @@ export class Attempts {
     parts: {
       readonly credentials: Credentials;
       readonly callers: Callers;
+      readonly fetchCallers: FetchCallers;
       readonly settler: Settler;
       readonly teller: Teller;
     },
@@ -73,6 +76,7 @@ export class Attempts {
     this.#zones = zones;
     this.#credentials = parts.credentials;
     this.#callers = parts.callers;
+    this.#fetchCallers = parts.fetchCallers;
     this.#settler = parts.settler;
     this.#teller = parts.teller;
     this.#events = events;
@@ -196,6 +200,7 @@ export class Attempts {
     if (decision.refreshAuth) {
       const renewed = await this.#refresh(flight, attachment);
       if (renewed !== undefined) {
+        letGo(result);
         attachment = renewed;
         result = await this.#send(flight, attachment);
         if (result.phase === 'answered' && result.response.status !== 401) this.#events.renewed();
@@ -220,9 +225,12 @@ export class Attempts {
   #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
     const { request, zone, abort } = flight;
     const volatile = this.#credentials.live.volatileOf(request.id);
-    const call = callOf(request, zone.policy, attachment.secret, volatile, this.#context.config.attemptTimeoutMs);
-    const { transport } = this.#context;
-    return transport.send(abort === undefined ? call : { ...call, signal: abort.signal });
+    const { transport, config } = this.#context;
+    const timeoutMs = this.#fetchCallers.of(request.id)?.timeoutMs ?? config.attemptTimeoutMs;
+    const call = callOf(request, zone.policy, attachment.secret, volatile, timeoutMs);
+    const live = this.#fetchCallers.liveCall(request);
+    if (live === undefined && abort === undefined) return transport.send(call);
+    return transport.send({ ...call, live, signal: abort?.signal });
   }
 
   async #refresh(flight: Flight, attachment: Attachment): Promise<Attachment | undefined> {
@@ -290,6 +298,7 @@ export class Attempts {
     const isEnd = decision.final;
     const response: HttpResponse | undefined =
       isEnd && result.phase === 'answered' && result.bodyError === undefined ? result.response : undefined;
+    if (response === undefined) letGo(result);
     return {
       request,
       response,
@@ -360,6 +369,11 @@ export class Attempts {
       return { move: { state: 'held', reason: 'operator' }, progress, final: true };
     }
   }
+}
+
+/** Its answer is not given to anybody. */
+function letGo(result: TransportResult): void {
+  if (result.phase === 'answered') result.response.live?.release();
 }
 
 /** The retry options of the configuration, as decisions need them. */

@@ -66,7 +66,8 @@ function ofText(body: string, contentType: string): EncodedBody {
   return { body, contentType, bytes: Buffer.byteLength(body) };
 }
 
-function ofBytes(body: Uint8Array, contentType: string | null): EncodedBody {
+/** Bytes that are the caller's no more. */
+export function ofBytes(body: Uint8Array, contentType: string | null): EncodedBody {
   return { body, contentType, bytes: body.byteLength };
 }
 

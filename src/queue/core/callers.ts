@@ -58,6 +58,12 @@ export class Callers {
     return this.#waiting.has(id);
   }
 
+  /** How many wait for it. */
+  countOf(id: string): number {
+    const waiting = this.#waiting.get(id);
+    return waiting === undefined ? 0 : Array.isArray(waiting) ? waiting.length : 1;
+  }
+
   ids(): string[] {
     return [...this.#waiting.keys()];
   }

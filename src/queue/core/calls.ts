@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../errors.ts';
 import type { Accepted, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
+import type { FetchCall } from '../types/fetch.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Admission } from './admit.ts';
 import type { Engine } from './Engine.ts';
@@ -42,6 +43,13 @@ export class Calls implements Desk {
     return this.#submit({ id: this.#engine.context.ids.next(), input, options, client, durable: false });
   }
 
+  /** A call of `fetch`. */
+  fetch(input: RequestInput, options: RequestOptions, fetch: FetchCall): RequestHandle {
+    const id = this.#engine.context.ids.next();
+    if (fetch.caller !== undefined) this.#engine.fetchCallers.add(id, fetch.caller);
+    return this.#submit({ id, input, options, client: undefined, durable: fetch.durable, fetch });
+  }
+
   enqueue(input: RequestInput, options: RequestOptions): RequestHandle {
     return this.#submit({ id: this.#engine.context.ids.next(), input, options, client: undefined, durable: true });
   }
@@ -72,7 +80,7 @@ export class Calls implements Desk {
    */
   replay(dead: StoredRequest): Promise<Accepted> {
     const zone = this.#engine.zones.mustBeNamed(dead.zone);
-    const { method, path, headers, body } = dead.content;
+    const { method, path, headers, body, fetch } = dead.content;
     const options: RequestOptions = {
       priority: dead.priority,
       effect: dead.effect,
@@ -88,7 +96,14 @@ export class Calls implements Desk {
       options,
       client: undefined,
       durable: true,
-      replay: { of: dead.id, idempotencyKey: keyOf(dead), lane: dead.lane, auth: dead.auth, client: dead.client },
+      replay: {
+        of: dead.id,
+        idempotencyKey: keyOf(dead),
+        lane: dead.lane,
+        auth: dead.auth,
+        client: dead.client,
+        fetch,
+      },
     }).accepted();
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../system/clock.ts';
 import { Counters } from '../monitoring/Counters.ts';
 import type { Backend } from '../types/backend.ts';
 import type { EventSource } from '../types/events.ts';
+import type { FetchFront, FetchQueue } from '../types/fetch.ts';
 import type { Transport } from '../types/transport.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
 
@@ -27,6 +28,11 @@ export async function createBackend(config: ResolvedConfiguration): Promise<Back
 export async function createTransport(clock: Clock): Promise<Transport> {
   const { createUndiciTransport } = await import('../../client/transport/UndiciTransport.ts');
   return createUndiciTransport({ clock });
+}
+
+export async function createFetch(queue: FetchQueue): Promise<FetchFront> {
+  const { createFetchFront } = await import('../../client/fetch/queuedFetch.ts');
+  return createFetchFront(queue);
 }
 
 /** Counts what happened, for `stats()`. */

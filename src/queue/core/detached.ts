@@ -1,16 +1,23 @@
 import type { Clock } from '../../system/clock.ts';
+import { isHarmless } from '../strategies/effect.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
-import type { NewRequest, StoredRequest } from '../types/request.ts';
+import type { Effect, NewRequest, StoredRequest } from '../types/request.ts';
 import type { RequestStore } from '../types/store.ts';
 import type { Identities } from './identify.ts';
 import type { LiveCredentials, LiveSecret } from './liveCredentials.ts';
+import type { SentRequest } from './sentRequest.ts';
 
+/** How long a request whose caller was told that its outcome is unknown may be joined by the same call, as an SDK's own retry is. */
+const JOINABLE_IN_DOUBT_MS = 60_000;
 /** How long after its settlement a request left by its caller may still be joined by the same call. */
 const JOINABLE_AFTER_SETTLED_MS = 60_000;
 /** Bound on what is remembered; the oldest is forgotten. */
 const MAX_REMEMBERED = 10_000;
 
-type Content = Pick<NewRequest | StoredRequest, 'zone' | 'principal' | 'lane' | 'content' | 'key' | 'auth'>;
+type Content = Pick<
+  NewRequest | StoredRequest | SentRequest,
+  'zone' | 'principal' | 'lane' | 'content' | 'key' | 'auth'
+>;
 
 /**
  * Requests whose callers went away after they were sent: typically an SDK's own timeout, followed by its own retry. The
@@ -34,6 +41,18 @@ export class Detached {
   /** The secrets that came with a call, known until it ends: ask when its caller leaves. */
   secretOf(id: string): LiveSecret | undefined {
     return this.#live.own(id);
+  }
+
+  /** Nobody knows what became of it, and its caller was told so: the same call once more must not be a second send. */
+  leftInDoubt(
+    request: Content & { readonly id: string; readonly effect: Effect },
+    secret: LiveSecret | undefined,
+  ): void {
+    // An idempotent write is simply made again.
+    if (isHarmless(request.effect, false)) return;
+    this.add(request, secret);
+    const entry = this.#byDigest.get(this.#digests.get(request.id) ?? '');
+    if (entry !== undefined) entry.until = this.#clock.monotonicNow() + JOINABLE_IN_DOUBT_MS;
   }
 
   add(request: Content & { readonly id: string }, secret: LiveSecret | undefined): void {
@@ -100,10 +119,10 @@ export class Detached {
   }
 
   #digestOf(request: Content, secret: LiveSecret | undefined): string {
-    const { method, path, headers, body } = request.content;
+    const { method, path, headers, body, fetch: terms } = request.content;
     const { zone, principal, lane, key } = request;
     const proof = secret === undefined ? undefined : this.#identities.secretDigest(secret);
-    const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, secret: proof });
+    const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, terms, secret: proof });
     // Another key is another intent.
     return `${key ?? ''} ${digestOf(canonical)}`;
   }

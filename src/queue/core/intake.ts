@@ -186,7 +186,7 @@ export class Intake {
     if (readDigest !== null) return this.#joinRead(entry, admitted, readDigest);
     if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
     // In a batch all or none are accepted: none of it may be accepted by a join of its own.
-    const mayJoin = entry.batch === undefined && entry.admission.options.dedupe !== false;
+    const mayJoin = entry.batch === undefined && admitted.mayJoin;
     const left = this.#detached.find(request, admitted.secret, mayJoin);
     if (left === undefined) return false;
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });

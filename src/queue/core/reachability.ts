@@ -27,7 +27,11 @@ export class Reachability {
     if (decision.served) zone.servedAt = Math.max(zone.servedAt + 1, clock.now());
     if (decision.pauseZoneUntil !== null) {
       const waitMs = decision.pauseZoneUntil - clock.now();
-      zone.notBefore = Math.max(zone.notBefore, clock.monotonicNow() + waitMs);
+      const notBefore = clock.monotonicNow() + waitMs;
+      if (notBefore > zone.notBefore) {
+        zone.notBefore = notBefore;
+        this.#context.emitter.emit('zone:limited', { zone: zone.name, until: decision.pauseZoneUntil });
+      }
       this.#gateChanged();
     }
     this.#observe(zone, decision.connectivity, error);

@@ -8,6 +8,7 @@ import type { AuthHolds } from './authHolds.ts';
 import type { BackendHealth } from './backendHealth.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
+import type { FetchCallers } from './fetchCallers.ts';
 import type { IntakeEvents } from './intake.ts';
 import { raiseStored } from './readJoins.ts';
 import { sentAtAcceptance } from './sentRequest.ts';
@@ -33,6 +34,7 @@ export class Reception implements IntakeEvents {
   readonly #credentials: Credentials;
   readonly #health: BackendHealth;
   readonly #shares: Shares;
+  readonly #fetchCallers: FetchCallers;
   readonly #events: ReceptionEvents;
   /** Version of each provider's credential seen last. */
   readonly #versions = new Map<string, number>();
@@ -45,6 +47,7 @@ export class Reception implements IntakeEvents {
       readonly credentials: Credentials;
       readonly health: BackendHealth;
       readonly shares: Shares;
+      readonly fetchCallers: FetchCallers;
     },
     events: ReceptionEvents,
   ) {
@@ -54,6 +57,7 @@ export class Reception implements IntakeEvents {
     this.#credentials = parts.credentials;
     this.#health = parts.health;
     this.#shares = parts.shares;
+    this.#fetchCallers = parts.fetchCallers;
     this.#events = events;
   }
 
@@ -96,6 +100,7 @@ export class Reception implements IntakeEvents {
     // The store counts the callers of what is joined there.
     if (!isStored) this.#shares.join(requestId);
     this.#attempts.share(admitted.request.id, requestId);
+    this.#fetchCallers.forget(admitted.request.id);
     if (isTerminal(state)) this.#attempts.forget(requestId);
     this.#context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }

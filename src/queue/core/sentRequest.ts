@@ -8,6 +8,8 @@ export type SentRequest = Pick<
   | 'zone'
   | 'content'
   | 'effect'
+  | 'lane'
+  | 'key'
   | 'principal'
   | 'auth'
   | 'client'
@@ -26,6 +28,8 @@ export function sentAtAcceptance(request: NewRequest, now: number): SentRequest 
     zone: request.zone,
     content: request.content,
     effect: request.effect,
+    lane: request.lane,
+    key: request.key,
     principal: request.principal,
     auth: request.auth,
     client: request.client,

@@ -165,6 +165,7 @@ export class Settler {
   #late(job: SettleJob, status: 'stale' | 'notFound'): void {
     const { request, settlement } = job;
     const attempt = settlement.progress.attempts.at(-1);
+    job.response?.live?.release();
     this.#context.logger.warn('a settlement came too late', { id: request.id, zone: request.zone, status });
     if (attempt === undefined) return;
     const entry = { stream: `evidence:${request.id}`, at: attempt.at, data: { ...attempt } };

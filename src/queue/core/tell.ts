@@ -58,9 +58,12 @@ export class Teller {
     const isFinal = isTerminal(state) || state === 'held';
     // Whoever asks from now on must be given a newer answer.
     if (isFinal && request.effect === 'read') this.#events.answered(request.id);
-    if (isFinal && this.#callers.has(request.id)) {
-      this.#callers.tell(request.id, settledOf(request, state, reason, response, cause));
+    if (!isFinal || !this.#callers.has(request.id)) {
+      response?.live?.release();
+      return;
     }
+    if (isLeftInDoubt(state, reason)) this.#detached.leftInDoubt(request, this.#live.own(request.id));
+    this.#callers.tell(request.id, settledOf(request, state, reason, response, cause));
   }
 
   /** A request ended. */
@@ -131,13 +134,20 @@ export class Teller {
   tellRecord(record: StoredRequest): void {
     if (isTerminal(record.state)) this.forget(record.id);
     const settled = settledOfRecord(record);
-    if (settled !== undefined) this.#callers.tell(record.id, settled);
+    if (settled === undefined || !this.#callers.has(record.id)) return;
+    if (isLeftInDoubt(record.state, record.reason)) this.#detached.leftInDoubt(record, this.#live.own(record.id));
+    this.#callers.tell(record.id, settled);
   }
 
   #unknown(request: MovedRequest): void {
     const { id: requestId, zone, reason } = request;
     this.#context.emitter.emit('request:unknown', { requestId, zone, attempt: null, reason });
   }
+}
+
+/** Its caller is told that nobody knows, and may well ask once more for the same. */
+function isLeftInDoubt(state: RequestState, reason: Reason): boolean {
+  return state === 'held' && reason === 'unknown';
 }
 
 export function messageOf(error: unknown): string {

@@ -16,14 +16,16 @@ export function callOf(
   volatile: HeaderList,
   timeoutMs: number,
 ): TransportCall {
-  const { method, path, headers, body } = request.content;
+  const { method, path, headers, body, fetch } = request.content;
   const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers];
   const { idempotency } = zone;
   if (idempotency !== undefined && request.effect !== 'read' && headerOf(headers, idempotency.header) === null) {
     all.push([idempotency.header, quoted(keyOf(request), idempotency.quoting)]);
   }
+  const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
+  if (fetch !== undefined) return { ...call, fetch }; // which says who it is by itself
   if (headerOf(all, 'user-agent') === null) all.push(['user-agent', USER_AGENT]);
-  return { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
+  return call;
 }
 
 /** The key by which a server can know the request again: the caller's, else the one minted at acceptance. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Body, HeaderList } from '../types/request.ts';
+import type { Body, FetchTerms, HeaderList } from '../types/request.ts';
 import { canonicalJson } from './canonicalJson.ts';
 import { headerValue } from './headerValue.ts';
 
@@ -12,6 +12,8 @@ export interface FingerprintInput {
   readonly lane: string | null;
   readonly headers: HeaderList;
   readonly body: Body;
+  /** Set on calls of `fetch`: which redirects are followed makes another answer. */
+  readonly terms?: FetchTerms | undefined;
   /** Keyed digest of the secrets that came with the call: whoever cannot show the same ones must not be given its answer. */
   readonly secret?: string | undefined;
 }
@@ -40,6 +42,7 @@ export function canonicalContent(r: FingerprintInput): string | Uint8Array {
     sortedHeaders(r.headers, boundary),
     r.body === null ? 0 : text === undefined ? 2 : 1,
     ...(r.secret === undefined ? [] : [r.secret]),
+    ...(r.terms === undefined ? [] : [r.terms]),
   ]);
   // The head is JSON on one line, so the first line break parts it from the body.
   if (text !== undefined) return `${head}\n${body}`;

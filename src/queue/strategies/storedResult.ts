@@ -16,9 +16,13 @@ const NOT_STORED: ReadonlySet<string> = new Set([
 
 /** The part of an answer that is kept with a request: without cookies, and without a body that is too large or was lost. */
 export function storedResult(response: HttpResponse, bodyLost: boolean, maxBytes: number): StoredResult {
+  const isLost = bodyLost || response.live?.isPartial === true || response.body.byteLength > maxBytes;
+  const { status, statusText, url } = response;
   return {
-    status: response.status,
+    status,
     headers: response.headers.filter(([name]) => !NOT_STORED.has(name.toLowerCase())),
-    body: bodyLost || response.body.byteLength > maxBytes ? null : response.body,
+    ...(statusText !== undefined && { statusText }),
+    ...(url !== undefined && { url }),
+    body: isLost ? null : response.body,
   };
 }

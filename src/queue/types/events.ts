@@ -47,6 +47,8 @@ export interface QueueEventMap {
   'zone:online': Base & { readonly zone: string; readonly offlineMs: number };
   'zone:offline': Base & { readonly zone: string; readonly error: string | null };
   'zone:captive': Base & { readonly zone: string };
+  /** The server asked for no calls until then (epoch ms). */
+  'zone:limited': Base & { readonly zone: string; readonly until: number };
   'zone:paused': Base & { readonly zone: string | null };
   'zone:resumed': Base & { readonly zone: string | null };
   'queue:started': Base & { readonly worker: string; readonly waiting: number };

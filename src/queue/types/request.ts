@@ -9,6 +9,20 @@ export type Effect = 'read' | 'absolute' | 'delete' | 'create' | 'action' | 'rel
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 export type Body = string | Uint8Array | null;
 
+/**
+ * What a call of `fetch` asks of the way it is sent, by the names of `RequestInit`: only where it differs from the defaults of
+ * the platform.
+ */
+export interface FetchTerms {
+  readonly redirect?: 'error' | 'manual' | undefined;
+  readonly referrer?: string | undefined;
+  readonly referrerPolicy?: string | undefined;
+  readonly mode?: string | undefined;
+  readonly credentials?: string | undefined;
+  readonly cache?: string | undefined;
+  readonly integrity?: string | undefined;
+}
+
 /** The immutable part of a request: what will be put on the wire, relative to its zone, without any secret. */
 export interface RequestContent {
   readonly method: string;
@@ -17,6 +31,8 @@ export interface RequestContent {
   /** Lower-case names, in the order given. */
   readonly headers: HeaderList;
   readonly body: Body;
+  /** Set on calls of `fetch`: sent as the platform's fetch sends them, which follows redirects and adds its own headers. */
+  readonly fetch?: FetchTerms | undefined;
 }
 
 /** A typed pointer from this request into the result of another one; materialised at first send. */
@@ -159,12 +175,36 @@ export const NO_PROGRESS: Progress = Object.freeze({
 export interface HttpResponse {
   readonly status: number;
   readonly headers: HeaderList;
+  /** Empty where the answer is `live` and not held back until its end. */
   readonly body: Uint8Array;
+  /** Where it is not the usual one for the status. */
+  readonly statusText?: string | undefined;
+  /** Where redirects led to another URL than the one asked for. */
+  readonly url?: string | undefined;
+  /** The answer as it comes in, for the one caller that waits for it. */
+  readonly live?: LiveAnswer | undefined;
+}
+
+/** An answer that its caller takes over from the wire. Exactly one of `take` and `release` is called. */
+export interface LiveAnswer {
+  /** `body` is not the whole of it: only who takes it gets that. */
+  readonly isPartial: boolean;
+  /** The platform's own response, with `headers` added; undefined when it was taken or let go before. */
+  take(options?: {
+    readonly headers?: HeaderList | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<Response> | undefined;
+  /** Nobody wants it: closes the wire. */
+  release(): void;
 }
 
 export interface StoredResult {
   readonly status: number;
   readonly headers: HeaderList;
+  /** Where it is not the usual one for the status. */
+  readonly statusText?: string | undefined;
+  /** Where redirects led to another URL than the one asked for. */
+  readonly url?: string | undefined;
   /** Null when the body was larger than `maxStoredResultBytes` or lost on the way. */
   readonly body: Uint8Array | null;
 }

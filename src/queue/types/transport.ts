@@ -1,4 +1,4 @@
-import type { Body, HeaderList, HttpResponse } from './request.ts';
+import type { Body, FetchTerms, HeaderList, HttpResponse } from './request.ts';
 
 /** One HTTP call, complete with credentials, ready for the wire. */
 export interface TransportCall {
@@ -12,6 +12,20 @@ export interface TransportCall {
   readonly timeoutMs: number;
   /** Closes the wire. */
   readonly signal?: AbortSignal | undefined;
+  /** Set on calls of `fetch`: redirects and default headers are those of the platform's fetch. */
+  readonly fetch?: FetchTerms | undefined;
+  /** Set while a caller of `fetch` waits in this process. A transport may ignore it, and give whole answers. */
+  readonly live?: LiveCall | undefined;
+}
+
+/** A caller that takes its answer as it comes in. */
+export interface LiveCall {
+  /** So many bytes of the body are awaited, to be kept with the request, before the answer is given. 0: given at its head. */
+  readonly keepBytes: number;
+  /** Whether that caller, and no other, waits for the answer. */
+  isAwaited(): boolean;
+  /** What the caller wants its connections made by: the `dispatcher` of its `RequestInit`. */
+  readonly dispatcher?: unknown;
 }
 
 /**

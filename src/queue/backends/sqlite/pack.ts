@@ -1,6 +1,15 @@
 import type { NewRequest, StoredResult } from '../../types/request.ts';
 import type { Change, RequestPatch, Settlement } from '../../types/store.ts';
-import { encodeHeaders, encodeProgress, hash53, headOf, ownBody, reasonCode, stateCode } from '../codec.ts';
+import {
+  encodeHeaders,
+  encodeProgress,
+  encodeResultHead,
+  hash53,
+  headOf,
+  ownBody,
+  reasonCode,
+  stateCode,
+} from '../codec.ts';
 import { DURABLE, EPHEMERAL, HARMLESS } from './flags.ts';
 import type {
   PackedChange,
@@ -66,9 +75,9 @@ function packEffects({ bind, end, amend }: Settlement): PackedEffects | null {
   };
 }
 
-function packResult({ status, headers, body }: StoredResult): PackedResult {
-  const owned = ownBody(body);
-  return [status, encodeHeaders(headers), typeof owned === 'string' ? null : owned];
+function packResult(result: StoredResult): PackedResult {
+  const owned = ownBody(result.body);
+  return [result.status, encodeResultHead(result), typeof owned === 'string' ? null : owned];
 }
 
 export function packChange({ id, from, neverSent, callers, to, patch }: Change): PackedChange {
@@ -91,7 +100,12 @@ function packPatch(patch: RequestPatch): PackedPatch {
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),
     ...(content !== undefined && {
-      content: { method: content.method, path: content.path, headers: encodeHeaders(content.headers) },
+      content: {
+        method: content.method,
+        path: content.path,
+        headers: encodeHeaders(content.headers),
+        fetch: content.fetch,
+      },
       body: ownBody(content.body),
     }),
     ...(progress !== undefined && { progress: [encodeProgress(progress), progress.unresolved] as const }),

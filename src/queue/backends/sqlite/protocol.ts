@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { WorkerIdentity } from '../../types/backend.ts';
-import type { EndedRequest, RequestFilter } from '../../types/request.ts';
+import type { EndedRequest, RequestContent, RequestFilter } from '../../types/request.ts';
 import type {
   Binding,
   ClaimQuery,
@@ -79,7 +79,7 @@ export interface PackedPatch {
   readonly sender?: string;
   /** JSON text. */
   readonly base?: string;
-  readonly content?: { readonly method: string; readonly path: string; readonly headers: string };
+  readonly content?: Pick<RequestContent, 'method' | 'path' | 'fetch'> & { readonly headers: string };
   readonly body?: string | Uint8Array | null;
   readonly progress?: readonly [text: string | null, unresolved: boolean];
   readonly told?: boolean;

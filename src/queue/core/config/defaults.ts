@@ -60,4 +60,5 @@ export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   auth: undefined,
   secretHeaders: Object.freeze([]),
   retryAnswered5xx: false,
+  rules: Object.freeze([]),
 });

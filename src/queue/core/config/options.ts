@@ -2,6 +2,8 @@ import type { Classification, DelayFunction } from '../../strategies/decision.ts
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
+import type { RequestOptions } from '../../types/calls.ts';
+import type { FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
 
@@ -100,6 +102,18 @@ export interface HealthCheckOptions {
   readonly expectStatus?: number | undefined;
 }
 
+/** Options for the calls of a zone that fit. They stand between those of the call and those of the zone. */
+export interface RuleOptions
+  extends FetchSettings,
+    Pick<RequestOptions, 'priority' | 'lane' | 'effect' | 'tags' | 'dedupe'> {
+  /** Path without query; `*` stands for any part of a segment, `**` for any number of segments. */
+  readonly path: string;
+  /** @default any */
+  readonly method?: string | undefined;
+  /** For calls of `fetch`, while their caller waits. @default the queue's */
+  readonly attemptTimeoutMs?: number | undefined;
+}
+
 /** One failure domain an API is reached through. */
 export interface ZoneOptions {
   /** `https://host[:port]`, aliases of each other; the first is used to send. */
@@ -121,6 +135,18 @@ export interface ZoneOptions {
   readonly secretHeaders?: readonly string[] | undefined;
   /** Retry answered 5xx for every effect: at least once instead of a question. @default false */
   readonly retryAnswered5xx?: boolean | undefined;
+  /** Options by path and method; the first that fits counts. @default [] */
+  readonly rules?: readonly RuleOptions[] | undefined;
+  /** As in the configuration. @default the configuration's */
+  readonly respond?: FetchSettings['respond'];
+  /** As in the configuration. @default the configuration's */
+  readonly offline?: FetchSettings['offline'];
+  /** As in the configuration. @default the configuration's */
+  readonly mode?: FetchSettings['mode'];
+  /** As in the configuration. @default the configuration's */
+  readonly honorPrefer?: FetchSettings['honorPrefer'];
+  /** As in the configuration. @default the configuration's */
+  readonly noRetryHeaders?: FetchSettings['noRetryHeaders'];
 }
 
 /** Every option of a queue. `undefined` means absent; unknown keys are errors. */
@@ -171,6 +197,16 @@ export interface QueueOptions {
   readonly principal?: string | (() => string) | undefined;
   /** False: accepts, looks and decides, but never sends. @default true */
   readonly dispatch?: boolean | undefined;
+  /** When `fetch` answers: with the end, or with a 202 once the request is stored. @default 'settled' */
+  readonly respond?: FetchSettings['respond'];
+  /** What a caller of `fetch` gets while the zone takes no call. @default 'wait' */
+  readonly offline?: FetchSettings['offline'];
+  /** Whether calls of `fetch` are stored, or sent past the queue. @default 'queue', but 'bypass' for event streams and token requests */
+  readonly mode?: FetchSettings['mode'];
+  /** Whether `fetch` acts on `Prefer: respond-async, wait=n`. @default false */
+  readonly honorPrefer?: FetchSettings['honorPrefer'];
+  /** Whether final failures bear headers that keep an SDK from trying again. @default true */
+  readonly noRetryHeaders?: FetchSettings['noRetryHeaders'];
   /** By name. Other origins get a zone of their own, made when first met. @default {} */
   readonly zones?: Readonly<Record<string, ZoneOptions>> | undefined;
 }

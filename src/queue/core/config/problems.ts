@@ -3,11 +3,11 @@ import type { Problem } from '../../../errors.ts';
 import { nearestName } from '../../../nearestName.ts';
 import { isRecord } from './fields.ts';
 import { BACKEND_SHAPES, QUEUE_SHAPE, queueSchema, RETENTION_SHAPE, RETRY_SHAPE } from './schema.ts';
-import { HEALTH_CHECK_SHAPE, IDEMPOTENCY_SHAPE, parseOrigin, ZONE_SHAPE } from './zoneSchema.ts';
+import { HEALTH_CHECK_SHAPE, IDEMPOTENCY_SHAPE, parseOrigin, RULE_SHAPE, ZONE_SHAPE } from './zoneSchema.ts';
 
 type Path = readonly PropertyKey[];
 
-/** Known keys by place; the name of a zone is `*`. */
+/** Known keys by place; the name of a zone and the place of a rule are `*`. */
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(QUEUE_SHAPE),
   backend: Object.keys(BACKEND_SHAPES.sqlite),
@@ -16,6 +16,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'zones.*': Object.keys(ZONE_SHAPE),
   'zones.*.idempotency': Object.keys(IDEMPOTENCY_SHAPE),
   'zones.*.healthCheck': Object.keys(HEALTH_CHECK_SHAPE),
+  'zones.*.rules.*': Object.keys(RULE_SHAPE),
 };
 
 /** Everything that is wrong with a configuration, in the order of its options; empty when it can be used. */
@@ -37,7 +38,9 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 function unknownKey(path: Path, key: string): Problem {
-  const place = path.map((part, index) => (index === 1 && path[0] === 'zones' ? '*' : String(part))).join('.');
+  const isAny = (part: PropertyKey, index: number): boolean =>
+    path[0] === 'zones' && (index === 1 || typeof part === 'number');
+  const place = path.map((part, index) => (isAny(part, index) ? '*' : String(part))).join('.');
   const known = KNOWN_KEYS[place] ?? [];
   const nearest = nearestName(key, known);
   const expected = nearest === undefined ? `one of ${known.join(', ')}` : `a known option: did you mean '${nearest}'?`;

@@ -15,6 +15,7 @@ import type {
   IdempotencyOption,
   QueueOptions,
   RetryOptions,
+  RuleOptions,
   ZoneOptions,
 } from './options.ts';
 import { configurationProblems } from './problems.ts';
@@ -23,6 +24,7 @@ import type {
   ResolvedConfiguration,
   ResolvedHealthCheck,
   ResolvedIdempotency,
+  ResolvedRule,
   ResolvedZone,
 } from './types.ts';
 import { parseOrigin } from './zoneSchema.ts';
@@ -80,6 +82,7 @@ function resolveBackend(option: BackendOption | undefined, name: string): Resolv
 
 function resolveZone(zone: ZoneOptions): ResolvedZone {
   const { origins, idempotency, healthCheck, secretHeaders, probe, effectOf, classify, auth } = zone;
+  const { respond, offline, mode, honorPrefer, noRetryHeaders } = zone;
   return Object.freeze({
     origins: Object.freeze(origins.map((origin) => parseOrigin(origin) ?? origin)),
     maxConcurrency: zone.maxConcurrency ?? ZONE_DEFAULTS.maxConcurrency,
@@ -91,6 +94,20 @@ function resolveZone(zone: ZoneOptions): ResolvedZone {
     auth,
     secretHeaders: Object.freeze((secretHeaders ?? []).map((name) => name.toLowerCase())),
     retryAnswered5xx: zone.retryAnswered5xx ?? ZONE_DEFAULTS.retryAnswered5xx,
+    rules: Object.freeze((zone.rules ?? []).map(resolveRule)),
+    ...defined({ respond, offline, mode, honorPrefer, noRetryHeaders }),
+  });
+}
+
+function resolveRule({ path, method, ...options }: RuleOptions): ResolvedRule {
+  const pattern = path
+    .split('**')
+    .map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&').replaceAll('*', '[^/]*'))
+    .join('.*');
+  return Object.freeze({
+    path: new RegExp(`^${pattern}$`),
+    method: method?.toUpperCase() ?? null,
+    options: Object.freeze(defined(options)),
   });
 }
 

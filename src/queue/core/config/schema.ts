@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Logger } from '../../types/logger.ts';
 import { callback, count, duration, field, flag, hasMethods, isRecord, oneOf } from './fields.ts';
 import type { RetryOptions } from './options.ts';
-import { zoneSchema } from './zoneSchema.ts';
+import { FETCH_SETTINGS_SHAPE, zoneSchema } from './zoneSchema.ts';
 
 export const BACKEND_SHAPES = {
   memory: { kind: oneOf('memory', 'sqlite') },
@@ -82,6 +82,7 @@ export const QUEUE_SHAPE = {
     (v) => (typeof v === 'string' && v !== '') || typeof v === 'function',
   ).optional(),
   dispatch: flag.optional(),
+  ...FETCH_SETTINGS_SHAPE,
   zones: z.record(zoneName, zoneSchema, { error: 'an object of zones by name' }).optional(),
 };
 

@@ -1,6 +1,7 @@
 import type { DelayFunction } from '../../strategies/decision.ts';
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { Backend } from '../../types/backend.ts';
+import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { ProbeOption, SettleAck, SqliteDurability, WhenFull, ZoneOptions } from './options.ts';
 
@@ -24,7 +25,7 @@ export interface ResolvedHealthCheck {
   readonly expectStatus: number | null;
 }
 
-export interface ResolvedZone {
+export interface ResolvedZone extends FetchSettings {
   /** Normalised; the first is used to send. */
   readonly origins: readonly string[];
   readonly maxConcurrency: number;
@@ -37,10 +38,19 @@ export interface ResolvedZone {
   /** Lower-case. */
   readonly secretHeaders: readonly string[];
   readonly retryAnswered5xx: boolean;
+  readonly rules: readonly ResolvedRule[];
+}
+
+/** Options for the calls that fit. */
+export interface ResolvedRule {
+  readonly path: RegExp;
+  /** Upper-case, null for any. */
+  readonly method: string | null;
+  readonly options: FetchOptions;
 }
 
 /** A valid configuration, complete and frozen. Modules receive this and never look at options. */
-export interface ResolvedConfiguration {
+export interface ResolvedConfiguration extends FetchSettings {
   readonly name: string;
   readonly backend: ResolvedBackend;
   readonly maxSize: number;

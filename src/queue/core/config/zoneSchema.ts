@@ -1,5 +1,7 @@
 import * as z from 'zod';
+import { priorityNumber } from '../../strategies/priority.ts';
 import type { AuthProvider } from '../../types/auth.ts';
+import type { Priority } from '../../types/calls.ts';
 import { callback, count, duration, field, flag, hasMethods, oneOf } from './fields.ts';
 import type { ProbeFunction, ZoneOptions } from './options.ts';
 
@@ -36,6 +38,38 @@ const idempotency = z.unknown().superRefine((value, context) => {
   for (const issue of idempotencyObject.safeParse(value).error?.issues ?? []) context.addIssue({ ...issue });
 });
 
+/** Settings of `fetch`, wherever they stand. */
+export const FETCH_SETTINGS_SHAPE = {
+  respond: oneOf('settled', 'accepted').optional(),
+  offline: oneOf('wait', 'accept', 'reject', 'rejectAndKeep').optional(),
+  mode: oneOf('queue', 'bypass').optional(),
+  honorPrefer: flag.optional(),
+  noRetryHeaders: flag.optional(),
+};
+
+const texts = field<string[]>(
+  'a list of strings that are not empty',
+  (v) => Array.isArray(v) && v.every((one) => typeof one === 'string' && one !== ''),
+);
+
+export const RULE_SHAPE = {
+  path: field<string>(
+    "a path that starts with '/', with * and **",
+    (v) => typeof v === 'string' && /^\/[^\s?#]*$/.test(v),
+  ),
+  method: field<string>('an HTTP method', (v) => typeof v === 'string' && HEADER_NAME.test(v)).optional(),
+  ...FETCH_SETTINGS_SHAPE,
+  attemptTimeoutMs: duration(1).optional(),
+  priority: field<Priority>(
+    '1 to 10 or the name of a priority',
+    (v) => priorityNumber(v as Priority) !== undefined,
+  ).optional(),
+  lane: field<string | null>('a name, or null', (v) => v === null || (typeof v === 'string' && v !== '')).optional(),
+  effect: oneOf('read', 'absolute', 'delete', 'create', 'action', 'relative').optional(),
+  tags: texts.optional(),
+  dedupe: flag.optional(),
+};
+
 export const ZONE_SHAPE = {
   origins: z
     .array(origin, { error: 'a list of origins' })
@@ -52,6 +86,8 @@ export const ZONE_SHAPE = {
   auth: field<AuthProvider>('an auth provider, as bearerToken() gives', (v) => hasMethods(v, 'credential')).optional(),
   secretHeaders: z.array(headerName, { error: 'a list of header names' }).optional(),
   retryAnswered5xx: flag.optional(),
+  rules: z.array(z.strictObject(RULE_SHAPE), { error: 'a list of rules' }).optional(),
+  ...FETCH_SETTINGS_SHAPE,
 };
 
 export const zoneSchema = z.strictObject(ZONE_SHAPE);

@@ -92,10 +92,10 @@ export function resettle(rows: Rows, row: Row, sender: string): void {
 function rewriteHead(rows: Rows, seq: number, given: PackedPatch): void {
   const text = rows.sql('SELECT head FROM content WHERE seq = ?').get(seq)?.[0] as string; // every request has its content
   const head = decodeHead(text);
-  const { method, path, headers } = given.content ?? head;
+  const { method, path, headers, fetch } = given.content ?? head;
   const base = given.base === undefined ? head.base : (JSON.parse(given.base) as Json);
   const list = typeof headers === 'string' ? (JSON.parse(headers) as HeaderList) : headers;
   rows
     .sql('UPDATE content SET head = ? WHERE seq = ?')
-    .run(encodeHead({ ...head, base }, { method, path, headers: list }), seq);
+    .run(encodeHead({ ...head, base }, { method, path, headers: list, fetch }), seq);
 }

@@ -1,0 +1,213 @@
+import { STATUS_CODES } from 'node:http';
+import type { HttpResponse } from '../../queue/types/request.ts';
+import type { TransportCall, TransportResult } from '../../queue/types/transport.ts';
+import type { Clock, Timer } from '../../system/clock.ts';
+import { decodeBody, encodingsOf } from '../transport/decodeBody.ts';
+import type { TransportErrorCode } from '../transport/transportError.ts';
+import { transportError } from '../transport/transportError.ts';
+import { HeldAnswer } from './HeldAnswer.ts';
+import type { Hop, HopDispatcher, platformFetch } from './platform.ts';
+import type { WireHandler, WireHead, WireListener } from './wireHandler.ts';
+import { listening, sinkOf } from './wireHandler.ts';
+
+export interface FetchExchangeParts {
+  readonly clock: Clock;
+  /** Bound of a body that is read here. */
+  readonly maxBytes: number;
+  readonly fetch: ReturnType<typeof platformFetch>;
+  readonly dispatcher: HopDispatcher;
+  /** How far the call got. Once. */
+  ended(result: TransportResult): void;
+  /** Nothing of it is open any more that is not its taker's. */
+  over(): void;
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Answers that have no end by nature. */
+const ENDLESS =
+  /^\s*(?:text\/event-stream|multipart\/x-mixed-replace|application\/(?:x-ndjson|jsonl|json-seq|stream\+json))\b/i;
+
+/**
+ * One attempt through the platform's fetch, which is given a dispatcher that stands between it and the wire. So the phase is known to the
+ * byte, redirects are the platform's own, and its answer is held back until the queue has decided about it: then
+ * the caller gets the very response that fetch made of it.
+ */
+export class FetchExchange {
+  readonly #call: TransportCall;
+  readonly #parts: FetchExchangeParts;
+  readonly #controller = new AbortController();
+  readonly #timer: Timer;
+  readonly #stop = new AbortController();
+  #native: Promise<Response> | undefined;
+  #phase: 'notSent' | 'sent' = 'notSent';
+  #hops = 0;
+  /** The last redirect that was followed: an answer, where what comes after it fails. */
+  #redirect: WireHead | undefined;
+  #answer: HeldAnswer | undefined;
+  #hasEnded = false;
+
+  constructor(call: TransportCall, parts: FetchExchangeParts) {
+    this.#call = call;
+    this.#parts = parts;
+    this.#timer = parts.clock.schedule(call.timeoutMs, () =>
+      this.cut('CALL_TIMEOUT', `No answer within ${call.timeoutMs} ms: timed out.`),
+    );
+    const { signal } = call;
+    signal?.addEventListener('abort', () => this.cut('CALL_ABORTED', 'The call was aborted.', signal.reason), {
+      once: true,
+      signal: this.#stop.signal,
+    });
+  }
+
+  start(): void {
+    const { origin, path, method, headers, body, fetch: terms } = this.#call;
+    const dispatcher: HopDispatcher = { dispatch: (hop, handler) => this.#dispatch(hop, handler) };
+    // Both lists are only read.
+    const init = { ...terms, method, headers: headers as [string, string][], body: body as RequestInit['body'] };
+    const wire = { signal: this.#controller.signal, dispatcher };
+    this.#native = this.#parts.fetch(origin + path, { ...(init as RequestInit), ...wire });
+    this.#native.catch((error: unknown) => this.#refused(error));
+  }
+
+  /** Ends it from this side, unless its answer was taken. */
+  cut(code: TransportErrorCode, message: string, cause?: unknown): void {
+    const error = transportError(code, message, cause);
+    if (!this.#hasEnded && this.#answer !== undefined) {
+      this.#answer.cut(error);
+      // Who waits for it may go on reading at its own pace.
+      if (code === 'CALL_TIMEOUT' && this.#answer.isForCaller) return;
+    } else if (!this.#hasEnded) this.#fail(error);
+    else this.#answer?.release();
+    this.#controller.abort(error);
+  }
+
+  #dispatch(hop: Hop, handler: WireHandler): boolean {
+    const { body } = this.#call;
+    // The bytes at hand instead of a stream of them.
+    const sent = hop.body === null || hop.body === undefined ? hop : { ...hop, body };
+    this.#hops += 1;
+    return this.#parts.dispatcher.dispatch(sent, listening(handler, this.#listener(hop, handler)));
+  }
+
+  #listener(hop: Hop, handler: WireHandler): WireListener {
+    const sink = sinkOf(handler);
+    let target: Omit<WireListener, 'started' | 'headed'> | undefined;
+    return {
+      started: (abort) => {
+        this.#phase = 'sent';
+        sink.start(abort);
+      },
+      headed: (head, resume) => {
+        if (this.#isFollowed(head)) {
+          this.#redirect = head;
+          target = {
+            received: (chunk) => sink.data(chunk),
+            completed: () => sink.complete(),
+            failed: (e) => sink.fail(e),
+          };
+          return sink.head(head, resume);
+        }
+        this.#answer = this.#hold(head, hop, sink, resume);
+        target = this.#answer;
+        return true;
+      },
+      received: (chunk) => target?.received(chunk) !== false,
+      completed: () => target?.completed(),
+      failed: (error) => {
+        if (target === undefined) this.#unanswered(error);
+        if (target === undefined) sink.fail(error);
+        else target.failed(error);
+      },
+    };
+  }
+
+  #hold(head: WireHead, hop: Hop, sink: ReturnType<typeof sinkOf>, resume: () => void): HeldAnswer {
+    const { live } = this.#call;
+    const native = this.#native as Promise<Response>; // set before anything can be answered
+    const isEndless = head.headers.some(([name, value]) => name === 'content-type' && ENDLESS.test(value));
+    const answer = new HeldAnswer({
+      head,
+      sink,
+      resume,
+      native,
+      controller: this.#controller,
+      keepBytes: isEndless && live !== undefined ? 0 : live?.keepBytes,
+      isAwaited: () => live?.isAwaited() === true,
+      maxBytes: this.#parts.maxBytes,
+      ready: (body, bodyError) => this.#answered(answer, head, hop, body, bodyError),
+      over: () => this.#parts.over(),
+    });
+    answer.begin();
+    return answer;
+  }
+
+  #answered(answer: HeldAnswer, head: WireHead, hop: Hop, body: Buffer, bodyError: Error | undefined): void {
+    if (this.#hasEnded) return;
+    this.#release();
+    const live = answer.isForCaller ? answer : undefined;
+    const extras = {
+      ...(head.statusText !== '' && head.statusText !== STATUS_CODES[head.status] && { statusText: head.statusText }),
+      ...(this.#hops > 1 && { url: `${String(hop.origin ?? '')}${hop.path}` }),
+      ...(live !== undefined && { live }),
+    };
+    const end = (result: TransportResult): void => {
+      if (live === undefined) answer.release();
+      if (result.phase !== 'answered') return this.#parts.ended(result);
+      const response = { ...result.response, ...extras };
+      // What is wrong with the body, its taker finds out by reading it.
+      this.#parts.ended(live === undefined ? { ...result, response } : { phase: 'answered', response });
+    };
+    const response: HttpResponse = { status: head.status, headers: head.headers, body };
+    const encodings = body.length === 0 || live?.isPartial === true ? undefined : encodingsOf(head.headers);
+    if (bodyError !== undefined) end({ phase: 'answered', response, bodyError });
+    else if (encodings === undefined) end({ phase: 'answered', response });
+    else decodeBody(response, encodings, this.#parts.maxBytes, end);
+  }
+
+  #isFollowed({ status, headers }: WireHead): boolean {
+    const { redirect } = this.#call.fetch ?? {};
+    return redirect === undefined && REDIRECTS.has(status) && headers.some(([name]) => name === 'location');
+  }
+
+  /** The platform's fetch gave up by itself: a redirect it does not follow is the last answer there was. */
+  #refused(error: unknown): void {
+    if (this.#hasEnded || this.#answer !== undefined) return;
+    if (this.#redirect !== undefined) this.#redirected(this.#redirect, error);
+    else this.#fail(error instanceof Error && error.cause instanceof Error ? error.cause : asError(error));
+  }
+
+  #unanswered(error: Error): void {
+    if (this.#hasEnded) return;
+    const { method } = this.#call;
+    const followed = this.#redirect;
+    // A write that was answered by a redirect to look elsewhere is done, whatever became of the looking.
+    const isDone = followed !== undefined && followed.status < 307 && method !== 'GET' && method !== 'HEAD';
+    if (isDone) this.#redirected(followed, new TypeError('fetch failed', { cause: error }));
+    else this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#release();
+    this.#parts.over();
+    this.#parts.ended({ phase: this.#phase, error });
+  }
+
+  #redirected({ status, headers }: WireHead, error: unknown): void {
+    this.#release();
+    this.#parts.over();
+    const response = { status, headers, body: new Uint8Array(0) };
+    const live = { isPartial: true, take: () => Promise.reject(error), release: () => undefined };
+    const isAwaited = this.#call.live?.isAwaited() === true;
+    this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
+  }
+
+  #release(): void {
+    this.#hasEnded = true;
+    this.#timer.cancel();
+    this.#stop.abort();
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

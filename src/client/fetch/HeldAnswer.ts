@@ -1,0 +1,154 @@
+import type { HeaderList, LiveAnswer } from '../../queue/types/request.ts';
+import { transportError } from '../transport/transportError.ts';
+import type { WireHead, WireSink } from './wireHandler.ts';
+
+export interface HeldAnswerParts {
+  readonly head: WireHead;
+  readonly sink: WireSink;
+  readonly resume: () => void;
+  /** The response that the platform's fetch makes once the head is passed on. */
+  readonly native: Promise<Response>;
+  readonly controller: AbortController;
+  /** So much of the body is read before the answer is given to a caller; undefined when there is none. */
+  readonly keepBytes: number | undefined;
+  isAwaited(): boolean;
+  /** Most of a body that is read when nobody takes it over. */
+  readonly maxBytes: number;
+  /** It is complete, or as much of it as is wanted. */
+  ready(body: Buffer, error: Error | undefined): void;
+  /** It was taken, or let go. */
+  over(): void;
+}
+
+/** So much of a body waits in memory while its taker is not there or does not read. */
+const HIGH_WATER_BYTES = 65_536;
+const NOTHING: Buffer = Object.freeze(Buffer.alloc(0)) as Buffer;
+const ignore = (): undefined => undefined;
+/** Aborts reach a response for as long as somebody has it. */
+const lifelines = new WeakMap<object, AbortController>();
+
+/** An answer between the wire and the platform's fetch: read as far as the queue needs it, then passed on to whoever takes it. */
+export class HeldAnswer implements LiveAnswer {
+  readonly #parts: HeldAnswerParts;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #state: 'held' | 'taken' | 'gone' = 'held';
+  #isReady = false;
+  #isPaused = false;
+  #isComplete = false;
+  #error: Error | undefined;
+  /** Set when it is given: a caller was waiting for it, and nobody else. */
+  isForCaller = false;
+
+  constructor(parts: HeldAnswerParts) {
+    this.#parts = parts;
+  }
+
+  get isPartial(): boolean {
+    return !this.#isComplete;
+  }
+
+  /** The head is there. */
+  begin(): void {
+    if (this.#parts.keepBytes === 0 && this.#parts.isAwaited()) this.#give(undefined);
+  }
+
+  received(chunk: Buffer): boolean {
+    if (this.#state === 'taken') return this.#parts.sink.data(chunk);
+    if (this.#state === 'gone') return true;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (!this.#isReady) {
+      const { keepBytes, maxBytes } = this.#parts;
+      if (keepBytes !== undefined && this.#bytes > keepBytes && this.#parts.isAwaited()) this.#give(undefined);
+      else if (this.#bytes > maxBytes) {
+        this.#give(transportError('BODY_TOO_LARGE', `The answer is larger than ${maxBytes} bytes.`));
+        this.#parts.controller.abort();
+        return true;
+      }
+    }
+    this.#isPaused = this.#isReady && this.#bytes >= HIGH_WATER_BYTES;
+    return !this.#isPaused;
+  }
+
+  completed(): void {
+    this.#isComplete = true;
+    if (this.#state === 'taken') this.#parts.sink.complete();
+    else if (!this.#isReady) this.#give(undefined);
+  }
+
+  failed(error: Error): void {
+    this.#error = error;
+    if (this.#state === 'held' && !this.#isReady) this.#give(error);
+    if (this.#state !== 'held') this.#parts.sink.fail(error);
+  }
+
+  /** No more of it is waited for: what there is is given, or the error where nobody takes the rest over. */
+  cut(error: Error): void {
+    if (!this.#isReady) this.#give(error);
+  }
+
+  take({
+    headers,
+    signal,
+  }: {
+    readonly headers?: HeaderList | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {}): Promise<Response> | undefined {
+    if (this.#state !== 'held') return undefined;
+    this.#state = 'taken';
+    this.#parts.over();
+    const { sink, head, resume, native, controller } = this.#parts;
+    const response = signal === undefined ? native : native.then((given) => tied(given, signal, controller));
+    sink.head(head, resume, headers);
+    let isFlowing = true;
+    for (const chunk of this.#chunks) isFlowing = sink.data(chunk) && isFlowing;
+    this.#chunks = [];
+    // Fetch loses an error that comes before it has made the response.
+    const error = this.#error;
+    if (error !== undefined) native.then(() => sink.fail(error), ignore);
+    else if (this.#isComplete) sink.complete();
+    else if (this.#isPaused && isFlowing) resume();
+    return response;
+  }
+
+  release(): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'gone';
+    this.#chunks = [];
+    this.#parts.over();
+    this.#parts.native.catch(ignore);
+    this.#parts.sink.fail(new Error('nobody waits for this answer'));
+    if (!this.#isComplete && this.#error === undefined) this.#parts.controller.abort();
+  }
+
+  #give(error: Error | undefined): void {
+    this.#isReady = true;
+    this.isForCaller = this.#parts.keepBytes !== undefined && this.#parts.isAwaited();
+    const isWhole = this.#isComplete && this.#bytes > 0;
+    const body = !isWhole
+      ? NOTHING
+      : this.#chunks.length === 1
+        ? (this.#chunks[0] as Buffer)
+        : Buffer.concat(this.#chunks);
+    this.#parts.ready(body, error);
+  }
+}
+
+/** The response, whose body fails with the signal's reason once that is aborted. */
+function tied(response: Response, signal: AbortSignal, controller: AbortController): Response {
+  lifelines.set(response.body ?? response, controller);
+  const ref = new WeakRef(controller);
+  const abort = (): void => ref.deref()?.abort(signal.reason);
+  if (signal.aborted) abort();
+  else {
+    signal.addEventListener('abort', abort, { once: true });
+    unheard.register(controller, { signal: new WeakRef(signal), abort });
+  }
+  return response;
+}
+
+/** Signals may live as long as the process: what listened for a response that is gone is taken off. */
+const unheard = new FinalizationRegistry<{ readonly signal: WeakRef<AbortSignal>; readonly abort: () => void }>(
+  ({ signal, abort }) => signal.deref()?.removeEventListener('abort', abort),
+);

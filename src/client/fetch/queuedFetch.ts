@@ -1,0 +1,102 @@
+import { holdfastError } from '../../errors.ts';
+import type { FetchFront, FetchOptions, FetchQueue, QueuedRequestInit } from '../../queue/types/fetch.ts';
+import type { FetchTerms } from '../../queue/types/request.ts';
+import { asksForStream, isBlocked, isBypassedByNature, isOverHttp } from './bypass.ts';
+import { fetchFailure } from './failure.ts';
+import type { FetchBody } from './fetchBody.ts';
+import { bodyOf } from './fetchBody.ts';
+import type { SplitOptions } from './fetchOptions.ts';
+import { over, splitOptions } from './fetchOptions.ts';
+import type { Hop } from './platform.ts';
+import { PlatformDispatcher, platformFetch } from './platform.ts';
+import { asyncPreference } from './prefer.ts';
+import { dispatchThrough } from './queueDispatcher.ts';
+import { STATUS_ORIGIN, statusPage } from './statusPage.ts';
+import type { FetchVisit } from './visit.ts';
+import { visit } from './visit.ts';
+import type { WireHandler } from './wireHandler.ts';
+
+type Input = string | URL | Request;
+
+/** The ways into a queue that speak the platform's language. */
+export function createFetchFront(queue: FetchQueue): FetchFront {
+  const platform = new PlatformDispatcher();
+  return {
+    fetch: (input, init, bound) => queuedFetch(queue, input, init, bound),
+    dispatch: (hop, handler, bound) => dispatchThrough({ queue, platform, bound }, hop as Hop, handler as WireHandler),
+  };
+}
+
+/**
+ * One call of `fetch` through a queue. What is wrong with the input is found at once, by the platform's own `Request`; so are the
+ * calls told apart that are none of the queue's.
+ */
+async function queuedFetch(
+  queue: FetchQueue,
+  input: Input,
+  init: QueuedRequestInit | undefined,
+  bound: FetchOptions | undefined,
+): Promise<Response> {
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
+  if (signal?.aborted === true || !isOverHttp(input)) return platformFetch()(input, init);
+  const request = new Request(input, init);
+  const body = bodyOf(request, init, queue.maxBytes);
+  if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return statusPage(queue, request);
+  const url = new URL(request.url);
+  let split: SplitOptions;
+  try {
+    split = splitOptions(over(queue.settingsOf(url, request.method), bound, init?.queue));
+  } catch (error) {
+    throw fetchFailure(error);
+  }
+  const { settings, options } = split;
+  const mode = settings.mode ?? (isBypassedByNature(request, body) ? 'bypass' : 'queue');
+  if (mode === 'bypass' || isBlocked(url)) return bypassed(request, init, body);
+
+  const preference = settings.honorPrefer === true ? asyncPreference(request.headers.get('prefer')) : undefined;
+  const headers = [...request.headers].filter(([name]) => preference === undefined || name !== 'prefer');
+  if (preference !== undefined && preference.others !== null) headers.push(['prefer', preference.others]);
+  const call: FetchVisit = {
+    url,
+    input: { method: request.method, url: request.url, headers, body: 'now' in body ? body.now : null },
+    later: 'later' in body ? body.later : undefined,
+    terms: termsOf(request),
+    options,
+    settings,
+    signal,
+    preference,
+    streams: asksForStream(request, body),
+    dispatcher: (init as { readonly dispatcher?: unknown } | undefined)?.dispatcher,
+  };
+  try {
+    return await visit(queue, call);
+  } catch (error) {
+    throw isReasonOf(signal, error) || holdfastError(error) === undefined ? error : fetchFailure(error);
+  }
+}
+
+function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
+  return signal?.aborted === true && error === signal.reason;
+}
+
+/** Straight to the platform. Its body may have been read already. */
+async function bypassed(request: Request, init: QueuedRequestInit | undefined, body: FetchBody): Promise<Response> {
+  const { referrer, referrerPolicy } = request;
+  const { dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
+  if ('now' in body) return platformFetch()(request, { referrer, referrerPolicy, dispatcher });
+  return platformFetch()(request, { referrer, referrerPolicy, dispatcher, body: Buffer.from(await body.later) });
+}
+
+/** What differs from the defaults of the platform. */
+function termsOf(request: Request): FetchTerms {
+  const { redirect, referrer, referrerPolicy, mode, credentials, cache, integrity } = request;
+  return {
+    ...(redirect !== 'follow' && { redirect }),
+    ...(referrer !== 'about:client' && { referrer }),
+    ...(referrerPolicy !== '' && { referrerPolicy }),
+    ...(mode !== 'cors' && { mode }),
+    ...(credentials !== 'same-origin' && { credentials }),
+    ...(cache !== 'default' && { cache }),
+    ...(integrity !== '' && { integrity }),
+  };
+}

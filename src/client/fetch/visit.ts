@@ -1,0 +1,110 @@
+import { HoldfastError } from '../../errors.ts';
+import type { RequestHandle, RequestInput, RequestOptions, Settled } from '../../queue/types/calls.ts';
+import type { FetchQueue } from '../../queue/types/fetch.ts';
+import type { FetchTerms, HeaderList } from '../../queue/types/request.ts';
+import type { SplitOptions } from './fetchOptions.ts';
+import { materialise } from './materialise.ts';
+import type { AsyncPreference } from './prefer.ts';
+import { acceptedResponse } from './statusPage.ts';
+
+/** One call of `fetch`, ready for the queue. */
+export interface FetchVisit {
+  readonly url: URL;
+  readonly input: RequestInput & { readonly url: string };
+  /** The body, where it is still being read. */
+  readonly later: Promise<Uint8Array> | undefined;
+  readonly terms: FetchTerms;
+  readonly options: RequestOptions;
+  readonly settings: SplitOptions['settings'];
+  readonly signal: AbortSignal | undefined;
+  readonly preference: AsyncPreference | undefined;
+  readonly streams: boolean;
+  readonly dispatcher: unknown;
+}
+
+/** Statuses that SDKs try again by themselves. */
+const RETRIED_BY_SDKS: ReadonlySet<number> = new Set([408, 409, 425, 429]);
+const NO_RETRY: HeaderList = [
+  ['x-should-retry', 'false'],
+  ['stripe-should-retry', 'false'],
+];
+
+/** Gives a call to the queue and waits for its answer, or for a reason to go before. */
+export async function visit(queue: FetchQueue, call: FetchVisit): Promise<Response> {
+  const { settings, preference, url } = call;
+  const { offline = 'wait' } = settings;
+  if (offline === 'reject') {
+    const why = queue.standstillOf(url);
+    if (why !== undefined) throw why;
+  }
+  const isAccepted = settings.respond === 'accepted' || preference?.waitMs === 0;
+  if (!isAccepted && preference === undefined && offline === 'wait') {
+    return answered(call, await submit(queue, call, call.signal, false).settled());
+  }
+  return leavable(queue, call, isAccepted);
+}
+
+/** A call whose caller may go before it has ended; from then on its signal says nothing any more. */
+async function leavable(queue: FetchQueue, call: FetchVisit, isAccepted: boolean): Promise<Response> {
+  const { settings, signal, preference, url, input, options } = call;
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const handle = submit(queue, call, abort.signal, settings.offline !== 'reject');
+  const leave = new AbortController();
+  const undo: (() => void)[] = [() => signal?.removeEventListener('abort', onAbort)];
+  const accepted = async (): Promise<Response> => {
+    const { id } = await handle.accepted();
+    return acceptedResponse(id, input, { key: options.key, isPreferred: preference !== undefined });
+  };
+  try {
+    if (isAccepted) return await accepted();
+    const settled = handle.settled({ signal: leave.signal });
+    const gone = new Promise<'patience' | HoldfastError>((resolve) => {
+      if (preference !== undefined) undo.push(queue.after(preference.waitMs, () => resolve('patience')));
+      if (settings.offline !== undefined && settings.offline !== 'wait') undo.push(queue.onStandstill(url, resolve));
+    });
+    const first = await Promise.race([settled, gone]);
+    if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(call, first);
+    // It waits no longer: the answer is kept for whoever asks later.
+    leave.abort();
+    settled.catch(() => undefined);
+    if (first === 'patience' || settings.offline === 'accept') return await accepted();
+    throw await rejected(handle, first, settings.offline === 'reject');
+  } finally {
+    for (const step of undo) step();
+  }
+}
+
+/** Why the caller goes without an answer, and what becomes of its request. */
+async function rejected(handle: RequestHandle, why: HoldfastError, isWithdrawn: boolean): Promise<HoldfastError> {
+  const { id } = await handle.accepted();
+  if (isWithdrawn && (await handle.cancel())) return why;
+  const message = `${why.message}; request ${id} is stored and will be sent, do not repeat it`;
+  return new HoldfastError(why.code, message, { ...why.details, id, accepted: true }, { cause: why.cause });
+}
+
+function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undefined, durable: boolean): RequestHandle {
+  const { input, options, terms, later, streams, dispatcher, settings } = call;
+  const caller = { streams, dispatcher, timeoutMs: settings.attemptTimeoutMs };
+  return queue.fetchCall(input, { ...options, signal }, { terms, body: later, durable, caller });
+}
+
+/** The response of a request that ended or was set aside; throws what it failed with where there is none. */
+function answered(call: FetchVisit, settled: Settled): Promise<Response> {
+  const { response, error } = settled;
+  const { input, terms, signal, settings } = call;
+  if (response === undefined) throw error ?? gone(settled);
+  const isFailure = response.status >= 500 || RETRIED_BY_SDKS.has(response.status);
+  const headers = isFailure && settings.noRetryHeaders !== false ? NO_RETRY : undefined;
+  const taken = response.live?.take({ headers, signal });
+  if (taken !== undefined) return taken;
+  if (response.live?.isPartial === true) throw gone(settled);
+  const { url, method } = input;
+  const list = headers === undefined ? response.headers : [...response.headers, ...headers];
+  return materialise({ url, method, terms, signal, response: { ...response, headers: list } });
+}
+
+function gone({ id, zone }: Settled): HoldfastError {
+  return new HoldfastError('RESULT_GONE', `request ${id} was answered, but its answer was not kept`, { id, zone });
+}

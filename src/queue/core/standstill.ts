@@ -1,0 +1,50 @@
+import { HoldfastError } from '../../errors.ts';
+import type { Clock } from '../../system/clock.ts';
+import { isClosed } from '../strategies/connectivity.ts';
+import type { EventSource } from '../types/events.ts';
+import type { Zone } from './zone.ts';
+
+/** Why a zone takes no call at present, for callers who would rather not wait. */
+export class Standstill {
+  readonly #clock: Clock;
+  readonly #events: EventSource;
+
+  constructor(clock: Clock, events: EventSource) {
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  of(zone: Zone): HoldfastError | undefined {
+    const { name, connectivity } = zone;
+    if (zone.paused) return unreachable(name, 'paused', 'is paused');
+    if (isClosed(connectivity)) {
+      const isCaptive = connectivity.status === 'captive';
+      return unreachable(name, connectivity.status, isCaptive ? 'is behind a sign-in page' : 'cannot be reached');
+    }
+    if (this.#clock.monotonicNow() < zone.notBefore) return unreachable(name, 'limited', 'asked for no calls for now');
+    return undefined;
+  }
+
+  /** Calls back once, as soon as the zone takes no call: at once where it takes none now. Returns its undo. */
+  watch(zone: Zone, stopped: (why: HoldfastError) => void): () => void {
+    const undo: (() => void)[] = [];
+    const end = (): void => {
+      for (const step of undo.splice(0)) step();
+    };
+    const look = (): void => {
+      const why = this.of(zone);
+      if (why === undefined) return;
+      end();
+      stopped(why);
+    };
+    for (const name of ['zone:offline', 'zone:captive', 'zone:paused', 'zone:limited'] as const) {
+      undo.push(this.#events.on(name, look));
+    }
+    look();
+    return end;
+  }
+}
+
+function unreachable(zone: string, reason: string, what: string): HoldfastError {
+  return new HoldfastError('ZONE_UNREACHABLE', `the zone ${zone} ${what}`, { zone, reason });
+}
