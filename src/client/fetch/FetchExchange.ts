@@ -35,9 +35,12 @@ const ENDLESS =
 export class FetchExchange {
   readonly #call: TransportCall;
   readonly #parts: FetchExchangeParts;
-  readonly #controller = new AbortController();
+  /** Only where its taker may call it off: otherwise the wire is closed by itself, and signals are not free. */
+  readonly #controller: AbortController | undefined;
   readonly #timer: Timer;
-  readonly #stop = new AbortController();
+  readonly #onAbort: (() => void) | undefined;
+  #cutBy: Error | undefined;
+  #abortWire: ((reason: Error) => void) | undefined;
   #native: Promise<Response> | undefined;
   #phase: 'notSent' | 'sent' = 'notSent';
   #hops = 0;
@@ -52,11 +55,11 @@ export class FetchExchange {
     this.#timer = parts.clock.schedule(call.timeoutMs, () =>
       this.cut('CALL_TIMEOUT', `No answer within ${call.timeoutMs} ms: timed out.`),
     );
-    const { signal } = call;
-    signal?.addEventListener('abort', () => this.cut('CALL_ABORTED', 'The call was aborted.', signal.reason), {
-      once: true,
-      signal: this.#stop.signal,
-    });
+    const { signal, live } = call;
+    if (live?.isAbortable === true) this.#controller = new AbortController();
+    if (signal === undefined) return;
+    this.#onAbort = () => this.cut('CALL_ABORTED', 'The call was aborted.', signal.reason);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   start(): void {
@@ -64,7 +67,7 @@ export class FetchExchange {
     const dispatcher: HopDispatcher = { dispatch: (hop, handler) => this.#dispatch(hop, handler) };
     // Both lists are only read.
     const init = { ...terms, method, headers: headers as [string, string][], body: body as RequestInit['body'] };
-    const wire = { signal: this.#controller.signal, dispatcher };
+    const wire = this.#controller === undefined ? { dispatcher } : { dispatcher, signal: this.#controller.signal };
     this.#native = this.#parts.fetch(origin + path, { ...(init as RequestInit), ...wire });
     this.#native.catch((error: unknown) => this.#refused(error));
   }
@@ -78,7 +81,13 @@ export class FetchExchange {
       if (code === 'CALL_TIMEOUT' && this.#answer.isForCaller) return;
     } else if (!this.#hasEnded) this.#fail(error);
     else this.#answer?.release();
-    this.#controller.abort(error);
+    this.#abort(error);
+  }
+
+  #abort(reason: Error): void {
+    this.#cutBy = reason;
+    if (this.#controller !== undefined) this.#controller.abort(reason);
+    else this.#abortWire?.(reason);
   }
 
   #dispatch(hop: Hop, handler: WireHandler): boolean {
@@ -94,7 +103,10 @@ export class FetchExchange {
     let target: Omit<WireListener, 'started' | 'headed'> | undefined;
     return {
       started: (abort) => {
+        // Thrown, it takes the call out of the pool before its first byte.
+        if (this.#cutBy !== undefined) throw this.#cutBy;
         this.#phase = 'sent';
+        this.#abortWire = abort;
         sink.start(abort);
       },
       headed: (head, resume) => {
@@ -131,6 +143,7 @@ export class FetchExchange {
       resume,
       native,
       controller: this.#controller,
+      abort: (reason) => this.#abort(reason),
       keepBytes: isEndless && live !== undefined ? 0 : live?.keepBytes,
       isAwaited: () => live?.isAwaited() === true,
       maxBytes: this.#parts.maxBytes,
@@ -204,7 +217,7 @@ export class FetchExchange {
   #release(): void {
     this.#hasEnded = true;
     this.#timer.cancel();
-    this.#stop.abort();
+    if (this.#onAbort !== undefined) this.#call.signal?.removeEventListener('abort', this.#onAbort);
   }
 }
 

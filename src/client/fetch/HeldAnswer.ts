@@ -8,7 +8,10 @@ export interface HeldAnswerParts {
   readonly resume: () => void;
   /** The response that the platform's fetch makes once the head is passed on. */
   readonly native: Promise<Response>;
-  readonly controller: AbortController;
+  /** Where its taker may call it off. */
+  readonly controller: AbortController | undefined;
+  /** Closes the wire. */
+  abort(reason: Error): void;
   /** So much of the body is read before the answer is given to a caller; undefined when there is none. */
   readonly keepBytes: number | undefined;
   isAwaited(): boolean;
@@ -62,8 +65,9 @@ export class HeldAnswer implements LiveAnswer {
       const { keepBytes, maxBytes } = this.#parts;
       if (keepBytes !== undefined && this.#bytes > keepBytes && this.#parts.isAwaited()) this.#give(undefined);
       else if (this.#bytes > maxBytes) {
-        this.#give(transportError('BODY_TOO_LARGE', `The answer is larger than ${maxBytes} bytes.`));
-        this.#parts.controller.abort();
+        const error = transportError('BODY_TOO_LARGE', `The answer is larger than ${maxBytes} bytes.`);
+        this.#give(error);
+        this.#parts.abort(error);
         return true;
       }
     }
@@ -99,7 +103,10 @@ export class HeldAnswer implements LiveAnswer {
     this.#state = 'taken';
     this.#parts.over();
     const { sink, head, resume, native, controller } = this.#parts;
-    const response = signal === undefined ? native : native.then((given) => tied(given, signal, controller));
+    const response =
+      signal === undefined || controller === undefined
+        ? native
+        : native.then((given) => tied(given, signal, controller));
     sink.head(head, resume, headers);
     let isFlowing = true;
     for (const chunk of this.#chunks) isFlowing = sink.data(chunk) && isFlowing;
@@ -118,8 +125,9 @@ export class HeldAnswer implements LiveAnswer {
     this.#chunks = [];
     this.#parts.over();
     this.#parts.native.catch(ignore);
-    this.#parts.sink.fail(new Error('nobody waits for this answer'));
-    if (!this.#isComplete && this.#error === undefined) this.#parts.controller.abort();
+    const reason = new Error('nobody waits for this answer');
+    this.#parts.sink.fail(reason);
+    if (!this.#isComplete && this.#error === undefined) this.#parts.abort(reason);
   }
 
   #give(error: Error | undefined): void {

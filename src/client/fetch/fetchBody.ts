@@ -5,14 +5,37 @@ import type { QueuedRequestInit } from '../../queue/types/fetch.ts';
 export type FetchBody = { readonly now: string | Uint8Array | null } | { readonly later: Promise<Uint8Array> };
 
 /**
- * The body of a request that was just made of `init`. Text and bytes are taken as they were given, all else is read as fetch encoded
- * it, up to `maxBytes`.
+ * A call as the platform's `Request` reads it, which throws for what is wrong with it. Text and bytes of a body are taken as they were given,
+ * all else is read as fetch encodes it, up to `maxBytes`.
  */
-export function bodyOf(request: Request, init: QueuedRequestInit | undefined, maxBytes: number): FetchBody {
+export function readCall(
+  input: string | URL | Request,
+  init: QueuedRequestInit | undefined,
+  maxBytes: number,
+): { readonly request: Request; readonly body: FetchBody } {
+  const given: unknown = init?.body;
+  if (typeof given === 'string') {
+    const request = bodyless(input, init);
+    if (request !== undefined) return { request, body: { now: given } };
+  }
+  const request = new Request(input, init);
+  return { request, body: bodyOf(request, given, maxBytes) };
+}
+
+/** As nearly all calls have it, text for a URL: without the stream that a `Request` makes of its body, which costs more than the rest. */
+function bodyless(input: string | URL | Request, init: QueuedRequestInit | undefined): Request | undefined {
+  // What is spread must be all there is.
+  const isPlain = Object.getPrototypeOf(init ?? {}) === Object.prototype;
+  if (input instanceof Request || !isPlain) return undefined;
+  const request = new Request(input, { ...init, body: null });
+  if (request.method === 'GET' || request.method === 'HEAD') return undefined; // which refuse a body, in words of their own
+  if (!request.headers.has('content-type')) request.headers.append('content-type', 'text/plain;charset=UTF-8');
+  return request;
+}
+
+function bodyOf(request: Request, given: unknown, maxBytes: number): FetchBody {
   const stream = request.body;
   if (stream === null) return { now: null };
-  const given: unknown = init?.body;
-  if (typeof given === 'string') return { now: given };
   if (given instanceof URLSearchParams) return { now: given.toString() };
   if (given instanceof Uint8Array) return { now: given };
   if (given instanceof ArrayBuffer) return { now: new Uint8Array(given) };

@@ -4,7 +4,7 @@ import type { FetchTerms } from '../../queue/types/request.ts';
 import { asksForStream, isBlocked, isBypassedByNature, isOverHttp } from './bypass.ts';
 import { fetchFailure } from './failure.ts';
 import type { FetchBody } from './fetchBody.ts';
-import { bodyOf } from './fetchBody.ts';
+import { readCall } from './fetchBody.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import type { Hop } from './platform.ts';
@@ -39,8 +39,7 @@ async function queuedFetch(
 ): Promise<Response> {
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
   if (signal?.aborted === true || !isOverHttp(input)) return platformFetch()(input, init);
-  const request = new Request(input, init);
-  const body = bodyOf(request, init, queue.maxBytes);
+  const { request, body } = readCall(input, init, queue.maxBytes);
   if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return statusPage(queue, request);
   const url = new URL(request.url);
   let split: SplitOptions;
@@ -79,12 +78,13 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
   return signal?.aborted === true && error === signal.reason;
 }
 
-/** Straight to the platform. Its body may have been read already. */
+/** Straight to the platform. Its body was taken out of it, or is being read. */
 async function bypassed(request: Request, init: QueuedRequestInit | undefined, body: FetchBody): Promise<Response> {
   const { referrer, referrerPolicy } = request;
   const { dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
-  if ('now' in body) return platformFetch()(request, { referrer, referrerPolicy, dispatcher });
-  return platformFetch()(request, { referrer, referrerPolicy, dispatcher, body: Buffer.from(await body.later) });
+  const content = 'now' in body ? body.now : await body.later;
+  const plain = { referrer, referrerPolicy, dispatcher };
+  return platformFetch()(request, content === null ? plain : { ...plain, body: content as string });
 }
 
 /** What differs from the defaults of the platform. */

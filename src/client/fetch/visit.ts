@@ -86,7 +86,8 @@ async function rejected(handle: RequestHandle, why: HoldfastError, isWithdrawn: 
 
 function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undefined, durable: boolean): RequestHandle {
   const { input, options, terms, later, streams, dispatcher, settings } = call;
-  const caller = { streams, dispatcher, timeoutMs: settings.attemptTimeoutMs };
+  const isAbortable = call.signal !== undefined;
+  const caller = { streams, isAbortable, dispatcher, timeoutMs: settings.attemptTimeoutMs };
   return queue.fetchCall(input, { ...options, signal }, { terms, body: later, durable, caller });
 }
 

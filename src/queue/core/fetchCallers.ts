@@ -35,6 +35,7 @@ export class FetchCallers {
     return {
       keepBytes: isKept ? this.#keepBytes : 0,
       isAwaited: () => this.#callers.countOf(id) === 1,
+      isAbortable: caller.isAbortable,
       dispatcher: caller.dispatcher,
     };
   }

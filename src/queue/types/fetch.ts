@@ -54,6 +54,8 @@ export interface FetchCall {
 export interface FetchCaller {
   /** The answer is given at its head, whatever follows: none of its body is kept. */
   readonly streams: boolean;
+  /** It has a signal. */
+  readonly isAbortable: boolean;
   /** Instead of the queue's `attemptTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
   readonly dispatcher?: unknown;

@@ -24,6 +24,8 @@ export interface LiveCall {
   readonly keepBytes: number;
   /** Whether that caller, and no other, waits for the answer. */
   isAwaited(): boolean;
+  /** It may yet call the answer off, once it has it. */
+  readonly isAbortable: boolean;
   /** What the caller wants its connections made by: the `dispatcher` of its `RequestInit`. */
   readonly dispatcher?: unknown;
 }
