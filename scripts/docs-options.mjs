@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 /** Where the options are declared. */
 const OPTION_FILES = ['src/queue/core/config/options.ts'];
 /** Where else the values that options name are declared. */
-const VALUE_FILES = [...OPTION_FILES, 'src/queue/strategies/rank.ts'];
+const VALUE_FILES = [...OPTION_FILES, 'src/queue/strategies/rank.ts', 'src/queue/types/fetch.ts'];
 
 /**
  * @typedef {{ name: string, type: string, isRequired: boolean, meaning: string, fallback: string }} Option
@@ -14,7 +14,9 @@ const VALUE_FILES = [...OPTION_FILES, 'src/queue/strategies/rank.ts'];
 /** `QueueOptions` first, then the others as they are declared. @returns {OptionGroup[]} */
 export function optionGroupsOf(/** @type {string} */ source) {
   const groups = [
-    ...source.matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export interface (\w+Options) \{\n([\s\S]*?)\n\}/g),
+    ...source.matchAll(
+      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export interface (\w+Options)(?:\s+extends\s[^{]+)? \{\n([\s\S]*?)\n\}/g,
+    ),
   ].map(([, comment = '', name, members]) => ({ name, meaning: prose(comment), options: membersOf(members) }));
   return groups.sort((a, b) => Number(b.name === 'QueueOptions') - Number(a.name === 'QueueOptions'));
 }

@@ -29,10 +29,11 @@ export {
 export { validateConfiguration } from './queue/core/config/resolve.ts';
 export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
 export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
+export type { QueueDispatcher } from './queue/core/frontFetch.ts';
 export { QueuedRequest } from './queue/core/handles/QueuedRequest.ts';
 export type { Schema } from './queue/core/handles/schema.ts';
 export type { Held, HeldDecision } from './queue/core/held.ts';
-export { QueueManager, type QueueParts } from './queue/core/QueueManager.ts';
+export { type BoundQueue, QueueManager, type QueueParts } from './queue/core/QueueManager.ts';
 export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
 export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
 export type { QueueStats } from './queue/monitoring/Counters.ts';
@@ -40,6 +41,15 @@ export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';
 export type * from './queue/types/calls.ts';
 export type * from './queue/types/events.ts';
+export type {
+  FetchMode,
+  FetchOptions,
+  FetchSettings,
+  Offline,
+  QueuedFetch,
+  QueuedRequestInit,
+  Respond,
+} from './queue/types/fetch.ts';
 export type { Logger } from './queue/types/logger.ts';
 export type * from './queue/types/request.ts';
 export type { Reason, RequestState, TerminalState, WaitingState } from './queue/types/states.ts';

@@ -2,23 +2,30 @@ import type { HoldfastError } from '../../errors.ts';
 import type { RequestHandle, RequestInput, RequestOptions } from './calls.ts';
 import type { FetchTerms, StoredRequest } from './request.ts';
 
+/** When a call of `fetch` is answered. */
+export type Respond = 'settled' | 'accepted';
+/** What a caller of `fetch` gets while the zone takes no call. */
+export type Offline = 'wait' | 'accept' | 'reject' | 'rejectAndKeep';
+/** Whether a call of `fetch` is stored. */
+export type FetchMode = 'queue' | 'bypass';
+
 /** How calls of `fetch` are treated, where the request itself is not concerned: in the configuration, a zone, a rule, `with()` or the call. */
 export interface FetchSettings {
   /**
    * `accepted`: answers 202 once the request is stored, with a status address (`Location`) that `queue.fetch` itself serves.
    * @default 'settled'
    */
-  readonly respond?: 'settled' | 'accepted' | undefined;
+  readonly respond?: Respond | undefined;
   /**
    * What a caller gets while the zone takes no call (unreachable, paused, asked to wait): it waits; or a 202 as with `respond`; or
    * a rejection, of the request too or of the caller only. @default 'wait'
    */
-  readonly offline?: 'wait' | 'accept' | 'reject' | 'rejectAndKeep' | undefined;
+  readonly offline?: Offline | undefined;
   /**
    * `bypass`: straight to the platform's fetch, nothing is stored. @default 'queue', but 'bypass' for requests that accept
    * `text/event-stream`, and for forms with a `grant_type`
    */
-  readonly mode?: 'queue' | 'bypass' | undefined;
+  readonly mode?: FetchMode | undefined;
   /** Acts on `Prefer: respond-async, wait=n` (RFC 7240) instead of sending it on. @default false */
   readonly honorPrefer?: boolean | undefined;
   /** Adds `x-should-retry: false` and `stripe-should-retry: false` to final failures, which SDKs honour. @default true */

@@ -3,7 +3,7 @@ import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { RequestOptions } from '../../types/calls.ts';
-import type { FetchSettings } from '../../types/fetch.ts';
+import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
 
@@ -102,7 +102,10 @@ export interface HealthCheckOptions {
   readonly expectStatus?: number | undefined;
 }
 
-/** Options for the calls of a zone that fit. They stand between those of the call and those of the zone. */
+/**
+ * Options for the calls of a zone that fit, between those of the call and those of the zone: besides these, `priority`, `lane`, `effect`, `tags`
+ * and `dedupe` of a request, and `respond`, `offline`, `mode`, `honorPrefer` and `noRetryHeaders` of `fetch`.
+ */
 export interface RuleOptions
   extends FetchSettings,
     Pick<RequestOptions, 'priority' | 'lane' | 'effect' | 'tags' | 'dedupe'> {
@@ -138,15 +141,15 @@ export interface ZoneOptions {
   /** Options by path and method; the first that fits counts. @default [] */
   readonly rules?: readonly RuleOptions[] | undefined;
   /** As in the configuration. @default the configuration's */
-  readonly respond?: FetchSettings['respond'];
+  readonly respond?: Respond | undefined;
   /** As in the configuration. @default the configuration's */
-  readonly offline?: FetchSettings['offline'];
+  readonly offline?: Offline | undefined;
   /** As in the configuration. @default the configuration's */
-  readonly mode?: FetchSettings['mode'];
+  readonly mode?: FetchMode | undefined;
   /** As in the configuration. @default the configuration's */
-  readonly honorPrefer?: FetchSettings['honorPrefer'];
+  readonly honorPrefer?: boolean | undefined;
   /** As in the configuration. @default the configuration's */
-  readonly noRetryHeaders?: FetchSettings['noRetryHeaders'];
+  readonly noRetryHeaders?: boolean | undefined;
 }
 
 /** Every option of a queue. `undefined` means absent; unknown keys are errors. */
@@ -198,15 +201,15 @@ export interface QueueOptions {
   /** False: accepts, looks and decides, but never sends. @default true */
   readonly dispatch?: boolean | undefined;
   /** When `fetch` answers: with the end, or with a 202 once the request is stored. @default 'settled' */
-  readonly respond?: FetchSettings['respond'];
+  readonly respond?: Respond | undefined;
   /** What a caller of `fetch` gets while the zone takes no call. @default 'wait' */
-  readonly offline?: FetchSettings['offline'];
+  readonly offline?: Offline | undefined;
   /** Whether calls of `fetch` are stored, or sent past the queue. @default 'queue', but 'bypass' for event streams and token requests */
-  readonly mode?: FetchSettings['mode'];
+  readonly mode?: FetchMode | undefined;
   /** Whether `fetch` acts on `Prefer: respond-async, wait=n`. @default false */
-  readonly honorPrefer?: FetchSettings['honorPrefer'];
+  readonly honorPrefer?: boolean | undefined;
   /** Whether final failures bear headers that keep an SDK from trying again. @default true */
-  readonly noRetryHeaders?: FetchSettings['noRetryHeaders'];
+  readonly noRetryHeaders?: boolean | undefined;
   /** By name. Other origins get a zone of their own, made when first met. @default {} */
   readonly zones?: Readonly<Record<string, ZoneOptions>> | undefined;
 }
