@@ -146,6 +146,14 @@ export const laneGroup = group('lanes', (test) => {
     assert.equal((await t.get(head.id)).rank, 3);
   });
 
+  test('a waiting request that gets another sender does not lend its rank anew', async (t) => {
+    const head = await t.accept(ranked(9));
+    const next = await t.accept(ranked(3));
+    await t.amend({ id: head.id, from: ['ready'], patch: { rank: 7 } });
+    await t.amend({ id: next.id, from: ['blocked'], patch: { sender: 'client:a' } });
+    assert.equal((await t.get(head.id)).rank, 7);
+  });
+
   test('one set aside does not lend its rank until it is released', async (t) => {
     const head = await t.accept(ranked(9));
     const next = await t.accept(ranked(9));

@@ -99,6 +99,17 @@ export const purgeGroup = group('purge', (test) => {
     assert.deepEqual((await purge(t, { succeededMs: 1000 })).ids, [first]);
   });
 
+  test('the oldest is the one that ended first, whatever the clock said then', async (t) => {
+    const first = await t.done();
+    t.now -= 10_000;
+    const second = await t.done();
+    assert.deepEqual((await purge(t, { maxRecords: 1 })).ids, [first]);
+    t.now -= 10_000;
+    const third = await t.done();
+    t.now += 60_000;
+    assert.deepEqual((await purge(t, { succeededMs: 1000 })).ids, [second, third]);
+  });
+
   test('drops the ids it is given, whatever retention says', async (t) => {
     const [a, b, c] = [await t.done(), await dead(t), await t.done()];
     const live = await t.accept({ after: [c], channel: 'other' });

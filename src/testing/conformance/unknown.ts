@@ -88,4 +88,12 @@ export const unknownGroup = group('claimUnknown', (test) => {
     await t.settle({ id: held.id, token }, { state: 'ready', reason: 'retry' }, { notSent: true });
     assert.equal((await t.get(held.id)).firstSentAt, firstSentAt);
   });
+
+  test('a look at what was never sent is not a send either', async (t) => {
+    const held = await t.take();
+    await t.settle(held, { state: 'unknown', reason: 'unanswered' }, { notSent: true });
+    const [taken] = await look(t);
+    assert.equal(taken?.firstSentAt, null);
+    assert.equal((await t.get(held.id)).firstSentAt, null);
+  });
 });

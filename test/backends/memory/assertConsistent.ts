@@ -56,7 +56,7 @@ export function assertConsistent(storage: MemoryStorage, after: string): void {
 
   same(storage.accepted.since(0), entries, `accepted log after ${after}`);
   same(storage.ended.since(0), ended, `ended log after ${after}`);
-  same([...storage.endedWell, ...storage.endedDead], ended, `purge queues after ${after}`);
+  same([...storage.endedWell.since(0), ...storage.endedDead.since(0)], ended, `purge logs after ${after}`);
   assertLanes(storage, live, after);
   assertPlaces(live, after);
 }

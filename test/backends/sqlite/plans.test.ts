@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
+import type { RequestFilter } from '../../../src/queue/types/request.ts';
 import { enqueueOf, openHere, successOf } from './inProcess.ts';
 import { NOW, newRequest, useStore } from './support.ts';
 
@@ -58,14 +60,43 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('trim', ['s', 1, 0]);
   return {
     texts: [...seen].filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(sql)),
-    plan: (sql) => {
-      const statement = database.prepare(`EXPLAIN QUERY PLAN ${sql}`);
-      const values = sql
-        .replace(/'[^']*'/g, '')
-        .split('?')
-        .slice(1)
-        .map(() => 1);
-      return statement.all(...values).map((row) => String(row[3]));
+    plan: (sql) => planOf(database, sql),
+  };
+}
+
+function planOf(database: Database, sql: string): string[] {
+  const statement = database.prepare(`EXPLAIN QUERY PLAN ${sql}`);
+  const values = sql
+    .replace(/'[^']*'/g, '')
+    .split('?')
+    .slice(1)
+    .map(() => 1);
+  return statement.all(...values).map((row) => String(row[3]));
+}
+
+/** 200 ready requests, and after them two in each other state in each of the zones. Questions to them, and the plans of those. */
+function fewAmongMany(zones: readonly string[]) {
+  const { run: prepare, database } = openHere(store.path());
+  prepare('enqueue', enqueueOf(Array.from({ length: 200 }, () => newRequest())));
+  for (const zone of zones) prepare('enqueue', enqueueOf(Array.from({ length: 18 }, () => newRequest({ zone }))));
+  database.exec(`UPDATE request SET state = 1 + (seq - 201) % 9 WHERE seq > 200;
+    UPDATE request SET ended_seq = seq WHERE state > 5;
+    DELETE FROM counter; INSERT INTO counter SELECT place, state, count(*), sum(bytes) FROM request GROUP BY place, state`);
+  const compiled: string[] = [];
+  const { run } = openHere(store.path(), (sql) => compiled.push(sql));
+  /** Of the statements compiled since the last call that search for requests. */
+  const plans = (): string[] => {
+    const searching = compiled.splice(0).filter((sql) => sql.includes('FROM request WHERE'));
+    return searching.map((sql) => planOf(database, sql).join('; '));
+  };
+  plans();
+  return {
+    page(filter: RequestFilter, limit = 9): { seqs: unknown[]; plans: string[] } {
+      const { records } = run('find', { filter, order: 'accepted', after: null, limit });
+      return { seqs: records.map((record) => record[0]), plans: plans() };
+    },
+    count(filter: RequestFilter): { n: number[]; plans: string[] } {
+      return { n: run('count', filter).map((row) => row.count), plans: plans() };
     },
   };
 }
@@ -92,5 +123,54 @@ describe('the statements of the SQLite store', () => {
       expect(plan(sql).join('; '), sql).toMatch(/USING (COVERING )?INDEX request_/);
       expect(plan(sql).join('; '), sql).not.toContain('TEMP B-TREE');
     }
+  });
+});
+
+describe('a question by state', () => {
+  const BY_INDEX = [
+    ['scheduled', 201, 'SEARCH request USING INDEX request_due (place=?)'],
+    ['blocked', 202, 'SEARCH request USING INDEX request_blocked (place=?)'],
+    ['sending', 203, 'SCAN request USING INDEX request_sending'],
+    ['unknown', 204, 'SEARCH request USING INDEX request_unknown (place=?)'],
+    ['held', 205, 'SEARCH request USING INDEX request_held (place=?)'],
+    ['dead', 207, 'SEARCH request USING INDEX request_ended (state=? AND ended_seq>?)'],
+  ] as const;
+
+  it.each(BY_INDEX)('reads only what is %s, by the index of that state', (state, seq, plan) => {
+    const { page, count } = fewAmongMany(['api']);
+    const found = page({ state, principal: 'ann' });
+    expect(found.seqs).toEqual([seq, seq + 9]);
+    expect(found.plans).toEqual([expect.stringContaining(plan.replace('(place=?)', '(place=?'))]);
+    const counted = count({ state, principal: 'ann' });
+    expect(counted.n).toEqual([2]);
+    expect(counted.plans).toEqual([expect.stringContaining(plan)]);
+  });
+
+  it.each(['blocked', 'held'] as const)('goes on in the index where what is %s is in one place', (state) => {
+    const { page } = fewAmongMany(['api']);
+    const { plans } = page({ state, reason: 'accepted' });
+    expect(plans).toEqual([`SEARCH request USING INDEX request_${state} (place=? AND rowid>?)`]);
+  });
+
+  it('merges places and states in the order of acceptance', () => {
+    const { page } = fewAmongMany(['a', 'b']);
+    const found = page({ state: ['held', 'scheduled', 'dead'] });
+    expect(found.seqs).toEqual([201, 205, 207, 210, 214, 216, 219, 223, 225]);
+    expect(found.plans).toHaveLength(3);
+    expect(page({ state: ['held', 'dead'], zone: 'b' }).seqs).toEqual([223, 225, 232, 234]);
+  });
+
+  it('walks the table in its order where the state is that of many', () => {
+    const { page } = fewAmongMany(['api']);
+    expect(page({ state: ['ready', 'held'] }, 2)).toEqual({
+      seqs: [1, 2],
+      plans: ['SEARCH request USING INTEGER PRIMARY KEY (rowid>?)'],
+    });
+  });
+
+  it('reads nothing where no request is in that state', () => {
+    const { page, count } = fewAmongMany([]);
+    expect(page({ state: ['held', 'dead'], reason: 'auth' })).toEqual({ seqs: [], plans: [] });
+    expect(count({ state: 'held', reason: 'auth' })).toEqual({ n: [], plans: [] });
   });
 });

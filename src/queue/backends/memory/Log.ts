@@ -10,6 +10,10 @@ export class Log {
     this.#place = place;
   }
 
+  get size(): number {
+    return this.#entries.length - this.#purged;
+  }
+
   append(entry: Entry): void {
     this.#entries.push(entry);
   }

@@ -1,7 +1,6 @@
 import type { WorkerIdentity } from '../../types/backend.ts';
 import type { Sender } from '../../types/request.ts';
 import type { Binding } from '../../types/store.ts';
-import { EndedQueue } from './EndedQueue.ts';
 import type { Entry, EntryLane, EntryPartition } from './Entry.ts';
 import { Log } from './Log.ts';
 import { Partition } from './Partition.ts';
@@ -42,10 +41,13 @@ export class MemoryStorage {
   readonly sending = new Set<Entry>();
   readonly accepted = new Log((entry) => entry.seq);
   readonly ended = new Log((entry) => entry.endedSeq);
-  /** Ended ones that purge takes first, by (endedAt, endedSeq): succeeded, cancelled, superseded. */
-  readonly endedWell = new EndedQueue();
-  readonly endedDead = new EndedQueue();
+  /** Of the ended ones, those that purge takes first: succeeded, cancelled, superseded. */
+  readonly endedWell = new Log((entry) => entry.endedSeq);
+  readonly endedDead = new Log((entry) => entry.endedSeq);
   endedBytes = 0;
+  lastEndedAt = 0;
+  /** Whether a request ended, by the clock, before one that had ended already: clocks step back. */
+  hasSteppedBack = false;
   live = 0;
   liveBytes = 0;
   lastSeq = 0;

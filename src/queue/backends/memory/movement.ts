@@ -78,10 +78,7 @@ export function enter(storage: MemoryStorage, entry: Entry, state: RequestState)
       partition.unknown.push(entry, entry.dueAt ?? 0, entry.seq);
       break;
     case 'blocked':
-      if (entry.lane !== null && entry.lane.head !== entry) {
-        entry.lane.wait(entry);
-        lendRank(entry);
-      }
+      if (entry.lane !== null && entry.lane.head !== entry) entry.lane.wait(entry);
       break;
     case 'sending':
       storage.sending.add(entry);
@@ -167,6 +164,7 @@ export function settleIn(
     entry.dueAt = null;
   }
   enter(storage, entry, state);
+  if (state === 'blocked') lendRank(entry);
   return state;
 }
 
@@ -260,10 +258,12 @@ function finish(storage: MemoryStorage, entry: Entry, state: TerminalState, reas
   entry.dueAt = null;
   entry.leaseWorker = null;
   entry.endedAt = now;
+  if (now < storage.lastEndedAt) storage.hasSteppedBack = true;
+  storage.lastEndedAt = now;
   entry.endedSeq = ++storage.lastEndedSeq;
   entry.tally = tally.ended;
   entry.tally.add(state, 1, 0);
-  (state === 'dead' ? storage.endedDead : storage.endedWell).push(entry);
+  (state === 'dead' ? storage.endedDead : storage.endedWell).append(entry);
   storage.ended.append(entry);
   storage.endedBytes += endedBytes(entry);
   storage.live -= 1;

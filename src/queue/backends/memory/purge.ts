@@ -1,7 +1,7 @@
 import { isTerminal } from '../../types/states.ts';
 import type { PurgeQuery } from '../../types/store.ts';
-import type { EndedQueue } from './EndedQueue.ts';
 import type { Entry } from './Entry.ts';
+import type { Log } from './Log.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
 import { endedBytes } from './movement.ts';
 import { forget } from './unstore.ts';
@@ -12,33 +12,26 @@ export function purge(storage: MemoryStorage, query: PurgeQuery): { readonly ids
   if (query.ids !== undefined) return purgeIds(storage, query.ids, query);
   const ids: string[] = [];
   const { endedWell, endedDead } = storage;
-  const endedBefore = (instant: number) => (entry: Entry) => entry.endedAt < instant;
   const exceeds = (): boolean =>
-    endedWell.size + endedDead.size + aside > retention.maxRecords || storage.endedBytes > retention.maxBytes;
-  let aside = 0;
+    endedWell.size + endedDead.size > retention.maxRecords || storage.endedBytes > retention.maxBytes;
 
-  const sweep = (queue: EndedQueue, isDue: (entry: Entry) => boolean): void => {
-    const kept: Entry[] = [];
-    for (;;) {
-      const entry = queue.top();
-      if (entry === undefined || ids.length >= limit || !isDue(entry)) break;
-      queue.pop();
-      if (mustStay(entry, query.keepAfter)) {
-        kept.push(entry);
-        aside += 1;
-        continue;
+  const sweep = (log: Log, before: number, isWanted: () => boolean): void => {
+    for (const entry of log.since(0)) {
+      if (ids.length >= limit || !isWanted()) return;
+      if (entry.endedAt >= before) {
+        if (!storage.hasSteppedBack) return;
+        continue; // the records do not lie in the order of their times: every one is looked at
       }
+      if (mustStay(entry, query.keepAfter)) continue;
       drop(storage, entry);
       ids.push(entry.input.id);
     }
-    for (const entry of kept) queue.push(entry);
-    aside -= kept.length;
   };
 
-  sweep(endedWell, endedBefore(now - retention.succeededMs));
-  sweep(endedDead, endedBefore(now - retention.deadMs));
-  sweep(endedWell, exceeds);
-  sweep(endedDead, exceeds);
+  sweep(endedWell, now - retention.succeededMs, () => true);
+  sweep(endedDead, now - retention.deadMs, () => true);
+  sweep(endedWell, Number.POSITIVE_INFINITY, exceeds);
+  sweep(endedDead, Number.POSITIVE_INFINITY, exceeds);
   return { ids, more: ids.length >= limit };
 }
 
@@ -48,6 +41,7 @@ function drop(storage: MemoryStorage, entry: Entry): void {
   entry.purged = true;
   storage.accepted.forget();
   storage.ended.forget();
+  (entry.state === 'dead' ? storage.endedDead : storage.endedWell).forget();
   storage.endedBytes -= endedBytes(entry);
   storage.revision += 1;
 }
@@ -62,7 +56,6 @@ function purgeIds(
     if (ids.length >= limit) break;
     const entry = storage.entries.get(id);
     if (entry === undefined || !isTerminal(entry.state) || mustStay(entry, keepAfter)) continue;
-    (entry.state === 'dead' ? storage.endedDead : storage.endedWell).remove(entry);
     drop(storage, entry);
     ids.push(id);
   }

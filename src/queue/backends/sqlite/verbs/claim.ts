@@ -1,9 +1,9 @@
 import type { ChannelSenders, ClaimQuery, UnknownQuery } from '../../../types/store.ts';
 import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
-import { UNRESOLVED } from '../flags.ts';
+import { FIRST_LEASE, UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
-import { end, Report, takeToken } from '../moves.ts';
+import { end, Report } from '../moves.ts';
 import type { PackedRecord, Verbs } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { DEAD, READY, ROW, SCHEDULED, UNKNOWN } from '../Rows.ts';
@@ -105,12 +105,10 @@ export function claimUnknown(rows: Rows, query: UnknownQuery): PackedRecord[] {
   }
   found.sort((a, b) => (a.due ?? 0) - (b.due ?? 0) || a.seq - b.seq);
   return found.slice(0, query.limit).map((row) => {
-    takeToken(row, query.now);
+    const flags = row.flags & ~FIRST_LEASE; // a look is not a send
     rows
-      .sql(
-        'UPDATE request SET token = ?, worker = ?, lease_until = ?, due = ?, flags = ?, first_sent = ? WHERE seq = ?',
-      )
-      .run(row.token, query.worker, query.until, query.until, row.flags, row.firstSent, row.seq);
+      .sql('UPDATE request SET token = token + 1, worker = ?, lease_until = ?, due = ?, flags = ? WHERE seq = ?')
+      .run(query.worker, query.until, query.until, flags, row.seq);
     return recordBySeq(rows, row.seq);
   });
 }
