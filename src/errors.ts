@@ -41,7 +41,8 @@ export const ERROR_CODES = {
   ILLEGAL_MOVE: { retryable: false, meaning: 'The request is not in a state in which this can be done.' },
   ZONE_UNREACHABLE: {
     retryable: true,
-    meaning: 'The zone has never answered and its address or certificate is refused.',
+    meaning:
+      'The zone takes no call: it has never answered and its address or certificate is refused, or its caller would not wait (`offline`).',
   },
   BACKEND_UNAVAILABLE: { retryable: true, meaning: 'The store cannot be reached, opened or used. Nothing was stored.' },
   BACKEND_CORRUPT: { retryable: false, meaning: 'The store is not a database of this package, or is damaged.' },

@@ -66,7 +66,7 @@ export class FetchExchange {
     const { origin, path, method, headers, body, fetch: terms } = this.#call;
     const dispatcher: HopDispatcher = { dispatch: (hop, handler) => this.#dispatch(hop, handler) };
     // Both lists are only read.
-    const init = { ...terms, method, headers: headers as [string, string][], body: body as RequestInit['body'] };
+    const init = { method, ...terms, headers: headers as [string, string][], body: body as RequestInit['body'] };
     const wire = this.#controller === undefined ? { dispatcher } : { dispatcher, signal: this.#controller.signal };
     this.#native = this.#parts.fetch(origin + path, { ...(init as RequestInit), ...wire });
     this.#native.catch((error: unknown) => this.#refused(error));
@@ -136,7 +136,6 @@ export class FetchExchange {
   #hold(head: WireHead, hop: Hop, sink: ReturnType<typeof sinkOf>, resume: () => void): HeldAnswer {
     const { live } = this.#call;
     const native = this.#native as Promise<Response>; // set before anything can be answered
-    const isEndless = head.headers.some(([name, value]) => name === 'content-type' && ENDLESS.test(value));
     const answer = new HeldAnswer({
       head,
       sink,
@@ -144,8 +143,10 @@ export class FetchExchange {
       native,
       controller: this.#controller,
       abort: (reason) => this.#abort(reason),
-      keepBytes: isEndless && live !== undefined ? 0 : live?.keepBytes,
-      isAwaited: () => live?.isAwaited() === true,
+      // Fetch asks once more by itself after a 421, which the queue has done: it gets a copy, as often as it wants.
+      live: head.status === 421 ? undefined : live,
+      isEndless: head.headers.some(([name, value]) => name === 'content-type' && ENDLESS.test(value)),
+      clock: this.#parts.clock,
       maxBytes: this.#parts.maxBytes,
       ready: (body, bodyError) => this.#answered(answer, head, hop, body, bodyError),
       over: () => this.#parts.over(),
@@ -209,7 +210,7 @@ export class FetchExchange {
     this.#release();
     this.#parts.over();
     const response = { status, headers, body: new Uint8Array(0) };
-    const live = { isPartial: true, take: () => Promise.reject(error), release: () => undefined };
+    const live = { isPartial: true, isRepeatable: false, take: () => Promise.reject(error), release: () => undefined };
     const isAwaited = this.#call.live?.isAwaited() === true;
     this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
   }

@@ -1,4 +1,6 @@
 import type { HeaderList, LiveAnswer } from '../../queue/types/request.ts';
+import type { LiveCall } from '../../queue/types/transport.ts';
+import type { Clock, Timer } from '../../system/clock.ts';
 import { transportError } from '../transport/transportError.ts';
 import type { WireHead, WireSink } from './wireHandler.ts';
 
@@ -12,9 +14,11 @@ export interface HeldAnswerParts {
   readonly controller: AbortController | undefined;
   /** Closes the wire. */
   abort(reason: Error): void;
-  /** So much of the body is read before the answer is given to a caller; undefined when there is none. */
-  readonly keepBytes: number | undefined;
-  isAwaited(): boolean;
+  /** The caller it may be given to. */
+  readonly live: LiveCall | undefined;
+  /** It has no end by nature. */
+  readonly isEndless: boolean;
+  readonly clock: Clock;
   /** Most of a body that is read when nobody takes it over. */
   readonly maxBytes: number;
   /** It is complete, or as much of it as is wanted. */
@@ -23,6 +27,10 @@ export interface HeldAnswerParts {
   over(): void;
 }
 
+/** So long a body is awaited after its head, for the sake of those who ask for it later; its caller wants it now. */
+const PATIENCE_MS = 1_000;
+/** So much of a body is awaited where several callers wait for it. */
+const SHARED_BYTES = 1_048_576;
 /** So much of a body waits in memory while its taker is not there or does not read. */
 const HIGH_WATER_BYTES = 65_536;
 const NOTHING: Buffer = Object.freeze(Buffer.alloc(0)) as Buffer;
@@ -40,6 +48,7 @@ export class HeldAnswer implements LiveAnswer {
   #isPaused = false;
   #isComplete = false;
   #error: Error | undefined;
+  #timer: Timer | undefined;
   /** Set when it is given: a caller was waiting for it, and nobody else. */
   isForCaller = false;
 
@@ -51,9 +60,16 @@ export class HeldAnswer implements LiveAnswer {
     return !this.#isComplete;
   }
 
+  get isRepeatable(): boolean {
+    return this.#parts.live?.isRepeatable === true;
+  }
+
   /** The head is there. */
   begin(): void {
-    if (this.#parts.keepBytes === 0 && this.#parts.isAwaited()) this.#give(undefined);
+    const { live, isEndless, clock } = this.#parts;
+    if (live?.isAwaited() !== true) return;
+    if (isEndless || (live.keepBytes === 0 && !live.isShared())) this.#give(undefined);
+    else this.#timer = clock.schedule(PATIENCE_MS, () => this.#give(undefined));
   }
 
   received(chunk: Buffer): boolean {
@@ -62,8 +78,9 @@ export class HeldAnswer implements LiveAnswer {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (!this.#isReady) {
-      const { keepBytes, maxBytes } = this.#parts;
-      if (keepBytes !== undefined && this.#bytes > keepBytes && this.#parts.isAwaited()) this.#give(undefined);
+      const { live, maxBytes } = this.#parts;
+      if (live?.isAwaited() === true && this.#bytes > (live.isShared() ? SHARED_BYTES : live.keepBytes))
+        this.#give(undefined);
       else if (this.#bytes > maxBytes) {
         const error = transportError('BODY_TOO_LARGE', `The answer is larger than ${maxBytes} bytes.`);
         this.#give(error);
@@ -83,13 +100,13 @@ export class HeldAnswer implements LiveAnswer {
 
   failed(error: Error): void {
     this.#error = error;
-    if (this.#state === 'held' && !this.#isReady) this.#give(error);
-    if (this.#state !== 'held') this.#parts.sink.fail(error);
+    if (this.#state === 'held') this.#give(error);
+    else this.#fail(error);
   }
 
   /** No more of it is waited for: what there is is given, or the error where nobody takes the rest over. */
   cut(error: Error): void {
-    if (!this.#isReady) this.#give(error);
+    this.#give(error);
   }
 
   take({
@@ -111,9 +128,7 @@ export class HeldAnswer implements LiveAnswer {
     let isFlowing = true;
     for (const chunk of this.#chunks) isFlowing = sink.data(chunk) && isFlowing;
     this.#chunks = [];
-    // Fetch loses an error that comes before it has made the response.
-    const error = this.#error;
-    if (error !== undefined) native.then(() => sink.fail(error), ignore);
+    if (this.#error !== undefined) this.#fail(this.#error);
     else if (this.#isComplete) sink.complete();
     else if (this.#isPaused && isFlowing) resume();
     return response;
@@ -130,9 +145,16 @@ export class HeldAnswer implements LiveAnswer {
     if (!this.#isComplete && this.#error === undefined) this.#parts.abort(reason);
   }
 
+  /** Fetch loses an error that comes before it has made the response. */
+  #fail(error: Error): void {
+    this.#parts.native.then(() => this.#parts.sink.fail(error), ignore);
+  }
+
   #give(error: Error | undefined): void {
+    if (this.#isReady) return;
     this.#isReady = true;
-    this.isForCaller = this.#parts.keepBytes !== undefined && this.#parts.isAwaited();
+    this.#timer?.cancel();
+    this.isForCaller = this.#parts.live?.isAwaited() === true;
     const isWhole = this.#isComplete && this.#bytes > 0;
     const body = !isWhole
       ? NOTHING

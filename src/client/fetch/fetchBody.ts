@@ -2,7 +2,7 @@ import { HoldfastError } from '../../errors.ts';
 import type { QueuedRequestInit } from '../../queue/types/fetch.ts';
 
 /** A body as the queue takes it: at hand, or to be read. */
-export type FetchBody = { readonly now: string | Uint8Array | null } | { readonly later: Promise<Uint8Array> };
+export type FetchBody = { readonly now: string | Uint8Array | null } | { readonly read: () => Promise<Uint8Array> };
 
 /**
  * A call as the platform's `Request` reads it, which throws for what is wrong with it. Text and bytes of a body are taken as they were given,
@@ -40,14 +40,14 @@ function bodyOf(request: Request, given: unknown, maxBytes: number): FetchBody {
   if (given instanceof Uint8Array) return { now: given };
   if (given instanceof ArrayBuffer) return { now: new Uint8Array(given) };
   if (ArrayBuffer.isView(given)) return { now: new Uint8Array(given.buffer, given.byteOffset, given.byteLength) };
-  return { later: read(stream, maxBytes) };
+  return { read: () => read(stream, maxBytes) };
 }
 
 async function read(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+  for (let next = await step(reader); !next.done; next = await step(reader)) {
     bytes += next.value.byteLength;
     if (bytes > maxBytes) {
       reader.cancel().catch(() => undefined);
@@ -56,6 +56,15 @@ async function read(stream: ReadableStream<Uint8Array>, maxBytes: number): Promi
     chunks.push(next.value);
   }
   return Buffer.concat(chunks, bytes);
+}
+
+/** A stream that fails makes the call fail, as fetch has it. */
+async function step(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw new TypeError('fetch failed', { cause });
+  }
 }
 
 function tooLarge(maxBytes: number): HoldfastError {

@@ -26,7 +26,7 @@ export function materialise({ url, method, terms, response, signal }: Materials)
     ...terms,
     // A stored redirect was not followed then, and is not now.
     ...(isRedirect && { redirect: terms?.redirect ?? 'manual' }),
-    method: method === 'HEAD' ? 'HEAD' : 'GET',
+    method: method === 'HEAD' ? 'HEAD' : 'GET', // over that of the terms
     dispatcher: answering(response),
   };
   return platformFetch()(url, { ...(init as RequestInit), ...(signal === undefined ? undefined : { signal }) });

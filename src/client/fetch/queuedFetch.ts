@@ -58,7 +58,7 @@ async function queuedFetch(
   const call: FetchVisit = {
     url,
     input: { method: request.method, url: request.url, headers, body: 'now' in body ? body.now : null },
-    later: 'later' in body ? body.later : undefined,
+    read: 'read' in body ? body.read : undefined,
     terms: termsOf(request),
     options,
     settings,
@@ -78,19 +78,20 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
   return signal?.aborted === true && error === signal.reason;
 }
 
-/** Straight to the platform. Its body was taken out of it, or is being read. */
-async function bypassed(request: Request, init: QueuedRequestInit | undefined, body: FetchBody): Promise<Response> {
+/** Straight to the platform, with the body that was left out of the request, if one was. */
+function bypassed(request: Request, init: QueuedRequestInit | undefined, body: FetchBody): Promise<Response> {
   const { referrer, referrerPolicy } = request;
   const { dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
-  const content = 'now' in body ? body.now : await body.later;
   const plain = { referrer, referrerPolicy, dispatcher };
-  return platformFetch()(request, content === null ? plain : { ...plain, body: content as string });
+  const isLeftOut = request.body === null && 'now' in body && body.now !== null;
+  return platformFetch()(request, isLeftOut ? { ...plain, body: body.now as string } : plain);
 }
 
 /** What differs from the defaults of the platform. */
 function termsOf(request: Request): FetchTerms {
-  const { redirect, referrer, referrerPolicy, mode, credentials, cache, integrity } = request;
+  const { method, redirect, referrer, referrerPolicy, mode, credentials, cache, integrity } = request;
   return {
+    ...(method !== method.toUpperCase() && { method }),
     ...(redirect !== 'follow' && { redirect }),
     ...(referrer !== 'about:client' && { referrer }),
     ...(referrerPolicy !== '' && { referrerPolicy }),

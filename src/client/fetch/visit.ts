@@ -11,8 +11,8 @@ import { acceptedResponse } from './statusPage.ts';
 export interface FetchVisit {
   readonly url: URL;
   readonly input: RequestInput & { readonly url: string };
-  /** The body, where it is still being read. */
-  readonly later: Promise<Uint8Array> | undefined;
+  /** Reads the body, where that takes time. */
+  readonly read: (() => Promise<Uint8Array>) | undefined;
   readonly terms: FetchTerms;
   readonly options: RequestOptions;
   readonly settings: SplitOptions['settings'];
@@ -39,7 +39,7 @@ export async function visit(queue: FetchQueue, call: FetchVisit): Promise<Respon
   }
   const isAccepted = settings.respond === 'accepted' || preference?.waitMs === 0;
   if (!isAccepted && preference === undefined && offline === 'wait') {
-    return answered(call, await submit(queue, call, call.signal, false).settled());
+    return answered(queue, call, await submit(queue, call, call.signal, false).settled());
   }
   return leavable(queue, call, isAccepted);
 }
@@ -65,34 +65,44 @@ async function leavable(queue: FetchQueue, call: FetchVisit, isAccepted: boolean
       if (settings.offline !== undefined && settings.offline !== 'wait') undo.push(queue.onStandstill(url, resolve));
     });
     const first = await Promise.race([settled, gone]);
-    if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(call, first);
+    if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(queue, call, first);
+    if (first !== 'patience' && settings.offline === 'reject' && (await queue.withdraw(handle))) throw first;
+    const { id, isWaiting } = await standing(queue, handle);
+    // It ended meanwhile, or is in doubt, which is told as well.
+    if (first !== 'patience' && settings.offline === 'reject' && !isWaiting)
+      return await answered(queue, call, await settled);
     // It waits no longer: the answer is kept for whoever asks later.
     leave.abort();
     settled.catch(() => undefined);
     if (first === 'patience' || settings.offline === 'accept') return await accepted();
-    throw await rejected(handle, first, settings.offline === 'reject');
+    throw kept(id, first);
   } finally {
     for (const step of undo) step();
   }
 }
 
-/** Why the caller goes without an answer, and what becomes of its request. */
-async function rejected(handle: RequestHandle, why: HoldfastError, isWithdrawn: boolean): Promise<HoldfastError> {
+/** Whether a request waits to be sent. */
+async function standing(queue: FetchQueue, handle: RequestHandle): Promise<{ id: string; isWaiting: boolean }> {
   const { id } = await handle.accepted();
-  if (isWithdrawn && (await handle.cancel())) return why;
+  const record = await queue.get(id);
+  return { id, isWaiting: record !== undefined && ['ready', 'scheduled', 'blocked'].includes(record.state) };
+}
+
+/** Why the caller goes without an answer, though its request stays. */
+function kept(id: string, why: HoldfastError): HoldfastError {
   const message = `${why.message}; request ${id} is stored and will be sent, do not repeat it`;
   return new HoldfastError(why.code, message, { ...why.details, id, accepted: true }, { cause: why.cause });
 }
 
 function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undefined, durable: boolean): RequestHandle {
-  const { input, options, terms, later, streams, dispatcher, settings } = call;
+  const { input, options, terms, read, streams, dispatcher, settings } = call;
   const isAbortable = call.signal !== undefined;
   const caller = { streams, isAbortable, dispatcher, timeoutMs: settings.attemptTimeoutMs };
-  return queue.fetchCall(input, { ...options, signal }, { terms, body: later, durable, caller });
+  return queue.fetchCall(input, { ...options, signal }, { terms, body: read?.(), durable, caller });
 }
 
 /** The response of a request that ended or was set aside; throws what it failed with where there is none. */
-function answered(call: FetchVisit, settled: Settled): Promise<Response> {
+function answered(queue: FetchQueue, call: FetchVisit, settled: Settled): Promise<Response> {
   const { response, error } = settled;
   const { input, terms, signal, settings } = call;
   if (response === undefined) throw error ?? gone(settled);
@@ -100,7 +110,11 @@ function answered(call: FetchVisit, settled: Settled): Promise<Response> {
   const headers = isFailure && settings.noRetryHeaders !== false ? NO_RETRY : undefined;
   const taken = response.live?.take({ headers, signal });
   if (taken !== undefined) return taken;
-  if (response.live?.isPartial === true) throw gone(settled);
+  if (response.live?.isPartial === true) {
+    // Another caller has it. Answers that are long, or take long, are not shared: each is asked for by itself.
+    if (!response.live.isRepeatable || call.read !== undefined) throw gone(settled);
+    return visit(queue, { ...call, options: { ...call.options, dedupe: false } });
+  }
   const { url, method } = input;
   const list = headers === undefined ? response.headers : [...response.headers, ...headers];
   return materialise({ url, method, terms, signal, response: { ...response, headers: list } });

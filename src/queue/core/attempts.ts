@@ -3,15 +3,15 @@ import type { Decision, DecisionInput, RetryPolicy } from '../strategies/decisio
 import { mayResend } from '../strategies/resend.ts';
 import type { HttpResponse, Progress } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import type { Callers } from './callers.ts';
-import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
 import { probeFor } from './probes.ts';
 import { resendRules } from './resendRules.ts';
+import { retryPolicy } from './retryPolicy.ts';
 import { clientSender } from './senders.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
@@ -29,6 +29,8 @@ interface Flight {
   readonly zone: Zone;
   /** Closes the wire, for reads whose caller left. */
   readonly abort: AbortController | undefined;
+  /** Wait for its end. */
+  readonly whenOver: (() => void)[];
 }
 
 export interface AttemptEvents {
@@ -40,7 +42,7 @@ export interface AttemptEvents {
   observed(
     zone: Zone,
     decision: Pick<Decision, 'connectivity' | 'served' | 'pauseZoneUntil'>,
-    error: string | null,
+    error: TransportFailure['error'] | null,
   ): void;
 }
 
@@ -98,11 +100,24 @@ export class Attempts {
 
   /** The settlement is committed. A request that was lost and claimed again meanwhile has another token, and is under way still. */
   released(id: string, token: number): void {
-    if (this.#flights.get(id)?.token === token) this.#flights.delete(id);
+    const flight = this.#flights.get(id);
+    if (flight?.token === token) {
+      this.#flights.delete(id);
+      for (const resolve of flight.whenOver) resolve();
+    }
     if (this.#flights.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves when its present attempt is over; at once without one. */
+  over(id: string): Promise<void> {
+    return new Promise((resolve) => {
+      const flight = this.#flights.get(id);
+      if (flight === undefined) resolve();
+      else flight.whenOver.push(resolve);
+    });
   }
 
   /** Calls back when nothing is under way any more. */
@@ -140,7 +155,7 @@ export class Attempts {
   start(request: SentRequest, token: number, zone: Zone): void {
     const isAbortable = request.effect === 'read' && this.#abortable.has(request.id);
     const abort = isAbortable ? new AbortController() : undefined;
-    const flight: Flight = { request, token, zone, abort };
+    const flight: Flight = { request, token, zone, abort, whenOver: [] };
     this.#flights.set(request.id, flight);
     const { emitter } = this.#context;
     emitter.emit('request:dispatched', { requestId: request.id, zone: zone.name, attempt: token });
@@ -284,11 +299,7 @@ export class Attempts {
   #jobOf(flight: Flight, result: TransportResult, decision: Decision): SettleJob {
     const { request, token, zone } = flight;
     const cause = result.phase === 'answered' ? result.bodyError : result.error;
-    this.#events.observed(
-      zone,
-      decision,
-      result.phase === 'answered' ? null : (result.error.code ?? result.error.message),
-    );
+    this.#events.observed(zone, decision, result.phase === 'answered' ? null : result.error);
     if (decision.policyError !== undefined) {
       this.#context.logger.error('a rule of the configuration failed', {
         zone: zone.name,
@@ -374,19 +385,4 @@ export class Attempts {
 /** Its answer is not given to anybody. */
 function letGo(result: TransportResult): void {
   if (result.phase === 'answered') result.response.live?.release();
-}
-
-/** The retry options of the configuration, as decisions need them. */
-function retryPolicy(config: ResolvedConfiguration): RetryPolicy {
-  return {
-    maxAttempts: config.maxAttempts,
-    baseDelayMs: config.retry.baseDelayMs,
-    maxDelayMs: config.retry.maxDelayMs,
-    callerMaxDelayMs: config.retry.callerMaxDelayMs,
-    delay: config.retry.delay,
-    giveUpAfterMs: config.giveUpAfterMs,
-    readGiveUpAfterMs: config.readGiveUpAfterMs,
-    resendWindowMs: config.resendWindowMs,
-    maxStoredResultBytes: config.maxStoredResultBytes,
-  };
 }

@@ -5,6 +5,8 @@ import type { Settled } from '../types/calls.ts';
 export interface CallerView {
   /** It shares a request that was there before. */
   readonly isDeduplicated: boolean;
+  /** Only an answer of the server is of use to it: that a probe finds out the outcome later is none. */
+  readonly wantsResponse: boolean;
 }
 
 /** One wait for one request: a promise and its ends. */
@@ -28,6 +30,10 @@ class Waiter {
 
   fail(error: unknown): void {
     this.#reject?.(error);
+  }
+
+  get wantsResponse(): boolean {
+    return this.#view.wantsResponse;
   }
 }
 
@@ -92,6 +98,17 @@ export class Callers {
 
   fail(id: string, error: unknown): void {
     for (const waiter of this.#remove(id)) waiter.fail(error);
+  }
+
+  /** Nobody knows whether it was applied, and finding out takes time: those who could use only an answer wait no longer. */
+  failInDoubt(id: string, errorOf: () => unknown): boolean {
+    const waiters = this.#remove(id);
+    const leaving = waiters.filter((waiter) => waiter.wantsResponse);
+    for (const waiter of waiters) if (!waiter.wantsResponse) this.#add(id, waiter);
+    if (leaving.length === 0) return false;
+    const error = errorOf();
+    for (const waiter of leaving) waiter.fail(error);
+    return true;
   }
 
   failAll(errorOf: (id: string) => unknown): void {

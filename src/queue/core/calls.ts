@@ -149,7 +149,7 @@ export class Calls implements Desk {
       submission.refuse(invalidRequest([{ path: 'signal', expected: 'an AbortSignal', got: typeof signal }]));
       return submission;
     }
-    const submission = new Submission(admission.id, this, signal);
+    const submission = new Submission(admission.id, this, signal, admission.fetch !== undefined);
     if (signal?.aborted === true) {
       submission.refuse(signal.reason);
       return submission;

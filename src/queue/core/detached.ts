@@ -1,8 +1,9 @@
 import type { Clock } from '../../system/clock.ts';
 import { isHarmless } from '../strategies/effect.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
-import type { Effect, NewRequest, StoredRequest } from '../types/request.ts';
+import type { Effect, HeaderList, NewRequest, StoredRequest } from '../types/request.ts';
 import type { RequestStore } from '../types/store.ts';
+import { headerOf } from './headerList.ts';
 import type { Identities } from './identify.ts';
 import type { LiveCredentials, LiveSecret } from './liveCredentials.ts';
 import type { SentRequest } from './sentRequest.ts';
@@ -11,6 +12,8 @@ import type { SentRequest } from './sentRequest.ts';
 const JOINABLE_IN_DOUBT_MS = 60_000;
 /** How long after its settlement a request left by its caller may still be joined by the same call. */
 const JOINABLE_AFTER_SETTLED_MS = 60_000;
+/** By which an SDK that signs each try knows its call again: the same over all tries, and nobody else's. */
+const INVOCATION = 'amz-sdk-invocation-id';
 /** Bound on what is remembered; the oldest is forgotten. */
 const MAX_REMEMBERED = 10_000;
 
@@ -59,7 +62,7 @@ export class Detached {
     const { id, lane } = request;
     // Whose it is cannot be proved any more.
     if (request.auth === 'live' && secret === undefined) return;
-    const digest = this.#digestOf(request, secret);
+    const digest = this.#digestOf(request, secret, this.#live.volatileOf(id));
     this.#byDigest.set(digest, { id, lane, until: Number.POSITIVE_INFINITY });
     if (lane !== null) this.#byLane.set(lane, (this.#byLane.get(lane) ?? new Set()).add(digest));
     this.#digests.set(id, digest);
@@ -91,9 +94,13 @@ export class Detached {
    * The request that an equal write with equal secrets left behind, which is thereby no longer detached. Called with every write, in
    * call order.
    */
-  find(request: Content, secret: LiveSecret | null, mayJoin = true): string | undefined {
+  find(
+    request: Content,
+    { secret, volatile }: { readonly secret: LiveSecret | null; readonly volatile: HeaderList },
+    mayJoin: boolean,
+  ): string | undefined {
     if (this.#byDigest.size === 0) return undefined;
-    const digest = this.#digestOf(request, secret ?? undefined);
+    const digest = this.#digestOf(request, secret ?? undefined, volatile);
     const entry = this.#byDigest.get(digest);
     if (entry === undefined || !mayJoin) {
       this.#closeLane(request.lane);
@@ -118,10 +125,13 @@ export class Detached {
     if (lane !== null && ofLane?.size === 0) this.#byLane.delete(lane);
   }
 
-  #digestOf(request: Content, secret: LiveSecret | undefined): string {
+  #digestOf(request: Content, secret: LiveSecret | undefined, volatile: HeaderList): string {
     const { method, path, headers, body, fetch: terms } = request.content;
-    const { zone, principal, lane, key } = request;
-    const proof = secret === undefined ? undefined : this.#identities.secretDigest(secret);
+    const { zone, lane, key } = request;
+    // A retry that is signed anew has another signature, and with it another principal, but the same invocation.
+    const invocation = headerOf(volatile, INVOCATION);
+    const principal = invocation === null ? request.principal : '';
+    const proof = invocation ?? (secret === undefined ? undefined : this.#identities.secretDigest(secret));
     const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, terms, secret: proof });
     // Another key is another intent.
     return `${key ?? ''} ${digestOf(canonical)}`;

@@ -34,7 +34,9 @@ export class FetchCallers {
     const isKept = !caller.streams && (effect !== 'read' || durable);
     return {
       keepBytes: isKept ? this.#keepBytes : 0,
-      isAwaited: () => this.#callers.countOf(id) === 1,
+      isAwaited: () => this.#callers.countOf(id) > 0,
+      isShared: () => this.#callers.countOf(id) > 1,
+      isRepeatable: effect === 'read',
       isAbortable: caller.isAbortable,
       dispatcher: caller.dispatcher,
     };

@@ -44,6 +44,18 @@ export class FetchDesk implements FetchQueue {
     return record;
   }
 
+  async withdraw(handle: RequestHandle): Promise<boolean> {
+    const { id } = await handle.accepted();
+    const { attempts } = this.#engine;
+    for (;;) {
+      const wasUnderWay = attempts.isUnderWay(id);
+      if (await handle.cancel()) return true;
+      if (!wasUnderWay && !attempts.isUnderWay(id)) return false;
+      // The attempt may come to nothing: then it can be taken back.
+      await attempts.over(id);
+    }
+  }
+
   settingsOf(url: URL, method: string): FetchOptions {
     const settings = this.#settings.of(this.#engine.zones.knownOrigin(url.origin), method.toUpperCase(), url.pathname);
     const ambient = this.#ambient.options;

@@ -187,7 +187,7 @@ export class Intake {
     if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
     // In a batch all or none are accepted: none of it may be accepted by a join of its own.
     const mayJoin = entry.batch === undefined && admitted.mayJoin;
-    const left = this.#detached.find(request, admitted.secret, mayJoin);
+    const left = this.#detached.find(request, admitted, mayJoin);
     if (left === undefined) return false;
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });
     this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, true);

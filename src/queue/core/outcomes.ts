@@ -31,11 +31,26 @@ export function settledOf(
 }
 
 /** The same from a stored record; undefined while the request is still on its way. */
-export function settledOfRecord(record: StoredRequest): Settled | undefined {
+export function settledOfRecord(record: StoredRequest, cause?: unknown): Settled | undefined {
   if (!isTerminal(record.state) && record.state !== 'held') return undefined;
   const { result } = record;
   const response = result === null || result.body === null ? undefined : { ...result, body: result.body };
-  return settledOf(record, record.state, record.reason, response);
+  return settledOf(record, record.state, record.reason, response, cause);
+}
+
+/** What a write failed with whose outcome is looked for. */
+export function inDoubtError(request: Subject, cause: unknown): HoldfastError {
+  const { id, zone, content } = request;
+  const what = `${content.method} ${content.path} (request ${id}, zone ${zone})`;
+  const message = `${what} may or may not have been applied; the queue goes on to find out`;
+  return new HoldfastError('OUTCOME_UNKNOWN', message, { id, zone }, { cause });
+}
+
+/** The error of the connection that the last attempt failed with, as far as it is recorded. */
+export function lostConnection({ progress }: Pick<StoredRequest, 'progress'>): Error | undefined {
+  const last = progress.attempts.at(-1);
+  if (last === undefined || last.error === null || last.phase === 'answered') return undefined;
+  return Object.assign(new Error(`the connection failed: ${last.error}`), { code: last.error });
 }
 
 function errorOf(

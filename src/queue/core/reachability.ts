@@ -21,7 +21,7 @@ export class Reachability {
   observed(
     zone: Zone,
     decision: Pick<Decision, 'connectivity' | 'served' | 'pauseZoneUntil'>,
-    error: string | null,
+    error: (Error & { readonly code?: string | undefined }) | null,
   ): void {
     const { clock } = this.#context;
     if (decision.served) zone.servedAt = Math.max(zone.servedAt + 1, clock.now());
@@ -71,7 +71,12 @@ export class Reachability {
     if (isExpected) this.#observe(zone, 'reachable', null);
   }
 
-  #observe(zone: Zone, evidence: Decision['connectivity'], error: string | null): void {
+  #observe(
+    zone: Zone,
+    evidence: Decision['connectivity'],
+    error: (Error & { readonly code?: string | undefined }) | null,
+  ): void {
+    if (error !== null) zone.failedWith = error;
     const { clock, emitter, random } = this.#context;
     const before = zone.connectivity;
     const after = observe(before, evidence, clock.monotonicNow(), random.number);
@@ -80,7 +85,7 @@ export class Reachability {
     zone.connectivity = after;
     if (isClosed(after) && after.status !== before.status) {
       if (after.status === 'captive') emitter.emit('zone:captive', { zone: zone.name });
-      else emitter.emit('zone:offline', { zone: zone.name, error });
+      else emitter.emit('zone:offline', { zone: zone.name, error: error?.code ?? error?.message ?? null });
     } else if (isClosed(before) && !isClosed(after)) {
       zone.onlineAt = clock.now();
       zone.hint();

@@ -5,10 +5,10 @@ import { isClosed } from '../strategies/connectivity.ts';
 import { resolved } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
 import { statusVerdict } from '../strategies/statusTable.ts';
-import { errorCode, evidenceOf } from '../strategies/transportErrors.ts';
+import { evidenceOf } from '../strategies/transportErrors.ts';
 import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
@@ -34,7 +34,7 @@ interface Sight {
 }
 
 /** Told what a read of a probe showed of its zone. */
-type Observed = (zone: Zone, evidence: ConnectivityEvidence, error: string | null) => void;
+type Observed = (zone: Zone, evidence: ConnectivityEvidence, error: TransportFailure['error'] | null) => void;
 
 /**
  * Finds out what became of requests whose outcome is unknown (replay.md R8): resend where that is harmless or the server
@@ -195,7 +195,7 @@ export class Resolver {
     const fault = faultOf(result);
     if (fault !== 'none') sight.fault = fault;
     if (result.phase !== 'answered') {
-      this.#observed(zone, evidenceOf(result), errorCode(result.error) ?? result.error.message);
+      this.#observed(zone, evidenceOf(result), result.error);
       throw result.error;
     }
     if (fault === 'none') this.#observed(zone, 'reachable', null);

@@ -19,7 +19,8 @@ export class Standstill {
     if (zone.paused) return unreachable(name, 'paused', 'is paused');
     if (isClosed(connectivity)) {
       const isCaptive = connectivity.status === 'captive';
-      return unreachable(name, connectivity.status, isCaptive ? 'is behind a sign-in page' : 'cannot be reached');
+      const what = isCaptive ? 'is behind a sign-in page' : 'cannot be reached';
+      return unreachable(name, connectivity.status, what, zone.failedWith);
     }
     if (this.#clock.monotonicNow() < zone.notBefore) return unreachable(name, 'limited', 'asked for no calls for now');
     return undefined;
@@ -45,6 +46,6 @@ export class Standstill {
   }
 }
 
-function unreachable(zone: string, reason: string, what: string): HoldfastError {
-  return new HoldfastError('ZONE_UNREACHABLE', `the zone ${zone} ${what}`, { zone, reason });
+function unreachable(zone: string, reason: string, what: string, cause?: Error): HoldfastError {
+  return new HoldfastError('ZONE_UNREACHABLE', `the zone ${zone} ${what}`, { zone, reason }, { cause });
 }

@@ -35,6 +35,7 @@ const NOT_LEAVING: Promise<Withdrawn> = Promise.resolve('tooLate');
 export class Submission implements RequestHandle {
   /** Changes once, when it joins another request. */
   id: string;
+  readonly wantsResponse: boolean;
   readonly #desk: Desk;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => void this.#abandon();
@@ -48,10 +49,11 @@ export class Submission implements RequestHandle {
   /** What came of its latest wish to leave: it is counted off once. */
   #leaving: Promise<Withdrawn> = NOT_LEAVING;
 
-  constructor(id: string, desk: Desk, signal?: AbortSignal) {
+  constructor(id: string, desk: Desk, signal?: AbortSignal, wantsResponse = false) {
     this.id = id;
     this.#desk = desk;
     this.#signal = signal;
+    this.wantsResponse = wantsResponse;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 

@@ -6,9 +6,12 @@ import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import type { Detached } from './detached.ts';
 import type { LiveCredentials } from './liveCredentials.ts';
-import { settledOf, settledOfRecord } from './outcomes.ts';
+import { inDoubtError, lostConnection, settledOf, settledOfRecord } from './outcomes.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { Zones } from './zones.ts';
+
+/** Errors kept; what is forgotten is told by its code. */
+const MAX_REMEMBERED = 1_000;
 
 /** What the last stage asks of the others. */
 export interface TellEvents {
@@ -32,6 +35,8 @@ export class Teller {
   readonly #live: LiveCredentials;
   readonly #detached: Detached;
   readonly #events: TellEvents;
+  /** What the connection of writes in doubt failed with. */
+  readonly #lostWith = new Map<string, Error>();
 
   constructor(
     context: Context,
@@ -60,9 +65,10 @@ export class Teller {
     if (isFinal && request.effect === 'read') this.#events.answered(request.id);
     if (!isFinal || !this.#callers.has(request.id)) {
       response?.live?.release();
+      if (state === 'unknown') this.#inDoubt(request, cause);
       return;
     }
-    if (isLeftInDoubt(state, reason)) this.#detached.leftInDoubt(request, this.#live.own(request.id));
+    if (isLeftInDoubt(state, reason)) this.#leftInDoubt(request, cause);
     this.#callers.tell(request.id, settledOf(request, state, reason, response, cause));
   }
 
@@ -127,16 +133,36 @@ export class Teller {
   forget(id: string): void {
     this.#live.forget(id);
     this.#detached.settled(id);
+    this.#lostWith.delete(id);
     this.#events.ended(id);
   }
 
   /** Tells the callers of a request, if its record says that it ended or is held. What ended elsewhere is forgotten here too. */
   tellRecord(record: StoredRequest): void {
     if (isTerminal(record.state)) this.forget(record.id);
-    const settled = settledOfRecord(record);
+    const cause = this.#lostWith.get(record.id) ?? lostConnection(record);
+    if (record.state === 'unknown') this.#inDoubt(record, cause);
+    const settled = settledOfRecord(record, cause);
     if (settled === undefined || !this.#callers.has(record.id)) return;
-    if (isLeftInDoubt(record.state, record.reason)) this.#detached.leftInDoubt(record, this.#live.own(record.id));
+    if (isLeftInDoubt(record.state, record.reason)) this.#leftInDoubt(record, cause);
     this.#callers.tell(record.id, settled);
+  }
+
+  #inDoubt(request: SentRequest, cause: unknown): void {
+    if (!this.#callers.has(request.id)) return;
+    if (this.#callers.failInDoubt(request.id, () => inDoubtError(request, cause))) this.#leftInDoubt(request, cause);
+  }
+
+  /** Its caller may ask once more for the same, and is then told the same. */
+  #leftInDoubt(request: SentRequest, cause: unknown): void {
+    this.#detached.leftInDoubt(request, this.#live.own(request.id));
+    if (!(cause instanceof Error)) return;
+    this.#lostWith.set(request.id, cause);
+    if (this.#lostWith.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#lostWith.keys()) {
+      this.#lostWith.delete(oldest);
+      break;
+    }
   }
 
   #unknown(request: MovedRequest): void {

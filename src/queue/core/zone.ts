@@ -25,6 +25,8 @@ export class Zone {
   /** Epoch ms of the latest request it served; 0 before the first. */
   servedAt = 0;
   everAnswered = false;
+  /** What its last failure was. */
+  failedWith: Error | undefined;
   /** Epoch ms at which it was found reachable again after an outage, or null. */
   onlineAt: number | null = null;
   /** Raised with every hint that something may be ready; compared so that a hint during a claim is not lost. */

@@ -1,7 +1,5 @@
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportFailure } from '../types/transport.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
-
-type TransportFailure = Exclude<TransportResult, { readonly phase: 'answered' }>;
 
 /** The machine itself has no way out: every zone is offline. */
 const NETWORK_DOWN: ReadonlySet<string> = new Set(['ENETDOWN', 'ENETUNREACH']);

@@ -77,6 +77,8 @@ export interface FetchQueue {
   call(input: RequestInput, options?: RequestOptions): RequestHandle;
   callHandle(id: string): RequestHandle;
   get(id: string): Promise<StoredRequest | undefined>;
+  /** Takes a request back, once its present attempt is over. False when it was sent, ended or is shared. */
+  withdraw(handle: RequestHandle): Promise<boolean>;
   /** What the configuration, its zone, the first rule that fits and `run()` say about a call, the nearest winning. */
   settingsOf(url: URL, method: string): FetchOptions;
   /** Why the zone of a URL takes no call at present; undefined while it does. */

@@ -14,6 +14,8 @@ export type Body = string | Uint8Array | null;
  * the platform.
  */
 export interface FetchTerms {
+  /** As it goes on the wire, where that is not in capitals. */
+  readonly method?: string | undefined;
   readonly redirect?: 'error' | 'manual' | undefined;
   readonly referrer?: string | undefined;
   readonly referrerPolicy?: string | undefined;
@@ -189,6 +191,8 @@ export interface HttpResponse {
 export interface LiveAnswer {
   /** `body` is not the whole of it: only who takes it gets that. */
   readonly isPartial: boolean;
+  /** To ask once more for the rest is harmless. */
+  readonly isRepeatable: boolean;
   /** The platform's own response, with `headers` added; undefined when it was taken or let go before. */
   take(options?: {
     readonly headers?: HeaderList | undefined;

@@ -20,10 +20,14 @@ export interface TransportCall {
 
 /** A caller that takes its answer as it comes in. */
 export interface LiveCall {
-  /** So many bytes of the body are awaited, to be kept with the request, before the answer is given. 0: given at its head. */
+  /** So many bytes of the body are awaited for a while, to be kept with the request, before the answer is given. 0: given at its head. */
   readonly keepBytes: number;
-  /** Whether that caller, and no other, waits for the answer. */
+  /** Whether it waits for the answer. */
   isAwaited(): boolean;
+  /** Whether others wait too, who want a whole one. */
+  isShared(): boolean;
+  /** To ask once more is harmless. */
+  readonly isRepeatable: boolean;
   /** It may yet call the answer off, once it has it. */
   readonly isAbortable: boolean;
   /** What the caller wants its connections made by: the `dispatcher` of its `RequestInit`. */
@@ -38,6 +42,9 @@ export type TransportResult =
   | { readonly phase: 'notSent'; readonly error: Error & { readonly code?: string | undefined } }
   | { readonly phase: 'sent'; readonly error: Error & { readonly code?: string | undefined } }
   | { readonly phase: 'answered'; readonly response: HttpResponse; readonly bodyError?: Error | undefined };
+
+/** A call without a status. */
+export type TransportFailure = Exclude<TransportResult, { readonly phase: 'answered' }>;
 
 /** Puts calls on the wire and reports the phase each reached. */
 export interface Transport {
