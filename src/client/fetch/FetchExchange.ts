@@ -6,7 +6,7 @@ import { decodeBody, encodingsOf } from '../transport/decodeBody.ts';
 import type { TransportErrorCode } from '../transport/transportError.ts';
 import { transportError } from '../transport/transportError.ts';
 import { HeldAnswer } from './HeldAnswer.ts';
-import type { Hop, HopDispatcher, platformFetch } from './platform.ts';
+import type { Hop, HopDispatcher, PlatformFetch } from './platform.ts';
 import type { WireHandler, WireHead, WireListener } from './wireHandler.ts';
 import { listening, sinkOf } from './wireHandler.ts';
 
@@ -14,7 +14,7 @@ export interface FetchExchangeParts {
   readonly clock: Clock;
   /** Bound of a body that is read here. */
   readonly maxBytes: number;
-  readonly fetch: ReturnType<typeof platformFetch>;
+  readonly fetch: PlatformFetch;
   readonly dispatcher: HopDispatcher;
   /** How far the call got. Once. */
   ended(result: TransportResult): void;

@@ -3,15 +3,14 @@ import type { Clock } from '../../system/clock.ts';
 import { transportError } from '../transport/transportError.ts';
 import { FetchExchange } from './FetchExchange.ts';
 import type { HopDispatcher } from './platform.ts';
-import { PlatformDispatcher, platformFetch } from './platform.ts';
+import { Platform } from './platform.ts';
 
 /** Sends calls of `fetch` through the platform's fetch, and leaves all others to another transport. */
 export class FetchTransport implements Transport {
   readonly #others: Transport;
   readonly #clock: Clock;
   readonly #maxBytes: number;
-  readonly #fetch = platformFetch();
-  readonly #dispatcher = new PlatformDispatcher();
+  readonly #platform = new Platform();
   readonly #open = new Set<FetchExchange>();
   #closed: Promise<void> | undefined;
 
@@ -35,8 +34,8 @@ export class FetchTransport implements Transport {
       const exchange = new FetchExchange(call, {
         clock: this.#clock,
         maxBytes: this.#maxBytes,
-        fetch: this.#fetch,
-        dispatcher: (call.live?.dispatcher as HopDispatcher | undefined) ?? this.#dispatcher.current,
+        fetch: this.#platform.fetch,
+        dispatcher: (call.live?.dispatcher as HopDispatcher | undefined) ?? this.#platform.dispatcher,
         ended: resolve,
         over: () => this.#open.delete(exchange),
       });

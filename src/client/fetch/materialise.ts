@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FetchTerms, HeaderList, HttpResponse } from '../../queue/types/request.ts';
-import type { HopDispatcher } from './platform.ts';
-import { platformFetch } from './platform.ts';
+import type { HopDispatcher, PlatformFetch } from './platform.ts';
 import { sinkOf } from './wireHandler.ts';
 
 export interface Materials {
@@ -19,7 +18,10 @@ export interface Materials {
  * A response of the platform's fetch made of a stored answer: fetch is given a dispatcher that answers at once. So it has a URL, a
  * type, guarded headers and a body like any other, which `new Response()` never gets.
  */
-export function materialise({ url, method, terms, response, signal }: Materials): Promise<Response> {
+export function materialise(
+  fetch: PlatformFetch,
+  { url, method, terms, response, signal }: Materials,
+): Promise<Response> {
   const { status } = response;
   const isRedirect = status >= 300 && status < 400;
   const init = {
@@ -29,7 +31,7 @@ export function materialise({ url, method, terms, response, signal }: Materials)
     method: method === 'HEAD' ? 'HEAD' : 'GET', // over that of the terms
     dispatcher: answering(response),
   };
-  return platformFetch()(url, { ...(init as RequestInit), ...(signal === undefined ? undefined : { signal }) });
+  return fetch(url, { ...(init as RequestInit), ...(signal === undefined ? undefined : { signal }) });
 }
 
 function answering({ status, statusText, headers, body, url }: Materials['response']): HopDispatcher {

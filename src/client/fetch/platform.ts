@@ -18,22 +18,22 @@ export interface HopDispatcher {
   dispatch(hop: Hop, handler: WireHandler): boolean;
 }
 
-export type Fetch = typeof globalThis.fetch;
+type Fetch = typeof globalThis.fetch;
 /** As fetch takes it in Node, dispatcher included. */
 export type FetchInit = Omit<RequestInit, 'dispatcher'> & { readonly dispatcher?: unknown };
+export type PlatformFetch = (input: Parameters<Fetch>[0], init?: FetchInit) => Promise<Response>;
 
 const GLOBAL_DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
 
-/** The platform's own fetch, also where a queue's stands in its place. */
-export function platformFetch(): (input: Parameters<Fetch>[0], init?: FetchInit) => Promise<Response> {
-  return behind(globalThis.fetch) as ReturnType<typeof platformFetch>; // of the same shape but for the dispatcher's type
-}
-
-/** The dispatcher of the platform's fetch: the process's own, or one that was set for all, such as a proxy's. */
-export class PlatformDispatcher {
+/**
+ * The platform's own fetch, as it stands when this is made, also where a queue's stands in its place; and its dispatcher: the process's own, or
+ * one that was set for all, such as a proxy's.
+ */
+export class Platform {
+  readonly fetch = behind(globalThis.fetch) as PlatformFetch; // of the same shape but for the dispatcher's type
   #own: HopDispatcher | undefined;
 
-  get current(): HopDispatcher {
+  get dispatcher(): HopDispatcher {
     // Node installs its own with the first use of fetch's classes.
     if (globalDispatcher() === undefined) void globalThis.Response;
     return behind(globalDispatcher() ?? this.#fallback());

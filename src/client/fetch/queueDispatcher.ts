@@ -3,13 +3,13 @@ import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList } from '../../queue/types/request.ts';
 import { fetchFailure } from './failure.ts';
 import { over, splitOptions } from './fetchOptions.ts';
-import type { Hop, PlatformDispatcher } from './platform.ts';
+import type { Hop, Platform } from './platform.ts';
 import type { WireHandler, WireSink } from './wireHandler.ts';
 import { sinkOf } from './wireHandler.ts';
 
 interface QueueParts {
   readonly queue: FetchQueue;
-  readonly platform: PlatformDispatcher;
+  readonly platform: Platform;
   readonly bound: FetchOptions | undefined;
 }
 
@@ -24,7 +24,7 @@ export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop
   const isEventStream = headers.some(([name, value]) => name === 'accept' && /\btext\/event-stream\b/i.test(value));
   const isOthers = hop.method === 'CONNECT' || (hop.upgrade ?? null) !== null;
   if (isOthers || (settings.mode ?? (isEventStream ? 'bypass' : 'queue')) === 'bypass') {
-    return platform.current.dispatch(hop, handler);
+    return platform.dispatcher.dispatch(hop, handler);
   }
   const sink = sinkOf(handler);
   const abort = new AbortController();

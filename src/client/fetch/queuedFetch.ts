@@ -7,12 +7,13 @@ import type { FetchBody } from './fetchBody.ts';
 import { readCall } from './fetchBody.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { over, splitOptions } from './fetchOptions.ts';
-import type { Hop } from './platform.ts';
-import { PlatformDispatcher, platformFetch } from './platform.ts';
+import { materialise } from './materialise.ts';
+import type { Hop, PlatformFetch } from './platform.ts';
+import { Platform } from './platform.ts';
 import { asyncPreference } from './prefer.ts';
 import { dispatchThrough } from './queueDispatcher.ts';
 import { STATUS_ORIGIN, statusPage } from './statusPage.ts';
-import type { FetchVisit } from './visit.ts';
+import type { FetchVisit, Ground } from './visit.ts';
 import { visit } from './visit.ts';
 import type { WireHandler } from './wireHandler.ts';
 
@@ -20,9 +21,10 @@ type Input = string | URL | Request;
 
 /** The ways into a queue that speak the platform's language. */
 export function createFetchFront(queue: FetchQueue): FetchFront {
-  const platform = new PlatformDispatcher();
+  const platform = new Platform();
+  const ground = { queue, fetch: platform.fetch };
   return {
-    fetch: (input, init, bound) => queuedFetch(queue, input, init, bound),
+    fetch: (input, init, bound) => queuedFetch(ground, input, init, bound),
     dispatch: (hop, handler, bound) => dispatchThrough({ queue, platform, bound }, hop as Hop, handler as WireHandler),
   };
 }
@@ -32,15 +34,16 @@ export function createFetchFront(queue: FetchQueue): FetchFront {
  * calls told apart that are none of the queue's.
  */
 async function queuedFetch(
-  queue: FetchQueue,
+  ground: Ground,
   input: Input,
   init: QueuedRequestInit | undefined,
   bound: FetchOptions | undefined,
 ): Promise<Response> {
+  const { queue, fetch } = ground;
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
-  if (signal?.aborted === true || !isOverHttp(input)) return platformFetch()(input, init);
+  if (signal?.aborted === true || !isOverHttp(input)) return fetch(input, init);
   const { request, body } = readCall(input, init, queue.maxBytes);
-  if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return statusPage(queue, request);
+  if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(fetch, await statusPage(queue, request));
   const url = new URL(request.url);
   let split: SplitOptions;
   try {
@@ -50,7 +53,7 @@ async function queuedFetch(
   }
   const { settings, options } = split;
   const mode = settings.mode ?? (isBypassedByNature(request, body) ? 'bypass' : 'queue');
-  if (mode === 'bypass' || isBlocked(url)) return bypassed(request, init, body);
+  if (mode === 'bypass' || isBlocked(url)) return bypassed(fetch, request, init, body);
 
   const preference = settings.honorPrefer === true ? asyncPreference(request.headers.get('prefer')) : undefined;
   const headers = [...request.headers].filter(([name]) => preference === undefined || name !== 'prefer');
@@ -68,7 +71,7 @@ async function queuedFetch(
     dispatcher: (init as { readonly dispatcher?: unknown } | undefined)?.dispatcher,
   };
   try {
-    return await visit(queue, call);
+    return await visit(ground, call);
   } catch (error) {
     throw isReasonOf(signal, error) || holdfastError(error) === undefined ? error : fetchFailure(error);
   }
@@ -79,12 +82,17 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
 }
 
 /** Straight to the platform, with the body that was left out of the request, if one was. */
-function bypassed(request: Request, init: QueuedRequestInit | undefined, body: FetchBody): Promise<Response> {
+function bypassed(
+  fetch: PlatformFetch,
+  request: Request,
+  init: QueuedRequestInit | undefined,
+  body: FetchBody,
+): Promise<Response> {
   const { referrer, referrerPolicy } = request;
   const { dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
   const plain = { referrer, referrerPolicy, dispatcher };
   const isLeftOut = request.body === null && 'now' in body && body.now !== null;
-  return platformFetch()(request, isLeftOut ? { ...plain, body: body.now as string } : plain);
+  return fetch(request, isLeftOut ? { ...plain, body: body.now as string } : plain);
 }
 
 /** What differs from the defaults of the platform. */

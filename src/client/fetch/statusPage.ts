@@ -1,7 +1,7 @@
 import { holdfastError } from '../../errors.ts';
 import type { FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList, StoredRequest } from '../../queue/types/request.ts';
-import { materialise } from './materialise.ts';
+import type { Materials } from './materialise.ts';
 
 /** Where accepted requests are looked up: `.invalid` is never resolved (RFC 6761), `queue.fetch` itself answers. */
 export const STATUS_ORIGIN = 'https://queue.invalid';
@@ -15,11 +15,11 @@ export function statusUrl(id: string): string {
 }
 
 /** `202 Accepted`: it is stored, and where to ask how it goes. */
-export function acceptedResponse(
+export function acceptedAnswer(
   id: string,
   asked: { readonly url: string; readonly method: string },
   more: { readonly key: string | undefined; readonly isPreferred: boolean },
-): Promise<Response> {
+): Materials {
   const headers: (readonly [string, string])[] = [
     ['location', statusUrl(id)],
     ['retry-after', RETRY_AFTER_S],
@@ -30,19 +30,19 @@ export function acceptedResponse(
 }
 
 /** Answers GET (and HEAD) with how a request stands or the answer it got, and DELETE by cancelling it. */
-export async function statusPage(queue: FetchQueue, request: Request): Promise<Response> {
+export async function statusPage(queue: FetchQueue, request: Request): Promise<Materials> {
   const { method, url } = request;
   const id = /^\/requests\/([^/]+)$/.exec(new URL(url).pathname)?.[1];
   if (id === undefined) return problem(request, 404, 'There is nothing here.');
   if (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE') {
     return problem(request, 405, 'A request can be looked up and cancelled.', [['allow', 'GET, HEAD, DELETE']]);
   }
-  const record = await queue.get(decodeURIComponent(id));
+  const record = await queue.get(id);
   if (record === undefined) return problem(request, 404, `No request ${id} is stored (any more).`);
   return method === 'DELETE' ? cancel(queue, request, record) : look(request, record);
 }
 
-async function cancel(queue: FetchQueue, request: Request, { id }: StoredRequest): Promise<Response> {
+async function cancel(queue: FetchQueue, request: Request, { id }: StoredRequest): Promise<Materials> {
   const isCancelled = await queue.callHandle(id).cancel().catch(ignoreNotFound);
   if (isCancelled) return json(request, 200, { id, status: 'Canceled' });
   return problem(request, 409, `Request ${id} can be cancelled no more: it was sent, has ended, or is shared.`);
@@ -53,7 +53,7 @@ function ignoreNotFound(error: unknown): boolean {
   throw error;
 }
 
-function look(request: Request, record: StoredRequest): Promise<Response> {
+function look(request: Request, record: StoredRequest): Materials {
   const { id, state, reason, result } = record;
   switch (state) {
     case 'ready':
@@ -73,7 +73,7 @@ function look(request: Request, record: StoredRequest): Promise<Response> {
       if (body === null)
         return problem(request, 410, `Request ${id} was answered ${result.status}; its body was not kept.`);
       const { url, method } = request;
-      return materialise({ url, method, response: { ...result, url: undefined, body } });
+      return { url, method, response: { ...result, url: undefined, body } };
     }
     case 'cancelled':
     case 'superseded':
@@ -88,7 +88,7 @@ function linksOf(id: string): { readonly self: string; readonly cancel: string }
 }
 
 /** RFC 9457. */
-function problem(request: Request, status: number, detail: string, headers: HeaderList = []): Promise<Response> {
+function problem(request: Request, status: number, detail: string, headers: HeaderList = []): Materials {
   return json(request, status, { type: 'about:blank', status, detail }, headers, 'application/problem+json');
 }
 
@@ -98,11 +98,11 @@ function json(
   value: object,
   headers: HeaderList = [],
   type = 'application/json',
-): Promise<Response> {
+): Materials {
   const response = {
     status,
     headers: [['content-type', type], ...headers] as HeaderList,
     body: Buffer.from(JSON.stringify(value)),
   };
-  return materialise({ url, method, response });
+  return { url, method, response };
 }

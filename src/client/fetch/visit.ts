@@ -4,8 +4,15 @@ import type { FetchQueue } from '../../queue/types/fetch.ts';
 import type { FetchTerms, HeaderList } from '../../queue/types/request.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { materialise } from './materialise.ts';
+import type { PlatformFetch } from './platform.ts';
 import type { AsyncPreference } from './prefer.ts';
-import { acceptedResponse } from './statusPage.ts';
+import { acceptedAnswer } from './statusPage.ts';
+
+/** Where calls go, and what makes their responses. */
+export interface Ground {
+  readonly queue: FetchQueue;
+  readonly fetch: PlatformFetch;
+}
 
 /** One call of `fetch`, ready for the queue. */
 export interface FetchVisit {
@@ -30,7 +37,8 @@ const NO_RETRY: HeaderList = [
 ];
 
 /** Gives a call to the queue and waits for its answer, or for a reason to go before. */
-export async function visit(queue: FetchQueue, call: FetchVisit): Promise<Response> {
+export async function visit(ground: Ground, call: FetchVisit): Promise<Response> {
+  const { queue } = ground;
   const { settings, preference, url } = call;
   const { offline = 'wait' } = settings;
   if (offline === 'reject') {
@@ -39,13 +47,14 @@ export async function visit(queue: FetchQueue, call: FetchVisit): Promise<Respon
   }
   const isAccepted = settings.respond === 'accepted' || preference?.waitMs === 0;
   if (!isAccepted && preference === undefined && offline === 'wait') {
-    return answered(queue, call, await submit(queue, call, call.signal, false).settled());
+    return answered(ground, call, await submit(queue, call, call.signal, false).settled());
   }
-  return leavable(queue, call, isAccepted);
+  return leavable(ground, call, isAccepted);
 }
 
 /** A call whose caller may go before it has ended; from then on its signal says nothing any more. */
-async function leavable(queue: FetchQueue, call: FetchVisit, isAccepted: boolean): Promise<Response> {
+async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): Promise<Response> {
+  const { queue, fetch } = ground;
   const { settings, signal, preference, url, input, options } = call;
   const abort = new AbortController();
   const onAbort = (): void => abort.abort(signal?.reason);
@@ -55,25 +64,25 @@ async function leavable(queue: FetchQueue, call: FetchVisit, isAccepted: boolean
   const undo: (() => void)[] = [() => signal?.removeEventListener('abort', onAbort)];
   const accepted = async (): Promise<Response> => {
     const { id } = await handle.accepted();
-    return acceptedResponse(id, input, { key: options.key, isPreferred: preference !== undefined });
+    return materialise(fetch, acceptedAnswer(id, input, { key: options.key, isPreferred: preference !== undefined }));
   };
   try {
     if (isAccepted) return await accepted();
     const settled = handle.settled({ signal: leave.signal });
+    settled.catch(() => undefined); // whoever leaves does not hear of it
     const gone = new Promise<'patience' | HoldfastError>((resolve) => {
       if (preference !== undefined) undo.push(queue.after(preference.waitMs, () => resolve('patience')));
       if (settings.offline !== undefined && settings.offline !== 'wait') undo.push(queue.onStandstill(url, resolve));
     });
     const first = await Promise.race([settled, gone]);
-    if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(queue, call, first);
+    if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(ground, call, first);
     if (first !== 'patience' && settings.offline === 'reject' && (await queue.withdraw(handle))) throw first;
     const { id, isWaiting } = await standing(queue, handle);
     // It ended meanwhile, or is in doubt, which is told as well.
     if (first !== 'patience' && settings.offline === 'reject' && !isWaiting)
-      return await answered(queue, call, await settled);
+      return await answered(ground, call, await settled);
     // It waits no longer: the answer is kept for whoever asks later.
     leave.abort();
-    settled.catch(() => undefined);
     if (first === 'patience' || settings.offline === 'accept') return await accepted();
     throw kept(id, first);
   } finally {
@@ -102,7 +111,7 @@ function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undef
 }
 
 /** The response of a request that ended or was set aside; throws what it failed with where there is none. */
-function answered(queue: FetchQueue, call: FetchVisit, settled: Settled): Promise<Response> {
+function answered(ground: Ground, call: FetchVisit, settled: Settled): Promise<Response> {
   const { response, error } = settled;
   const { input, terms, signal, settings } = call;
   if (response === undefined) throw error ?? gone(settled);
@@ -113,11 +122,11 @@ function answered(queue: FetchQueue, call: FetchVisit, settled: Settled): Promis
   if (response.live?.isPartial === true) {
     // Another caller has it. Answers that are long, or take long, are not shared: each is asked for by itself.
     if (!response.live.isRepeatable || call.read !== undefined) throw gone(settled);
-    return visit(queue, { ...call, options: { ...call.options, dedupe: false } });
+    return visit(ground, { ...call, options: { ...call.options, dedupe: false } });
   }
   const { url, method } = input;
   const list = headers === undefined ? response.headers : [...response.headers, ...headers];
-  return materialise({ url, method, terms, signal, response: { ...response, headers: list } });
+  return materialise(ground.fetch, { url, method, terms, signal, response: { ...response, headers: list } });
 }
 
 function gone({ id, zone }: Settled): HoldfastError {

@@ -266,7 +266,7 @@ function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) 
   if (encoded.bytes > maxBytes) {
     problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
   }
-  for (const name in options) {
+  for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) {
       problems.push({
         path: `options.${name}`,

@@ -25,7 +25,7 @@ export function checkInput(input: RequestInput): void {
     throw invalidRequest([{ path: 'request', expected: 'an object with method and url', got: nameOf(input) }]);
   }
   let problems: Problem[] | undefined;
-  for (const name in input) {
+  for (const name of Object.keys(input)) {
     if (FIELDS.has(name)) continue;
     problems ??= [];
     problems.push({ path: name, expected: suggestion(name, [...FIELDS]), got: 'an unknown field' });

@@ -127,8 +127,9 @@ function isAbandonedRead({ request, result, hasCaller }: DecisionInput): boolean
   );
 }
 
-/** The same status twice in a row: the second try that it asked for was had. */
-function isRepeated({ request, result }: DecisionInput): boolean {
+/** The same status twice in a row: the second try that it asked for was had. Or there is to be none. */
+function isRepeated({ request, result, policy }: DecisionInput): boolean {
+  if (policy.maxAttempts === 1) return true;
   return result.phase === 'answered' && request.progress.attempts.at(-1)?.status === result.response.status;
 }
 

@@ -105,12 +105,18 @@ export function createHeaderRules(secretNames: ReadonlySet<string>, keyHeader?: 
   };
 }
 
+/** A URL as it may be stored: without parameters that are secrets by their name. */
+export function withoutSecrets(url: string): string {
+  return cutQuery(url, NO_NAMES).path;
+}
+
 /** Puts parameters that {@link HeaderRules.splitQuery} cut out back, behind the others. */
 export function joinQuery(path: string, secretQuery: string): string {
   if (secretQuery === '') return path;
   return `${path}${path.includes('?') ? '&' : '?'}${secretQuery}`;
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**

@@ -1,4 +1,5 @@
 import type { HttpResponse, StoredResult } from '../types/request.ts';
+import { withoutSecrets } from './headers.ts';
 
 /** Never stored: cookies are credentials, the others belong to a connection that is gone. */
 const NOT_STORED: ReadonlySet<string> = new Set([
@@ -22,7 +23,7 @@ export function storedResult(response: HttpResponse, bodyLost: boolean, maxBytes
     status,
     headers: response.headers.filter(([name]) => !NOT_STORED.has(name.toLowerCase())),
     ...(statusText !== undefined && { statusText }),
-    ...(url !== undefined && { url }),
+    ...(url !== undefined && { url: withoutSecrets(url) }),
     body: isLost ? null : response.body,
   };
 }
