@@ -23,6 +23,12 @@ export async function bytesOf(stream: Readable): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** Asks for an answer that is not encoded, unless the SDK asked for something itself: fetch would decode it. */
+export function plain(headers: Headers): Headers {
+  if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity');
+  return headers;
+}
+
 /** Credentials as HTTP has them (RFC 7617). */
 export function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

@@ -21,7 +21,7 @@ export type AxiosAdapter = <Config extends AxiosCall>(config: Config) => Promise
 /**
  * An adapter for axios 1: sends through a queue, and answers and fails as axios's own adapter for Node does. A failure of the queue's own
  * has the code `ERR_NETWORK`, and `holdfastError(error)` finds it. `timeout` counts the time in the queue too: leave it 0 where calls may
- * wait. Agents, proxies, `decompress: false` (answers come decoded) and callbacks for progress are of no effect.
+ * wait. Agents, proxies and callbacks for progress are of no effect; with `decompress: false` it is asked for what is not encoded.
  *
  * @example
  * const api = axios.create({ baseURL: 'https://api.example.com', adapter: queueAdapter(queue) });

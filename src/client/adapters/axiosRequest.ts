@@ -1,12 +1,12 @@
 import { PassThrough, pipeline } from 'node:stream';
-import { basic } from './answer.ts';
+import { basic, plain } from './answer.ts';
 import type { AxiosCall, AxiosCancelToken } from './axiosShape.ts';
 import { urlOf } from './axiosUrl.ts';
 import type { SignalLike } from './leash.ts';
 
 /** What to fetch for it. */
 export function requestOf(config: AxiosCall): { readonly url: string; readonly init: RequestInit } {
-  const { method = 'get', data, auth, maxRedirects } = config;
+  const { method = 'get', data, auth, maxRedirects, decompress } = config;
   const headers = headersOf(config.headers);
   let url = urlOf(config);
   let credentials = auth && { username: auth.username ?? '', password: auth.password ?? '' };
@@ -19,6 +19,7 @@ export function requestOf(config: AxiosCall): { readonly url: string; readonly i
     url = parsed.href;
   }
   if (credentials !== undefined) headers.set('authorization', basic(credentials.username, credentials.password));
+  if (decompress === false) plain(headers);
   // Its type names a boundary that only fetch knows.
   if (data instanceof FormData) headers.delete('content-type');
   const init = {

@@ -23,6 +23,7 @@ export interface AxiosCall extends AxiosTarget {
   readonly responseType?: string | undefined;
   readonly responseEncoding?: string | undefined;
   readonly maxRedirects?: number | undefined;
+  readonly decompress?: boolean | undefined;
   readonly maxBodyLength?: number | undefined;
   readonly maxContentLength?: number | undefined;
   readonly validateStatus?: ((status: number) => boolean) | null | undefined;

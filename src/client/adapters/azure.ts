@@ -1,4 +1,4 @@
-import { bytesOf, headersOf, streamOf } from './answer.ts';
+import { bytesOf, headersOf, plain, streamOf } from './answer.ts';
 import type { AzureHttpClient, AzureRequest, AzureResponse } from './azureShape.ts';
 import { RestError } from './azureShape.ts';
 import type { Leash } from './leash.ts';
@@ -13,7 +13,7 @@ const ABORTED = 'The operation was aborted. Rejecting from abort signal callback
 /**
  * An HTTP client for the SDKs that are made over `@azure/core-rest-pipeline`: sends through a queue. A failure of the queue's own has the
  * code `REQUEST_SEND_ERROR`, and `holdfastError(error)` finds it. `timeout` counts the time in the queue too. Agents, proxies, TLS settings
- * and callbacks for progress are of no effect; answers come decoded.
+ * and callbacks for progress are of no effect; what is stored encoded comes decoded.
  *
  * @example
  * const retryOptions = { maxRetries: 0 }; // the queue retries
@@ -45,7 +45,13 @@ export function queueClient(queue: QueueLike): AzureHttpClient {
 /** Redirects are the pipeline's. */
 function initOf({ method, headers, body: given }: AzureRequest): RequestInit {
   const body: unknown = typeof given === 'function' ? given() : given;
-  const init = { method, headers: [...headers], body: body ?? null, duplex: 'half', redirect: 'manual' };
+  const init = {
+    method,
+    headers: plain(new Headers([...headers])),
+    body: body ?? null,
+    duplex: 'half',
+    redirect: 'manual',
+  };
   return init as RequestInit;
 }
 

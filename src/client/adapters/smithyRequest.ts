@@ -1,4 +1,4 @@
-import { basic } from './answer.ts';
+import { basic, plain } from './answer.ts';
 
 /** A request as the SDK has it, signed already. */
 export interface SmithyRequest {
@@ -25,7 +25,7 @@ export function urlOf({ protocol, hostname, port, path, query = {} }: SmithyRequ
 
 /** How to fetch it: redirects are the SDK's. */
 export function initOf({ method, headers: given, body, username, password }: SmithyRequest): RequestInit {
-  const headers = new Headers(given);
+  const headers = plain(new Headers(given));
   if (username !== undefined || password !== undefined) {
     headers.set('authorization', basic(username ?? '', password ?? ''));
   }

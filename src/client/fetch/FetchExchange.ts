@@ -22,6 +22,7 @@ export interface FetchExchangeParts {
   over(): void;
 }
 
+const MISDIRECTED = 421;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Answers that have no end by nature. */
 const ENDLESS =
@@ -46,6 +47,7 @@ export class FetchExchange {
   #hops = 0;
   /** The last redirect that was followed: an answer, where what comes after it fails. */
   #redirect: WireHead | undefined;
+  #isMisdirected = false;
   #answer: HeldAnswer | undefined;
   #hasEnded = false;
 
@@ -69,7 +71,10 @@ export class FetchExchange {
     const init = { method, ...terms, headers: headers as [string, string][], body: body as RequestInit['body'] };
     const wire = this.#controller === undefined ? { dispatcher } : { dispatcher, signal: this.#controller.signal };
     this.#native = this.#parts.fetch(origin + path, { ...(init as RequestInit), ...wire });
-    this.#native.catch((error: unknown) => this.#refused(error));
+    this.#native.then(
+      (response) => this.#passed(response),
+      (error: unknown) => this.#refused(error),
+    );
   }
 
   /** Ends it from this side, unless its answer was taken. */
@@ -110,8 +115,7 @@ export class FetchExchange {
         sink.start(abort);
       },
       headed: (head, resume) => {
-        if (this.#isFollowed(head)) {
-          this.#redirect = head;
+        if (this.#isForFetch(head)) {
           target = {
             received: (chunk) => sink.data(chunk),
             completed: () => sink.complete(),
@@ -143,8 +147,7 @@ export class FetchExchange {
       native,
       controller: this.#controller,
       abort: (reason) => this.#abort(reason),
-      // Fetch asks once more by itself after a 421, which the queue has done: it gets a copy, as often as it wants.
-      live: head.status === 421 ? undefined : live,
+      live,
       isEndless: head.headers.some(([name, value]) => name === 'content-type' && ENDLESS.test(value)),
       clock: this.#parts.clock,
       maxBytes: this.#parts.maxBytes,
@@ -178,9 +181,36 @@ export class FetchExchange {
     else decodeBody(response, encodings, this.#parts.maxBytes, end);
   }
 
-  #isFollowed({ status, headers }: WireHead): boolean {
+  /** What fetch acts upon by itself: a redirect it follows, and the first 421, after which it asks once more over another connection. */
+  #isForFetch(head: WireHead): boolean {
+    const { status, headers } = head;
+    if (status === MISDIRECTED) {
+      const isFirst = !this.#isMisdirected;
+      this.#isMisdirected = true;
+      return isFirst;
+    }
     const { redirect } = this.#call.fetch ?? {};
-    return redirect === undefined && REDIRECTS.has(status) && headers.some(([name]) => name === 'location');
+    if (redirect !== undefined || !REDIRECTS.has(status) || !headers.some(([name]) => name === 'location'))
+      return false;
+    this.#redirect = head;
+    return true;
+  }
+
+  /** Fetch made a response of an answer that it was to act upon. */
+  #passed(native: Response): void {
+    if (this.#hasEnded || this.#answer !== undefined) return;
+    this.#release();
+    this.#parts.over();
+    const live = {
+      isPartial: true,
+      isRepeatable: false,
+      take: () => Promise.resolve(native),
+      release: () => void native.body?.cancel().catch(() => undefined),
+    };
+    const response = { status: native.status, headers: [...native.headers], body: new Uint8Array(0) };
+    const isAwaited = this.#call.live?.isAwaited() === true;
+    if (!isAwaited) live.release();
+    this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
   }
 
   /** The platform's fetch gave up by itself: a redirect it does not follow is the last answer there was. */

@@ -130,6 +130,8 @@ function isAbandonedRead({ request, result, hasCaller }: DecisionInput): boolean
 /** The same status twice in a row: the second try that it asked for was had. Or there is to be none. */
 function isRepeated({ request, result, policy }: DecisionInput): boolean {
   if (policy.maxAttempts === 1) return true;
+  // The platform's fetch had that try by itself.
+  if (request.content.fetch !== undefined && result.phase === 'answered' && result.response.status === 421) return true;
   return result.phase === 'answered' && request.progress.attempts.at(-1)?.status === result.response.status;
 }
 
