@@ -58,6 +58,33 @@ export const contentGroup = group('content', (test, handles) => {
     assert.deepEqual(content, { method: 'M-SEARCH', path: '/%20?q=%C3%A4&&', headers, body: null });
   });
 
+  test('what fetch asks of the way it is sent is kept, and what is not there stays away', async (t) => {
+    const content = { method: 'POST', path: '/', headers: [], body: null } as const;
+    for (const fetch of [{}, { redirect: 'manual', referrer: '', method: 'post' }] as const) {
+      const { id } = await t.accept({ content: { ...content, fetch } });
+      assert.deepEqual((await t.get(id)).content, { ...content, fetch });
+    }
+    const { id } = await t.accept({ content });
+    assert.deepEqual((await t.get(id)).content, content);
+  });
+
+  test('content keeps how it is sent when another part of its request changes', async (t) => {
+    const fetch = { redirect: 'error' } as const;
+    const { id } = await t.accept({ content: { method: 'PUT', path: '/', headers: [], body: 'a', fetch } });
+    await t.requests.amend({ now: t.now, changes: [{ id, from: ['ready'], patch: { base: { version: 1 } } }] });
+    const { base, content } = await t.get(id);
+    assert.deepEqual([base, content.fetch], [{ version: 1 }, fetch]);
+  });
+
+  test('a result keeps its reason phrase and final URL, where it has them', async (t) => {
+    const result = { status: 200, headers: [['a', 'b']], body: new Uint8Array([1]) } as const;
+    for (const more of [{}, { statusText: 'Fine' }, { url: 'https://b.test/x' }]) {
+      const id = await t.done({}, { result: { ...result, ...more } });
+      const { body, ...found } = (await t.get(id)).result ?? {};
+      assert.deepEqual([found, body?.byteLength], [{ status: 200, headers: [['a', 'b']], ...more }, 1]);
+    }
+  });
+
   test('a result keeps its body, or none', async (t) => {
     const large = new Uint8Array(64 * 1024).fill(3);
     for (const body of [null, new Uint8Array(), large]) {
