@@ -7,6 +7,11 @@ const ENTRIES: Readonly<Record<string, string>> = {
   holdfast: 'src/index.ts',
   'holdfast/testing': 'src/testing/index.ts',
   'holdfast/conformance': 'src/testing/conformance/index.ts',
+  'holdfast/axios': 'src/client/adapters/axios.ts',
+  'holdfast/azure': 'src/client/adapters/azure.ts',
+  'holdfast/graph': 'src/client/adapters/graph.ts',
+  'holdfast/smithy': 'src/client/adapters/smithy.ts',
+  'holdfast/undici': 'src/client/adapters/undici.ts',
 };
 
 /** `type Name` or `value name` for each name an entry exports. */

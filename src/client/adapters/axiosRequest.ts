@@ -1,4 +1,4 @@
-import { PassThrough, pipeline } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { basic, plain } from './answer.ts';
 import type { AxiosCall, AxiosCancelToken } from './axiosShape.ts';
 import { urlOf } from './axiosUrl.ts';
@@ -65,7 +65,10 @@ function bodyOf(data: unknown): unknown {
   const isStream = typeof (data as { readonly pipe?: unknown }).pipe === 'function';
   // Streams of the old kind, as forms of `form-data` are, cannot be iterated.
   if (!isStream || Symbol.asyncIterator in (data as object)) return data;
-  return pipeline(data as NodeJS.ReadableStream, new PassThrough(), () => undefined);
+  const stream = data as NodeJS.ReadableStream;
+  const through = new PassThrough();
+  stream.once('error', (error) => through.destroy(error));
+  return stream.pipe(through);
 }
 
 function decoded(part: string): string {

@@ -40,8 +40,8 @@ const TIMEOUTS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOU
 /**
  * A request handler for AWS SDK 3 and other clients made by Smithy: sends through a queue. Signatures (`authorization`, `x-amz-date`,
  * `x-amz-security-token`) stay in the memory of this process and are good for minutes: what waits longer is refused by AWS, and what a
- * restart finds unsent is held until its call is made again. Give calls that may wait a `deadline`. Most calls of AWS are POSTs:
- * say `effect: 'read'` in a rule of the zone for those that are reads. What is stored encoded comes decoded.
+ * restart finds unsent is held (`auth`) and not sent by itself: discard it, and make the call again. Give calls that may wait a `deadline`.
+ * Most calls of AWS are POSTs: say `effect: 'read'` in a rule of the zone for those that are reads. What is stored encoded comes decoded.
  *
  * @example
  * const sqs = new SQSClient({ region: 'eu-central-1', requestHandler: queueHandler(queue), maxAttempts: 1 });

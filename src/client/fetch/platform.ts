@@ -9,6 +9,7 @@ export interface Hop {
   readonly method: string;
   readonly headers?: unknown;
   readonly body?: unknown;
+  readonly query?: unknown;
   /** Of a protocol that takes the connection over. */
   readonly upgrade?: unknown;
 }

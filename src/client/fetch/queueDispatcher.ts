@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { stringify } from 'node:querystring';
 import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList } from '../../queue/types/request.ts';
 import { fetchFailure } from './failure.ts';
@@ -19,7 +20,7 @@ interface QueueParts {
  */
 export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop, handler: WireHandler): boolean {
   const headers = headersOf(hop.headers);
-  const url = new URL(hop.path, String(hop.origin));
+  const url = new URL(pathOf(hop), String(hop.origin));
   const { settings, options } = splitOptions(over(queue.settingsOf(url, hop.method), bound));
   const isEventStream = headers.some(([name, value]) => name === 'accept' && /\btext\/event-stream\b/i.test(value));
   const isOthers = hop.method === 'CONNECT' || (hop.upgrade ?? null) !== null;
@@ -34,6 +35,12 @@ export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop
     sink.fail(abort.signal.aborted ? asError(abort.signal.reason) : wireError(error));
   });
   return true;
+}
+
+/** undici takes the query apart from the path as well. */
+function pathOf({ path, query }: Hop): string {
+  const text = query === undefined || query === null ? '' : stringify(query as Record<string, string>);
+  return text === '' ? path : `${path}?${text}`;
 }
 
 async function carry(

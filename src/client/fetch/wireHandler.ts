@@ -65,6 +65,8 @@ export interface WireController {
   readonly paused: boolean;
   readonly aborted: boolean;
   readonly reason: Error | null;
+  /** Alternating names and values: what the fetch of undici 8 reads instead of the record it is given. */
+  readonly rawHeaders?: unknown;
   pause(): void;
   resume(): void;
   abort(reason: Error): void;
@@ -97,7 +99,9 @@ function controllerListener(listener: WireListener): ControllerHandler {
     onRequestStart: (controller) => listener.started((reason) => controller.abort(reason)),
     onResponseStart(controller, status, raw, statusText = '') {
       if (status < 200) return;
-      const head = { status, statusText, headers: listOfRecord(raw), raw };
+      const { rawHeaders } = controller;
+      const headers = isRaw(rawHeaders) ? headerListOf(rawHeaders) : listOfRecord(raw);
+      const head = { status, statusText, headers, raw: rawHeaders };
       if (!listener.headed(head, () => controller.resume())) controller.pause();
     },
     onResponseData(controller, chunk) {
@@ -117,9 +121,7 @@ function callbackSink(handler: CallbackHandler): WireSink {
   return {
     start: (abort) => handler.onConnect?.((reason) => abort(reason ?? new Error('the call was aborted'))),
     head(head, resume, more) {
-      const raw = Array.isArray(head.raw) ? (head.raw as Buffer[]) : buffersOf(head.headers);
-      const headers = more === undefined ? raw : [...raw, ...buffersOf(more)];
-      return handler.onHeaders?.(head.status, headers, resume, head.statusText) !== false;
+      return handler.onHeaders?.(head.status, rawOf(head, more), resume, head.statusText) !== false;
     },
     data: (chunk) => handler.onData?.(chunk) !== false,
     complete: () => handler.onComplete?.([]),
@@ -159,9 +161,10 @@ class ControllerSink implements WireSink {
     this.#handler.onRequestStart(this.#controller, {});
   }
 
-  head(head: WireHead, resume: () => void, more: HeaderList = []): boolean {
+  head(head: WireHead, resume: () => void, more?: HeaderList): boolean {
     this.#controller.resumed = resume;
-    const headers = recordOf([...head.headers, ...more]);
+    Object.assign(this.#controller, { rawHeaders: rawOf(head, more) });
+    const headers = recordOf([...head.headers, ...(more ?? [])]);
     this.#handler.onResponseStart?.(this.#controller, head.status, headers, head.statusText);
     return !this.#controller.paused;
   }
@@ -178,6 +181,16 @@ class ControllerSink implements WireSink {
   fail(error: Error): void {
     this.#handler.onResponseError?.(this.#controller, error);
   }
+}
+
+function isRaw(given: unknown): given is Buffer[] {
+  return Array.isArray(given) && Buffer.isBuffer(given[0]);
+}
+
+/** As it came from the wire, names in the case that they had. */
+function rawOf({ raw, headers }: WireHead, more: HeaderList | undefined): Buffer[] {
+  const given = isRaw(raw) ? raw : buffersOf(headers);
+  return more === undefined ? given : [...given, ...buffersOf(more)];
 }
 
 function listOfRecord(raw: Record<string, string | string[]>): HeaderList {
