@@ -17,6 +17,7 @@ const TRANSPORT_HEADERS = new Set([
   'sec-fetch-mode',
   'content-length',
   'transfer-encoding',
+  'user-agent',
 ]);
 
 /** Of an answer: the moment, and what the connection was. */

@@ -1,11 +1,8 @@
-import { stringify } from 'node:querystring';
-
 /** What undici hands to a dispatcher, as far as it is looked at here. */
 export interface UndiciHop {
   readonly path: string;
   readonly method: string;
   readonly origin?: unknown;
-  readonly query?: object | null | undefined;
   readonly upgrade?: unknown;
 }
 
@@ -42,8 +39,6 @@ export function queueInterceptor(
     if (hop.method === 'CONNECT' || (hop.upgrade ?? null) !== null) return dispatch(hop, handler);
     const to = hop.origin ?? origin;
     if (to === undefined) throw new TypeError('a Client or Pool needs queueInterceptor(queue, { origin })');
-    const query = hop.query === undefined || hop.query === null ? '' : stringify(hop.query as Record<string, string>);
-    const path = query === '' ? hop.path : `${hop.path}?${query}`;
-    return dispatcher.dispatch({ ...hop, origin: to, path, query: undefined }, handler);
+    return dispatcher.dispatch({ ...hop, origin: to }, handler);
   };
 }
