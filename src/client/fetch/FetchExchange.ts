@@ -205,6 +205,7 @@ export class FetchExchange {
       isPartial: true,
       isRepeatable: false,
       take: () => Promise.resolve(native),
+      whole: () => undefined,
       release: () => void native.body?.cancel().catch(() => undefined),
     };
     const response = { status: native.status, headers: [...native.headers], body: new Uint8Array(0) };
@@ -240,7 +241,14 @@ export class FetchExchange {
     this.#release();
     this.#parts.over();
     const response = { status, headers, body: new Uint8Array(0) };
-    const live = { isPartial: true, isRepeatable: false, take: () => Promise.reject(error), release: () => undefined };
+    const none = (): undefined => undefined;
+    const live = {
+      isPartial: true,
+      isRepeatable: false,
+      take: () => Promise.reject(error),
+      whole: none,
+      release: none,
+    };
     const isAwaited = this.#call.live?.isAwaited() === true;
     this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
   }

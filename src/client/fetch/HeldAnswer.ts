@@ -48,6 +48,7 @@ export class HeldAnswer implements LiveAnswer {
   #isPaused = false;
   #isComplete = false;
   #error: Error | undefined;
+  #whole: Buffer | undefined;
   #timer: Timer | undefined;
   /** Set when it is given: a caller was waiting for it, and nobody else. */
   isForCaller = false;
@@ -69,7 +70,12 @@ export class HeldAnswer implements LiveAnswer {
     const { live, isEndless, clock } = this.#parts;
     if (live?.isAwaited() !== true) return;
     if (isEndless || (live.keepBytes === 0 && !live.isShared())) this.#give(undefined);
-    else this.#timer = clock.schedule(PATIENCE_MS, () => this.#give(undefined));
+    else this.#timer = clock.schedule(PATIENCE_MS, () => this.#runOutOfPatience(live));
+  }
+
+  /** Who waits for it wants it now, unless others who want the whole of it have no other way to it. */
+  #runOutOfPatience(live: LiveCall): void {
+    if (live.isRepeatable || !(live.isKeyed || live.isShared())) this.#give(undefined);
   }
 
   received(chunk: Buffer): boolean {
@@ -134,6 +140,10 @@ export class HeldAnswer implements LiveAnswer {
     return response;
   }
 
+  whole(): { readonly headers: HeaderList; readonly body: Uint8Array } | undefined {
+    return this.#whole === undefined ? undefined : { headers: this.#parts.head.headers, body: this.#whole };
+  }
+
   release(): void {
     if (this.#state !== 'held') return;
     this.#state = 'gone';
@@ -155,13 +165,8 @@ export class HeldAnswer implements LiveAnswer {
     this.#isReady = true;
     this.#timer?.cancel();
     this.isForCaller = this.#parts.live?.isAwaited() === true;
-    const isWhole = this.#isComplete && this.#bytes > 0;
-    const body = !isWhole
-      ? NOTHING
-      : this.#chunks.length === 1
-        ? (this.#chunks[0] as Buffer)
-        : Buffer.concat(this.#chunks);
-    this.#parts.ready(body, error);
+    if (this.#isComplete) this.#whole = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    this.#parts.ready(this.#whole ?? NOTHING, error);
   }
 }
 

@@ -20,15 +20,19 @@ export function isBlocked({ port }: URL): boolean {
   return port !== '' && BAD_PORTS.has(port);
 }
 
+/** A body of fields, as token requests have. */
+export function isForm(headers: Headers): boolean {
+  return /^application\/x-www-form-urlencoded\b/i.test(headers.get('content-type') ?? '');
+}
+
 /** Event streams live as long as their connection, and token requests carry secrets in their body. */
-export function isBypassedByNature({ headers }: Request, body: FetchBody): boolean {
+export function isBypassedByNature(headers: Headers, body: FetchBody): boolean {
   if (/\btext\/event-stream\b/i.test(headers.get('accept') ?? '')) return true;
-  if (!/^application\/x-www-form-urlencoded\b/i.test(headers.get('content-type') ?? '')) return false;
-  return /(?:^|&)grant_type=/.test(textOf(body));
+  return isForm(headers) && /(?:^|&)grant_type=/.test(textOf(body));
 }
 
 /** A body that asks for its answer piece by piece, as the APIs of language models have it. */
-export function asksForStream({ headers }: Request, body: FetchBody): boolean {
+export function asksForStream(headers: Headers, body: FetchBody): boolean {
   if (!/[/+]json\b/i.test(headers.get('content-type') ?? '')) return false;
   return /"stream"\s*:\s*true/.test(textOf(body));
 }

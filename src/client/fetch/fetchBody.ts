@@ -27,7 +27,9 @@ function bodyless(input: string | URL | Request, init: QueuedRequestInit | undef
   // What is spread must be all there is.
   const isPlain = Object.getPrototypeOf(init ?? {}) === Object.prototype;
   if (input instanceof Request || !isPlain) return undefined;
-  const request = new Request(input, { ...init, body: null });
+  // Signals are listened to once, further on.
+  const signal = init?.signal instanceof AbortSignal ? { signal: null } : undefined;
+  const request = new Request(input, { ...init, ...signal, body: null });
   if (request.method === 'GET' || request.method === 'HEAD') return undefined; // which refuse a body, in words of their own
   if (!request.headers.has('content-type')) request.headers.append('content-type', 'text/plain;charset=UTF-8');
   return request;

@@ -1,4 +1,7 @@
 import type { Problem } from '../../errors.ts';
+import { REQUEST_OPTIONS } from '../../queue/core/admit.ts';
+import { SETTINGS } from '../../queue/core/fetchSettings.ts';
+import { suggestion } from '../../queue/core/filter.ts';
 import { invalidRequest } from '../../queue/core/target.ts';
 import type { RequestOptions } from '../../queue/types/calls.ts';
 import type { FetchOptions, FetchSettings } from '../../queue/types/fetch.ts';
@@ -41,6 +44,11 @@ export function splitOptions(given: FetchOptions): SplitOptions {
   oneOf('noRetryHeaders', noRetryHeaders, true, false);
   if (attemptTimeoutMs !== undefined && !(Number.isFinite(attemptTimeoutMs) && attemptTimeoutMs > 0)) {
     problems.push({ path: 'attemptTimeoutMs', expected: 'milliseconds above 0', got: String(attemptTimeoutMs) });
+  }
+  const known = [...REQUEST_OPTIONS, ...SETTINGS, 'attemptTimeoutMs'];
+  for (const name of Object.keys(options)) {
+    if (name === 'signal' || REQUEST_OPTIONS.has(name)) continue;
+    problems.push({ path: `queue.${name}`, expected: suggestion(name, known), got: 'an unknown option' });
   }
   if ('signal' in options)
     problems.push({ path: 'signal', expected: 'to stand in init, as with any fetch', got: 'an option' });

@@ -24,7 +24,8 @@ type Fetch = typeof globalThis.fetch;
 export type FetchInit = Omit<RequestInit, 'dispatcher'> & { readonly dispatcher?: unknown };
 export type PlatformFetch = (input: Parameters<Fetch>[0], init?: FetchInit) => Promise<Response>;
 
-const GLOBAL_DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
+/** The newer first: the older one may be a wrapper around it, which hides what it is. */
+const GLOBAL_DISPATCHERS = [Symbol.for('undici.globalDispatcher.2'), Symbol.for('undici.globalDispatcher.1')];
 
 /**
  * The platform's own fetch, as it stands when this is made, also where a queue's stands in its place; and its dispatcher: the process's own, or

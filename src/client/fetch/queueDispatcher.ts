@@ -1,12 +1,14 @@
 import { STATUS_CODES } from 'node:http';
 import { stringify } from 'node:querystring';
+import { holdfastError } from '../../errors.ts';
 import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList } from '../../queue/types/request.ts';
+import { isBypassedByNature } from './bypass.ts';
 import { fetchFailure } from './failure.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import type { Hop, Platform } from './platform.ts';
-import type { WireHandler, WireSink } from './wireHandler.ts';
-import { sinkOf } from './wireHandler.ts';
+import type { WireHandler, WireListener, WireSink } from './wireHandler.ts';
+import { listening, sinkOf } from './wireHandler.ts';
 
 interface QueueParts {
   readonly queue: FetchQueue;
@@ -31,9 +33,18 @@ export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop
   const abort = new AbortController();
   // Early, so that whoever waits can call it off.
   sink.start((reason) => abort.abort(reason));
-  carry(queue, { hop, url, headers }, { ...options, signal: abort.signal }, sink).catch((error: unknown) => {
-    sink.fail(abort.signal.aborted ? asError(abort.signal.reason) : wireError(error));
-  });
+  const past = (body: unknown): void => {
+    // It has been told that it started.
+    const started = (stop: (reason: Error) => void): void =>
+      abort.signal.addEventListener('abort', () => stop(asError(abort.signal.reason)), { once: true });
+    platform.dispatcher.dispatch({ ...hop, body }, listening(handler, passing(sink, started)));
+  };
+  const isOpen = settings.mode === undefined;
+  carry(queue, { hop, url, headers }, { ...options, signal: abort.signal }, sink, isOpen ? past : undefined).catch(
+    (error: unknown) => {
+      sink.fail(abort.signal.aborted ? asError(abort.signal.reason) : wireError(error));
+    },
+  );
   return true;
 }
 
@@ -48,10 +59,18 @@ async function carry(
   { hop, url, headers }: { readonly hop: Hop; readonly url: URL; readonly headers: HeaderList },
   options: Parameters<FetchQueue['call']>[1],
   sink: WireSink,
+  past: ((body: unknown) => void) | undefined,
 ): Promise<void> {
   const body = await readBody(hop.body, queue.maxBytes);
+  if (
+    past !== undefined &&
+    isBypassedByNature(new Headers(headers as [string, string][]), { now: body instanceof Uint8Array ? body : null })
+  )
+    return past(body);
   const handle = queue.call({ method: hop.method, url, headers, body }, options);
-  const { response, error } = await handle.settled();
+  const { state, response, error } = await handle.settled();
+  // What is held has not ended, whatever its last answer was.
+  if (state === 'held' && error !== undefined) throw error;
   if (response === undefined) throw error ?? new Error('the answer of this request was not kept');
   const { status, statusText = STATUS_CODES[status] ?? '' } = response;
   let isPaused = false;
@@ -66,10 +85,24 @@ async function carry(
   sink.complete();
 }
 
+/** Everything to the sink as it comes. */
+function passing(sink: WireSink, started: WireListener['started']): WireListener {
+  return {
+    started,
+    headed: (head, resume) => sink.head(head, resume),
+    received: (chunk) => sink.data(chunk),
+    completed: () => sink.complete(),
+    failed: (error) => sink.fail(error),
+  };
+}
+
 /** What the connection failed with, where it is that: clients over undici look at its code. */
 function wireError(error: unknown): Error {
   const { cause } = fetchFailure(error);
-  return asError(cause);
+  const ours = holdfastError(error);
+  const wire = asError(cause);
+  if (ours !== undefined && ours !== wire) Object.defineProperty(wire, 'detail', { value: ours, configurable: true });
+  return wire;
 }
 
 function asError(error: unknown): Error {
@@ -95,7 +128,8 @@ function headersOf(given: unknown): HeaderList {
 
 /** Bodies of undici: what the queue takes, and iterables of bytes, which are read. */
 async function readBody(body: unknown, maxBytes: number): Promise<unknown> {
-  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return body;
+  if (typeof body === 'string') return Buffer.from(body); // which implies no type
+  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return body ?? null;
   if (!(Symbol.asyncIterator in body) && !(Symbol.iterator in body)) return body;
   if (body instanceof FormData || body instanceof URLSearchParams) return body;
   const chunks: Buffer[] = [];

@@ -1,14 +1,15 @@
 import { holdfastError } from '../../errors.ts';
+import { withoutSecrets } from '../../queue/strategies/headers.ts';
 import type { FetchFront, FetchOptions, FetchQueue, QueuedRequestInit } from '../../queue/types/fetch.ts';
 import type { FetchTerms } from '../../queue/types/request.ts';
-import { asksForStream, isBlocked, isBypassedByNature, isOverHttp } from './bypass.ts';
+import { asksForStream, isBlocked, isBypassedByNature, isForm, isOverHttp } from './bypass.ts';
 import { fetchFailure } from './failure.ts';
 import type { FetchBody } from './fetchBody.ts';
 import { readCall } from './fetchBody.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import { materialise } from './materialise.ts';
-import type { Hop, PlatformFetch } from './platform.ts';
+import type { Hop } from './platform.ts';
 import { Platform } from './platform.ts';
 import { asyncPreference } from './prefer.ts';
 import { dispatchThrough } from './queueDispatcher.ts';
@@ -22,7 +23,7 @@ type Input = string | URL | Request;
 /** The ways into a queue that speak the platform's language. */
 export function createFetchFront(queue: FetchQueue): FetchFront {
   const platform = new Platform();
-  const ground = { queue, fetch: platform.fetch };
+  const ground = { queue, platform, fetch: platform.fetch };
   return {
     fetch: (input, init, bound) => queuedFetch(ground, input, init, bound),
     dispatch: (hop, handler, bound) => dispatchThrough({ queue, platform, bound }, hop as Hop, handler as WireHandler),
@@ -42,7 +43,7 @@ async function queuedFetch(
   const { queue, fetch } = ground;
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
   if (signal?.aborted === true || !isOverHttp(input)) return fetch(input, init);
-  const { request, body } = readCall(input, init, queue.maxBytes);
+  const { request, body: given } = readCall(input, init, queue.maxBytes);
   if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(fetch, await statusPage(queue, request));
   const url = new URL(request.url);
   let split: SplitOptions;
@@ -52,8 +53,11 @@ async function queuedFetch(
     throw fetchFailure(error);
   }
   const { settings, options } = split;
-  const mode = settings.mode ?? (isBypassedByNature(request, body) ? 'bypass' : 'queue');
-  if (mode === 'bypass' || isBlocked(url)) return bypassed(fetch, request, init, body);
+  // What a form holds says whether it may be stored.
+  const isRead = settings.mode === undefined && isForm(request.headers) && 'read' in given && !isBlocked(url);
+  const body: FetchBody = isRead ? { now: await given.read() } : given;
+  const mode = settings.mode ?? (isBypassedByNature(request.headers, body) ? 'bypass' : 'queue');
+  if (mode === 'bypass' || isBlocked(url)) return bypassed(ground, request, init, body);
 
   const preference = settings.honorPrefer === true ? asyncPreference(request.headers.get('prefer')) : undefined;
   const headers = [...request.headers].filter(([name]) => preference === undefined || name !== 'prefer');
@@ -67,7 +71,7 @@ async function queuedFetch(
     settings,
     signal,
     preference,
-    streams: asksForStream(request, body),
+    streams: asksForStream(request.headers, body),
     dispatcher: (init as { readonly dispatcher?: unknown } | undefined)?.dispatcher,
   };
   try {
@@ -81,18 +85,19 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
   return signal?.aborted === true && error === signal.reason;
 }
 
-/** Straight to the platform, with the body that was left out of the request, if one was. */
+/** Straight to the platform, with the body that was taken out of the request, if one was. */
 function bypassed(
-  fetch: PlatformFetch,
+  { fetch, platform }: Ground,
   request: Request,
   init: QueuedRequestInit | undefined,
   body: FetchBody,
 ): Promise<Response> {
   const { referrer, referrerPolicy } = request;
-  const { dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
+  // The process's own may be a queue's.
+  const { dispatcher = platform.dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
   const plain = { referrer, referrerPolicy, dispatcher };
-  const isLeftOut = request.body === null && 'now' in body && body.now !== null;
-  return fetch(request, isLeftOut ? { ...plain, body: body.now as string } : plain);
+  const isTaken = 'now' in body && body.now !== null && (request.body === null || request.bodyUsed);
+  return fetch(request, isTaken ? { ...plain, body: body.now as string } : plain);
 }
 
 /** What differs from the defaults of the platform. */
@@ -101,7 +106,7 @@ function termsOf(request: Request): FetchTerms {
   return {
     ...(method !== method.toUpperCase() && { method }),
     ...(redirect !== 'follow' && { redirect }),
-    ...(referrer !== 'about:client' && { referrer }),
+    ...(referrer !== 'about:client' && { referrer: withoutSecrets(referrer) }),
     ...(referrerPolicy !== '' && { referrerPolicy }),
     ...(mode !== 'cors' && { mode }),
     ...(credentials !== 'same-origin' && { credentials }),

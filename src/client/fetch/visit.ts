@@ -4,13 +4,14 @@ import type { FetchQueue } from '../../queue/types/fetch.ts';
 import type { FetchTerms, HeaderList } from '../../queue/types/request.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { materialise } from './materialise.ts';
-import type { PlatformFetch } from './platform.ts';
+import type { Platform, PlatformFetch } from './platform.ts';
 import type { AsyncPreference } from './prefer.ts';
 import { acceptedAnswer } from './statusPage.ts';
 
 /** Where calls go, and what makes their responses. */
 export interface Ground {
   readonly queue: FetchQueue;
+  readonly platform: Platform;
   readonly fetch: PlatformFetch;
 }
 
@@ -64,7 +65,8 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
   const undo: (() => void)[] = [() => signal?.removeEventListener('abort', onAbort)];
   const accepted = async (): Promise<Response> => {
     const { id } = await handle.accepted();
-    return materialise(fetch, acceptedAnswer(id, input, { key: options.key, isPreferred: preference !== undefined }));
+    const key = options.key ?? new Headers(input.headers as [string, string][]).get('idempotency-key') ?? undefined;
+    return materialise(fetch, acceptedAnswer(id, input, { key, isPreferred: preference !== undefined }));
   };
   try {
     if (isAccepted) return await accepted();
@@ -107,14 +109,20 @@ function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undef
   const { input, options, terms, read, streams, dispatcher, settings } = call;
   const isAbortable = call.signal !== undefined;
   const caller = { streams, isAbortable, dispatcher, timeoutMs: settings.attemptTimeoutMs };
-  return queue.fetchCall(input, { ...options, signal }, { terms, body: read?.(), durable, caller });
+  // What goes another way may get another answer.
+  const dedupe = options.dedupe ?? dispatcher === undefined;
+  return queue.fetchCall(input, { ...options, dedupe, signal }, { terms, body: read?.(), durable, caller });
 }
 
 /** The response of a request that ended or was set aside; throws what it failed with where there is none. */
 function answered(ground: Ground, call: FetchVisit, settled: Settled): Promise<Response> {
   const { response, error } = settled;
   const { input, terms, signal, settings } = call;
-  if (response === undefined) throw error ?? gone(settled);
+  // What is held has not ended, whatever its last answer was.
+  if (response === undefined || (settled.state === 'held' && error !== undefined)) {
+    response?.live?.release();
+    throw error ?? gone(settled);
+  }
   const isFailure = response.status >= 500 || RETRIED_BY_SDKS.has(response.status);
   const headers = isFailure && settings.noRetryHeaders !== false ? NO_RETRY : undefined;
   const taken = response.live?.take({ headers, signal });
@@ -125,8 +133,14 @@ function answered(ground: Ground, call: FetchVisit, settled: Settled): Promise<R
     return visit(ground, { ...call, options: { ...call.options, dedupe: false } });
   }
   const { url, method } = input;
-  const list = headers === undefined ? response.headers : [...response.headers, ...headers];
-  return materialise(ground.fetch, { url, method, terms, signal, response: { ...response, headers: list } });
+  // As it came, with its encodings, where that is at hand.
+  const given = { ...response, ...response.live?.whole() };
+  const list = headers === undefined ? given.headers : replaced(given.headers, headers);
+  return materialise(ground.fetch, { url, method, terms, signal, response: { ...given, headers: list } });
+}
+
+function replaced(headers: HeaderList, by: HeaderList): HeaderList {
+  return [...headers.filter(([name]) => !by.some(([other]) => other === name)), ...by];
 }
 
 function gone({ id, zone }: Settled): HoldfastError {

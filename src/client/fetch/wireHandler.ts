@@ -164,7 +164,7 @@ class ControllerSink implements WireSink {
   head(head: WireHead, resume: () => void, more?: HeaderList): boolean {
     this.#controller.resumed = resume;
     Object.assign(this.#controller, { rawHeaders: rawOf(head, more) });
-    const headers = recordOf([...head.headers, ...(more ?? [])]);
+    const headers = { ...recordOf(head.headers), ...recordOf(more ?? []) };
     this.#handler.onResponseStart?.(this.#controller, head.status, headers, head.statusText);
     return !this.#controller.paused;
   }
@@ -190,7 +190,10 @@ function isRaw(given: unknown): given is Buffer[] {
 /** As it came from the wire, names in the case that they had. */
 function rawOf({ raw, headers }: WireHead, more: HeaderList | undefined): Buffer[] {
   const given = isRaw(raw) ? raw : buffersOf(headers);
-  return more === undefined ? given : [...given, ...buffersOf(more)];
+  if (more === undefined) return given;
+  const isReplaced = (name: Buffer): boolean => more.some(([other]) => other === name.toString('latin1').toLowerCase());
+  const kept = given.filter((_, at) => !isReplaced(given[at - (at % 2)] as Buffer)); // names stand at even places
+  return [...kept, ...buffersOf(more)];
 }
 
 function listOfRecord(raw: Record<string, string | string[]>): HeaderList {

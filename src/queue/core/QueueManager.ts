@@ -143,7 +143,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
 
   /** Accepts requests in one transaction, all or none. `after` may name earlier ones by their index. */
   async enqueueMany(items: readonly RequestItem[]): Promise<QueuedRequest[]> {
-    const handles = this.#use().calls.enqueueMany(items);
+    const handles = this.#use().calls.enqueueMany(items, (options) => this.#ambient.under(options));
     const accepted = await Promise.all(handles.map((handle) => handle.accepted()));
     return accepted.map((one, index) => new QueuedRequest(one, handles[index] as RequestHandle)); // same length
   }

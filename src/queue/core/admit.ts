@@ -80,7 +80,8 @@ export interface AdmissionRules {
 
 const NONE: readonly never[] = Object.freeze([]);
 
-const OPTION_NAMES: ReadonlySet<string> = new Set(
+/** Options of a request, by name. */
+export const REQUEST_OPTIONS: ReadonlySet<string> = new Set(
   Object.keys({
     priority: true,
     lane: true,
@@ -267,10 +268,10 @@ function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) 
     problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
   }
   for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.has(name)) {
+    if (!REQUEST_OPTIONS.has(name)) {
       problems.push({
         path: `options.${name}`,
-        expected: suggestion(name, [...OPTION_NAMES]),
+        expected: suggestion(name, [...REQUEST_OPTIONS]),
         got: 'an unknown option',
       });
     }

@@ -13,7 +13,7 @@ export class Ambient {
   readonly #scopes = new AsyncLocalStorage<Scope>();
 
   run<T>(options: FetchOptions, run: () => T): T {
-    const all = { ...this.#scopes.getStore()?.all, ...options };
+    const all = fill(options, this.#scopes.getStore()?.all ?? {});
     return this.#scopes.run({ all, request: requestPart(all) }, run);
   }
 

@@ -111,6 +111,11 @@ export class Attempts {
     for (const resolve of waiting) resolve();
   }
 
+  /** What is being sent of a request that is under way. */
+  underWay(id: string): SentRequest | undefined {
+    return this.#flights.get(id)?.request;
+  }
+
   /** Resolves when its present attempt is over; at once without one. */
   over(id: string): Promise<void> {
     return new Promise((resolve) => {

@@ -25,7 +25,14 @@ class Waiter {
   }
 
   tell(settled: Settled): void {
-    this.#resolve?.(this.#view.isDeduplicated ? { ...settled, deduplicated: true } : settled);
+    const { isDeduplicated, wantsResponse } = this.#view;
+    // Of an answer that is given as it comes in there is nothing for who does not take it.
+    const isNone = !wantsResponse && settled.response?.live?.isPartial === true;
+    if (isNone || isDeduplicated) {
+      const { response, deduplicated } = settled;
+      const told = { response: isNone ? undefined : response, deduplicated: isDeduplicated || deduplicated };
+      this.#resolve?.({ ...settled, ...told });
+    } else this.#resolve?.(settled);
   }
 
   fail(error: unknown): void {
@@ -64,10 +71,12 @@ export class Callers {
     return this.#waiting.has(id);
   }
 
-  /** How many wait for it. */
-  countOf(id: string): number {
+  /** How many wait for it; or how many of them could use only an answer. */
+  countOf(id: string, wantResponse = false): number {
     const waiting = this.#waiting.get(id);
-    return waiting === undefined ? 0 : Array.isArray(waiting) ? waiting.length : 1;
+    if (waiting === undefined) return 0;
+    const waiters = Array.isArray(waiting) ? waiting : [waiting];
+    return wantResponse ? waiters.filter((waiter) => waiter.wantsResponse).length : waiters.length;
   }
 
   ids(): string[] {

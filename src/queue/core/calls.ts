@@ -54,13 +54,18 @@ export class Calls implements Desk {
     return this.#submit({ id: this.#engine.context.ids.next(), input, options, client: undefined, durable: true });
   }
 
-  enqueueMany(items: readonly RequestItem[]): RequestHandle[] {
+  /** `under` fills in what the scope of the call says. */
+  enqueueMany(
+    items: readonly RequestItem[],
+    under: (options: RequestOptions) => RequestOptions | undefined,
+  ): RequestHandle[] {
     for (const [index, { options }] of items.entries()) checkItem(options, index);
     const ids = items.map(() => this.#engine.context.ids.next());
     const afters = items.map(({ options }, index) => options?.after?.map((one) => earlier(one, index, ids)));
     // From here on nothing throws: whoever listens to a signal is given to the intake.
     const calls = items.map((item, index) => {
-      const options: RequestOptions = { ...item.options, after: afters[index] };
+      const own: RequestOptions = { ...item.options, after: afters[index] };
+      const options = under(own) ?? own;
       const id = ids[index] as string; // as many ids as items
       const submission = new Submission(id, this, options.signal);
       if (options.signal !== undefined) this.#engine.attempts.mayAbort(id, () => submission.ended());

@@ -28,14 +28,15 @@ export class FetchCallers {
   }
 
   /** How the answer of a request may be taken from the wire. What is kept of it is awaited first, so that others can share it. */
-  liveCall({ id, effect, durable }: SentRequest): LiveCall | undefined {
+  liveCall({ id, effect, durable, key }: SentRequest): LiveCall | undefined {
     const caller = this.#byRequest.get(id);
     if (caller === undefined) return undefined;
     const isKept = !caller.streams && (effect !== 'read' || durable);
     return {
       keepBytes: isKept ? this.#keepBytes : 0,
-      isAwaited: () => this.#callers.countOf(id) > 0,
+      isAwaited: () => this.#callers.countOf(id, true) > 0,
       isShared: () => this.#callers.countOf(id) > 1,
+      isKeyed: key !== null,
       isRepeatable: effect === 'read',
       isAbortable: caller.isAbortable,
       dispatcher: caller.dispatcher,

@@ -3,6 +3,7 @@ import type { RequestHandle, RequestInput, RequestOptions } from '../types/calls
 import type { FetchCall, FetchOptions, FetchQueue } from '../types/fetch.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Ambient } from './ambient.ts';
+import { fill } from './ambient.ts';
 import type { Calls } from './calls.ts';
 import type { Engine } from './Engine.ts';
 import { FetchSettingsTable } from './fetchSettings.ts';
@@ -59,7 +60,7 @@ export class FetchDesk implements FetchQueue {
   settingsOf(url: URL, method: string): FetchOptions {
     const settings = this.#settings.of(this.#engine.zones.knownOrigin(url.origin), method.toUpperCase(), url.pathname);
     const ambient = this.#ambient.options;
-    return ambient === undefined ? settings : { ...settings, ...ambient };
+    return ambient === undefined ? settings : fill(ambient, settings);
   }
 
   standstillOf(url: URL): HoldfastError | undefined {

@@ -3,7 +3,8 @@ import type { FetchOptions, FetchSettings } from '../types/fetch.ts';
 import type { ResolvedConfiguration, ResolvedRule } from './config/types.ts';
 import type { Zone } from './zone.ts';
 
-const SETTINGS = [
+/** Settings of `fetch`, by name. */
+export const SETTINGS = [
   'respond',
   'offline',
   'mode',

@@ -43,7 +43,11 @@ export class Keeper {
   readonly #timers = new Map<string, Timer>();
   #dueAt = Number.POSITIVE_INFINITY;
   #dueTimer: Timer | undefined;
+  /** Monotonic ms of the last look at the gates. */
+  #gatesSeenAt = Number.NEGATIVE_INFINITY;
   #isLooking = false;
+  /** Asked to look while looking: the question under way may not see what the asker saw. */
+  #lookAgain = false;
   #isStopped = true;
   readonly #underway = new Set<Promise<void>>();
 
@@ -117,37 +121,56 @@ export class Keeper {
     this.arm();
   }
 
-  /** Looks at what is due now, and arms the timer for what is due next. */
+  /** Looks at what is due now, and arms the timer for what is due next; once more where a look is under way. */
   look(): void {
-    if (this.#isLooking || this.#isStopped) return;
+    if (this.#isStopped) return;
+    this.#lookAgain = this.#isLooking;
+    if (this.#isLooking) return;
     this.#isLooking = true;
     this.#track(
       this.#lookAtDue().finally(() => {
         this.#isLooking = false;
+        if (this.#lookAgain) this.look();
       }),
     );
   }
 
   async #lookAtDue(): Promise<void> {
-    const { backend, clock } = this.#context;
+    const { clock } = this.#context;
     this.#dueAt = Number.POSITIVE_INFINITY;
-    for (let ended = STEP; ended === STEP; ) {
-      const expired = await backend.requests.expire({ now: clock.now(), limit: STEP });
-      this.#teller.allEnded(expired.ended);
-      this.#teller.moved(expired.moved);
-      ended = expired.ended.length;
-    }
-    const lookedAt = clock.now();
+    const lookedAt = await this.#expire();
+    this.#gatesSeenAt = clock.monotonicNow();
     for (const zone of this.#zones.all) zone.hint();
     this.#events.probe();
     this.#events.wake();
     // Not awaited: a question that hangs must not keep what is due from being met.
     this.#resolver.run().catch((error: unknown) => this.#failed(error));
-    const channels = Array.from(this.#zones.all, (zone) => zone.doubtChannel);
-    const next = await backend.requests.nextDueAt({ channels });
-    // What was due at this look and did not move cannot move by time: a gate, a permit or a hint will wake it.
-    if (next !== null) this.#dueAt = Math.min(this.#dueAt, next > lookedAt ? next : lookedAt + LONGEST_SLEEP_MS);
+    this.#dueAt = Math.min(await this.#nextDueAt(lookedAt), this.#dueAt);
     this.arm();
+  }
+
+  /** Ends what is past its deadline. Gives the time by which all such had ended: what is due later was not looked at. */
+  async #expire(): Promise<number> {
+    const { backend, clock } = this.#context;
+    for (;;) {
+      const now = clock.now();
+      const { ended, moved } = await backend.requests.expire({ now, limit: STEP });
+      this.#teller.allEnded(ended);
+      this.#teller.moved(moved);
+      if (ended.length < STEP) return now;
+    }
+  }
+
+  /** When to look next for what is due by time, or infinity. */
+  async #nextDueAt(lookedAt: number): Promise<number> {
+    const { requests } = this.#context.backend;
+    const channels = Array.from(this.#zones.all, (zone) => zone.doubtChannel);
+    const first = await requests.nextDueAt({ channels, after: null });
+    if (first === null) return Number.POSITIVE_INFINITY;
+    if (first > lookedAt) return first;
+    // What was due at this look is being claimed, or cannot move by time: a gate, a permit or a hint will wake it. It must not hide what is due later.
+    const later = await requests.nextDueAt({ channels, after: lookedAt });
+    return Math.min(later ?? Number.POSITIVE_INFINITY, lookedAt + LONGEST_SLEEP_MS);
   }
 
   /** A gate or a due time changed: wake up when the next thing can move by itself. */
@@ -160,8 +183,8 @@ export class Keeper {
     let untilGate = Number.POSITIVE_INFINITY;
     for (const zone of this.#zones.all) {
       const reopensAt = zone.reopensAt(now) ?? Number.POSITIVE_INFINITY;
-      // A gate that could open and did not waits for a permit, which wakes the dispatcher itself.
-      untilGate = Math.min(untilGate, reopensAt > now ? reopensAt - now : LONGEST_SLEEP_MS);
+      // A gate that could open at the last look and did not waits for a permit, which wakes the dispatcher itself.
+      untilGate = Math.min(untilGate, reopensAt > this.#gatesSeenAt ? reopensAt - now : LONGEST_SLEEP_MS);
     }
     const soonest = Math.min(untilDue, untilGate);
     if (soonest === Number.POSITIVE_INFINITY) return;

@@ -17,7 +17,8 @@ export class Standstill {
   of(zone: Zone): HoldfastError | undefined {
     const { name, connectivity } = zone;
     if (zone.paused) return unreachable(name, 'paused', 'is paused');
-    if (isClosed(connectivity)) {
+    // One call at a time tries a zone that is down, as nothing else would find it back.
+    if (isClosed(connectivity) && !zone.mayTry(this.#clock.monotonicNow())) {
       const isCaptive = connectivity.status === 'captive';
       const what = isCaptive ? 'is behind a sign-in page' : 'cannot be reached';
       return unreachable(name, connectivity.status, what, zone.failedWith);

@@ -29,6 +29,7 @@ interface Acceptance {
   readonly reject: (error: unknown) => void;
 }
 
+const ignore = (): undefined => undefined;
 const NOT_LEAVING: Promise<Withdrawn> = Promise.resolve('tooLate');
 
 /** A call given to the queue, from admission on: the handle that its caller holds. */
@@ -143,6 +144,8 @@ export class Submission implements RequestHandle {
       const stop = (error: unknown): void => {
         release();
         this.#desk.callers.leave(this.id, waiting);
+        // It may have been told in this very turn.
+        waiting.then(({ response }) => response?.live?.release(), ignore);
         reject(error);
       };
       const onAbort = (event: Event): void => stop((event.target as AbortSignal).reason);

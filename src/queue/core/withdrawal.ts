@@ -86,16 +86,28 @@ export class Withdrawal {
       this.#events.closed(id);
       return 'tooLate';
     }
+    // At once, as the same call may come at once.
+    const sent = this.#attempts.underWay(id);
+    if (sent !== undefined && !isHarmless(sent.effect, false)) this.#detached.add(sent, secret);
     const withdrawn = await this.leave(id);
-    if (withdrawn !== 'tooLate') return withdrawn;
+    if (withdrawn !== 'tooLate') {
+      this.#detached.drop(id);
+      return withdrawn;
+    }
     const { requests } = this.#context.backend;
     const [record] = await requests.get({ ids: [id] });
     // An idempotent write is simply made again.
-    if (record === undefined || isHarmless(record.effect, false)) return withdrawn;
+    if (record === undefined || isHarmless(record.effect, false)) {
+      this.#detached.drop(id);
+      return withdrawn;
+    }
     // It did not go away from what had ended before: the same call is a new intent then, unless the end was never told.
     const { at, wasWaiting } = departure;
-    if (record.endedAt !== null && record.endedAt < at && !wasWaiting) return withdrawn;
-    this.#detached.add(record, secret);
+    if (record.endedAt !== null && record.endedAt < at && !wasWaiting) {
+      this.#detached.drop(id);
+      return withdrawn;
+    }
+    if (sent === undefined) this.#detached.add(record, secret);
     if (isTerminal(record.state)) this.#detached.settled(id);
     if (await isFollowed(requests, record)) this.#detached.drop(id);
     return withdrawn;

@@ -198,6 +198,8 @@ export interface LiveAnswer {
     readonly headers?: HeaderList | undefined;
     readonly signal?: AbortSignal | undefined;
   }): Promise<Response> | undefined;
+  /** Headers and body as they came, encodings included, once all of it is there. */
+  whole(): { readonly headers: HeaderList; readonly body: Uint8Array } | undefined;
   /** Nobody wants it: closes the wire. */
   release(): void;
 }

@@ -98,8 +98,12 @@ export interface RequestStore {
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 
-  /** The next wall time at which a request becomes due by itself (scheduled, unknown, expiry) or null. Reads O(1) index entries per channel and sender. */
-  nextDueAt(query: { readonly channels: readonly ChannelSenders[] }): Promise<number | null>;
+  /**
+   * The earliest wall time at which a request becomes due by itself (scheduled, unknown, expiry), met already or not; null
+   * where there is none. With `after` (epoch ms) the earliest strictly later than that: what waits although its time is
+   * met hides nothing. Reads per channel and sender O(1) index entries, at most those up to `after` besides.
+   */
+  nextDueAt(query: NextDueQuery): Promise<number | null>;
 
   /** Server ids bound to local ids; undefined where unbound. */
   bindings(query: { readonly localIds: readonly string[] }): Promise<(Binding | undefined)[]>;
@@ -182,6 +186,12 @@ export interface UnknownQuery {
   readonly until: number;
   readonly limit: number;
   readonly channels: readonly ChannelSenders[];
+}
+
+export interface NextDueQuery {
+  readonly channels: readonly ChannelSenders[];
+  /** Exclusive; null asks for the earliest of all. */
+  readonly after: number | null;
 }
 
 export interface RenewQuery {

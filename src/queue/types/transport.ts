@@ -26,6 +26,8 @@ export interface LiveCall {
   isAwaited(): boolean;
   /** Whether others wait too, who want a whole one. */
   isShared(): boolean;
+  /** The same call with the same key is given the same answer. */
+  readonly isKeyed: boolean;
   /** To ask once more is harmless. */
   readonly isRepeatable: boolean;
   /** It may yet call the answer off, once it has it. */

@@ -42,7 +42,7 @@ export const expireGroup = group('expire', (test) => {
     await t.move(held.id, { state: 'held', reason: 'unknown' }, { progress });
     t.now += 5;
     const channels = [{ channel: 'api', senders: [''] }];
-    assert.equal(await t.requests.nextDueAt({ channels }), null);
+    assert.equal(await t.requests.nextDueAt({ channels, after: null }), null);
     assert.deepEqual((await t.requests.expire({ now: t.now, limit: 9 })).ended, []);
     assert.deepEqual(ids(await t.claim()), [doubtful.id]);
     await t.amend({ id: held.id, from: ['held'], patch: { progress: NO_PROGRESS } });

@@ -18,6 +18,20 @@ export class Heap<T extends HeapNode> {
     return this.#nodes[0];
   }
 
+  /** The least key above `bound`, if any. Looks at the nodes up to `bound` and their children only. */
+  keyAbove(bound: number): number | undefined {
+    const nodes = this.#nodes;
+    let least: number | undefined;
+    const open = [0];
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+      const key = nodes[index]?.heapKey;
+      if (key === undefined) continue;
+      if (key <= bound) open.push(2 * index + 1, 2 * index + 2);
+      else if (least === undefined || key < least) least = key;
+    }
+    return least;
+  }
+
   push(node: T, key: number, tie: number): void {
     node.heapKey = key;
     node.heapTie = tie;

@@ -108,7 +108,7 @@ export class MemoryBackend implements Backend {
       find: (query) => this.#step(() => find(storage, query)),
       count: ({ filter }) => this.#step(() => count(storage, filter)),
       purge: (query) => this.#step(() => purge(storage, query)),
-      nextDueAt: ({ channels }) => this.#step(() => nextDueAt(storage, channels)),
+      nextDueAt: (query) => this.#step(() => nextDueAt(storage, query)),
       bindings: ({ localIds }) =>
         this.#step(() => localIds.map((localId): Binding | undefined => storage.bindings.get(localId))),
       watch: (listener) => this.#watch(listener),

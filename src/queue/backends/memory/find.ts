@@ -1,7 +1,7 @@
 import type { RequestFilter } from '../../types/request.ts';
 import type { RequestState } from '../../types/states.ts';
 import { isTerminal, REQUEST_STATES } from '../../types/states.ts';
-import type { ChannelSenders, CountRow, FindQuery, FindResult } from '../../types/store.ts';
+import type { CountRow, FindQuery, FindResult, NextDueQuery } from '../../types/store.ts';
 import { partitionsOf } from './claim.ts';
 import type { Entry } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
@@ -110,12 +110,13 @@ function byLooking(storage: MemoryStorage, filter: RequestFilter): CountRow[] {
   return [...rows.values()];
 }
 
-/** {@link RequestStore.nextDueAt}: the tops of three heaps per channel and sender. */
-export function nextDueAt(storage: MemoryStorage, channels: readonly ChannelSenders[]): number | null {
+/** {@link RequestStore.nextDueAt}: the tops of three heaps per channel and sender, or what lies below what is due by then. */
+export function nextDueAt(storage: MemoryStorage, { channels, after }: NextDueQuery): number | null {
+  const bound = after ?? Number.NEGATIVE_INFINITY;
   let next: number | null = null;
   for (const { scheduled, unknown, expiry } of partitionsOf(storage, channels)) {
-    for (const top of [scheduled.top(), unknown.top(), expiry.top()]) {
-      if (top !== undefined && (next === null || top.heapKey < next)) next = top.heapKey;
+    for (const at of [scheduled.keyAbove(bound), unknown.keyAbove(bound), expiry.keyAbove(bound)]) {
+      if (at !== undefined && (next === null || at < next)) next = at;
     }
   }
   return next;

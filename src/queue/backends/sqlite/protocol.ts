@@ -7,6 +7,7 @@ import type {
   CountRow,
   ExpireResult,
   MovedRequest,
+  NextDueQuery,
   RecoverQuery,
   UnknownQuery,
 } from '../../types/store.ts';
@@ -206,7 +207,7 @@ export interface Verbs {
     };
     gives: { readonly ids: string[]; readonly more: boolean };
   };
-  nextDueAt: { takes: UnknownQuery['channels']; gives: number | null };
+  nextDueAt: { takes: NextDueQuery; gives: number | null };
   bindings: { takes: readonly string[]; gives: (Binding | undefined)[] };
   workers: { takes: null; gives: StoredWorker[] };
   keepAlive: { takes: AliveQuery; gives: null };

@@ -56,7 +56,7 @@ export function requestsOver(call: Call, { watch, observer }: Surroundings): Req
     count: ({ filter }) => call('count', filter ?? null, (counts) => counts),
     purge: ({ now, limit, keepAfter, ids, retention }) =>
       call('purge', { now, limit, keepAfter, ids: ids ?? null, ...retention }, (result) => result),
-    nextDueAt: ({ channels }) => call('nextDueAt', channels, (at) => at),
+    nextDueAt: (query) => call('nextDueAt', query, (at) => at),
     bindings: ({ localIds }) => call('bindings', localIds, (found) => found),
     watch,
   };

@@ -1,4 +1,4 @@
-import type { ChannelSenders, ExpireResult } from '../../../types/store.ts';
+import type { ExpireResult, NextDueQuery } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
 import type { Place } from '../Ledger.ts';
 import { end, Report } from '../moves.ts';
@@ -33,18 +33,23 @@ function mayExpire({ n }: Place): boolean {
   return n[READY] !== 0 || n[SCHEDULED] !== 0 || n[BLOCKED] !== 0 || n[HELD] !== 0;
 }
 
-export function nextDueAt(rows: Rows, channels: readonly ChannelSenders[]): number | null {
+export function nextDueAt(rows: Rows, { channels, after }: NextDueQuery): number | null {
+  const bound = after ?? Number.NEGATIVE_INFINITY; // one text for both questions, so one prepared statement
   let next: number | null = null;
   const consider = (text: string, place: Place): void => {
-    const at = rows.sql(text).get(place.id)?.[0];
+    const at = rows.sql(text).get(place.id, bound)?.[0];
     if (typeof at === 'number' && (next === null || at < next)) next = at;
   };
   for (const place of placesOf(rows, channels)) {
-    if (place.n[SCHEDULED] !== 0) consider('SELECT min(due) FROM request WHERE state = 1 AND place = ?', place);
-    if (place.n[UNKNOWN] !== 0) consider('SELECT min(due) FROM request WHERE state = 4 AND place = ?', place);
+    if (place.n[SCHEDULED] !== 0) {
+      consider('SELECT min(due) FROM request WHERE state = 1 AND place = ? AND due > ?', place);
+    }
+    if (place.n[UNKNOWN] !== 0) {
+      consider('SELECT min(due) FROM request WHERE state = 4 AND place = ? AND due > ?', place);
+    }
     if (mayExpire(place)) {
       consider(
-        'SELECT min(expires) FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND flags & 256 = 0',
+        'SELECT min(expires) FROM request WHERE place = ? AND expires IS NOT NULL AND state IN (0, 1, 2, 5) AND flags & 256 = 0 AND expires > ?',
         place,
       );
     }
