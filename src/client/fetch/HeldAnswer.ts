@@ -2,6 +2,7 @@ import type { HeaderList, LiveAnswer } from '../../queue/types/request.ts';
 import type { LiveCall } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
 import { transportError } from '../transport/transportError.ts';
+import { follow } from './follow.ts';
 import type { WireHead, WireSink } from './wireHandler.ts';
 
 export interface HeldAnswerParts {
@@ -35,8 +36,6 @@ const SHARED_BYTES = 1_048_576;
 const HIGH_WATER_BYTES = 65_536;
 const NOTHING: Buffer = Object.freeze(Buffer.alloc(0)) as Buffer;
 const ignore = (): undefined => undefined;
-/** Aborts reach a response for as long as somebody has it. */
-const lifelines = new WeakMap<object, AbortController>();
 
 /** An answer between the wire and the platform's fetch: read as far as the queue needs it, then passed on to whoever takes it. */
 export class HeldAnswer implements LiveAnswer {
@@ -126,10 +125,11 @@ export class HeldAnswer implements LiveAnswer {
     this.#state = 'taken';
     this.#parts.over();
     const { sink, head, resume, native, controller } = this.#parts;
-    const response =
-      signal === undefined || controller === undefined
-        ? native
-        : native.then((given) => tied(given, signal, controller));
+    const tied = (given: Response): Response => {
+      if (signal !== undefined && controller !== undefined) follow(signal, controller, given);
+      return given;
+    };
+    const response = signal === undefined ? native : native.then(tied);
     sink.head(head, resume, headers);
     let isFlowing = true;
     for (const chunk of this.#chunks) isFlowing = sink.data(chunk) && isFlowing;
@@ -169,21 +169,3 @@ export class HeldAnswer implements LiveAnswer {
     this.#parts.ready(this.#whole ?? NOTHING, error);
   }
 }
-
-/** The response, whose body fails with the signal's reason once that is aborted. */
-function tied(response: Response, signal: AbortSignal, controller: AbortController): Response {
-  lifelines.set(response.body ?? response, controller);
-  const ref = new WeakRef(controller);
-  const abort = (): void => ref.deref()?.abort(signal.reason);
-  if (signal.aborted) abort();
-  else {
-    signal.addEventListener('abort', abort, { once: true });
-    unheard.register(controller, { signal: new WeakRef(signal), abort });
-  }
-  return response;
-}
-
-/** Signals may live as long as the process: what listened for a response that is gone is taken off. */
-const unheard = new FinalizationRegistry<{ readonly signal: WeakRef<AbortSignal>; readonly abort: () => void }>(
-  ({ signal, abort }) => signal.deref()?.removeEventListener('abort', abort),
-);

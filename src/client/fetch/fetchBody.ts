@@ -14,25 +14,20 @@ export function readCall(
   maxBytes: number,
 ): { readonly request: Request; readonly body: FetchBody } {
   const given: unknown = init?.body;
-  if (typeof given === 'string') {
-    const request = bodyless(input, init);
-    if (request !== undefined) return { request, body: { now: given } };
-  }
-  const request = new Request(input, init);
-  return { request, body: bodyOf(request, given, maxBytes) };
-}
-
-/** As nearly all calls have it, text for a URL: without the stream that a `Request` makes of its body, which costs more than the rest. */
-function bodyless(input: string | URL | Request, init: QueuedRequestInit | undefined): Request | undefined {
+  const isText = typeof given === 'string';
   // What is spread must be all there is.
-  const isPlain = Object.getPrototypeOf(init ?? {}) === Object.prototype;
-  if (input instanceof Request || !isPlain) return undefined;
+  if (input instanceof Request || Object.getPrototypeOf(init ?? {}) !== Object.prototype) {
+    const request = new Request(input, init);
+    return { request, body: bodyOf(request, given, maxBytes) };
+  }
   // Signals are listened to once, further on.
   const signal = init?.signal instanceof AbortSignal ? { signal: null } : undefined;
-  const request = new Request(input, { ...init, ...signal, body: null });
-  if (request.method === 'GET' || request.method === 'HEAD') return undefined; // which refuse a body, in words of their own
+  const request = new Request(input, { ...init, ...signal, ...(isText && { body: null }) });
+  if (!isText) return { request, body: bodyOf(request, given, maxBytes) };
+  // Nearly all bodies are text: without the stream that a `Request` makes of it, which costs more than all the rest.
+  if (request.method === 'GET' || request.method === 'HEAD') void new Request(input, init); // which says why not
   if (!request.headers.has('content-type')) request.headers.append('content-type', 'text/plain;charset=UTF-8');
-  return request;
+  return { request, body: { now: given } };
 }
 
 function bodyOf(request: Request, given: unknown, maxBytes: number): FetchBody {

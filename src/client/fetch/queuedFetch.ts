@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { holdfastError } from '../../errors.ts';
 import { withoutSecrets } from '../../queue/strategies/headers.ts';
 import type { FetchFront, FetchOptions, FetchQueue, QueuedRequestInit } from '../../queue/types/fetch.ts';
@@ -17,6 +18,9 @@ import { STATUS_ORIGIN, statusPage } from './statusPage.ts';
 import type { FetchVisit, Ground } from './visit.ts';
 import { visit } from './visit.ts';
 import type { WireHandler } from './wireHandler.ts';
+
+/** As many as the platform's fetch allows. */
+const MAX_LISTENERS = 1_500;
 
 type Input = string | URL | Request;
 
@@ -45,6 +49,7 @@ async function queuedFetch(
   if (signal?.aborted === true || !isOverHttp(input)) return fetch(input, init);
   const { request, body: given } = readCall(input, init, queue.maxBytes);
   if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(fetch, await statusPage(queue, request));
+  if (signal !== undefined) allowListeners(signal);
   const url = new URL(request.url);
   let split: SplitOptions;
   try {
@@ -79,6 +84,11 @@ async function queuedFetch(
   } catch (error) {
     throw isReasonOf(signal, error) || holdfastError(error) === undefined ? error : fetchFailure(error);
   }
+}
+
+/** One signal may serve many calls at once, which is no leak. A limit that its owner set stays. */
+function allowListeners(signal: AbortSignal): void {
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MAX_LISTENERS, signal);
 }
 
 function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {

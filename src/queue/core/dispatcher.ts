@@ -1,3 +1,4 @@
+import type { Connectivity } from '../strategies/connectivity.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { ClaimResult } from '../types/store.ts';
 import type { Attempts } from './attempts.ts';
@@ -20,6 +21,9 @@ interface Asked {
   readonly permits: number;
   /** The zone's hints when it was asked. */
   readonly hints: number;
+  /** Its connectivity before and since this claim counted as a try. */
+  readonly untried: Connectivity;
+  readonly tried: Connectivity;
 }
 
 /**
@@ -64,8 +68,9 @@ export class Dispatcher {
       if (!zone.mayHaveWork || zone.senders.size === 0) continue;
       const permits = zone.bulkhead.take(zone.openFor(now));
       if (permits === 0) continue;
+      const untried = zone.connectivity;
       zone.trying(now, this.#context.random.number);
-      asked.push({ zone, permits, hints: zone.hints });
+      asked.push({ zone, permits, hints: zone.hints, untried, tried: zone.connectivity });
     }
     if (asked.length === 0) return;
     const claim = this.#claim(asked).then((wasAnswered) => {
@@ -102,9 +107,11 @@ export class Dispatcher {
       if (requests === undefined) byZone.set(request.zone, [request]);
       else requests.push(request);
     }
-    for (const { zone, permits, hints } of asked) {
+    for (const { zone, permits, hints, untried, tried } of asked) {
       const requests = byZone.get(zone.name) ?? [];
       for (const request of requests) this.#attempts.start(request, request.lease?.token ?? 0, zone);
+      // Nothing was there to try the zone with: whoever comes next may.
+      if (requests.length === 0 && zone.connectivity === tried) zone.connectivity = untried;
       if (requests.length === permits) continue;
       zone.bulkhead.giveBack(permits - requests.length);
       zone.drained(hints);

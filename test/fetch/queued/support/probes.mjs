@@ -1,0 +1,192 @@
+// What a queue does to its process: `node probes.mjs <dist> <what> <origin>` runs one probe and says what it found, as a line of JSON;
+// then the process ends by itself. Warnings of Node are part of what is found.
+
+import { getEventListeners } from 'node:events';
+import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const [dist, what, origin] = process.argv.slice(2);
+const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
+const POST = { method: 'POST', body: 'hi' };
+const warnings = [];
+process.on('warning', ({ name }) => warnings.includes(name) || warnings.push(name));
+
+const native = globalThis.fetch;
+const entry = pathToFileURL(`${dist}/index.js`).href;
+
+async function turns(count = 50) {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Rejects instead of running for ever. */
+function bounded(work, ms = 5_000) {
+  const limit = AbortSignal.timeout(ms);
+  const late = new Promise((_, reject) => {
+    limit.addEventListener('abort', () => reject(new Error('late')), { once: true });
+  });
+  return Promise.race([work, late]);
+}
+
+async function told(work) {
+  try {
+    const response = await bounded(work);
+    return `${response.status} ${await response.text()}`;
+  } catch (error) {
+    return `${error.name} ${error.message} ${error.cause?.message ?? ''}`;
+  }
+}
+
+async function countAll(queue) {
+  return Object.values(await queue.counts()).reduce((sum, count) => sum + count, 0);
+}
+
+async function collected(check) {
+  for (let n = 0; n < 50 && !check(); n += 1) {
+    globalThis.gc();
+    await turns(5);
+  }
+}
+
+async function many(fetch, init) {
+  const { signal } = new AbortController();
+  let most = 0;
+  for (let n = 0; n < 2_000; n += 1) {
+    const response = await fetch(`${origin}/n/${n}`, { ...init, signal });
+    await response.text();
+    most = Math.max(most, getEventListeners(signal, 'abort').length);
+  }
+  await collected(() => getEventListeners(signal, 'abort').length === 0);
+  return { left: getEventListeners(signal, 'abort').length, most };
+}
+
+const probes = {
+  async signals() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    const found = { reads: await many(queue.fetch, {}), writes: await many(queue.fetch, POST) };
+    found.native = await many(native, {});
+    await queue.close();
+    return found;
+  },
+
+  async closing() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    await (await queue.fetch(origin)).text();
+    await queue.fetch(origin, POST); // its body is never read
+    await queue.close();
+    return 'closed';
+  },
+
+  async asGlobalFetch() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    globalThis.fetch = queue.fetch;
+    const found = {
+      isSame: globalThis.fetch === queue.fetch,
+      global: await told(fetch(`${origin}/global`, POST)),
+      queued: await told(queue.fetch(`${origin}/queued`, POST)),
+      bypass: await told(fetch(`${origin}/past`, { ...POST, queue: { mode: 'bypass' } })),
+      data: await told(fetch('data:,data')),
+      joined: await told(Promise.all([fetch(`${origin}/read`), fetch(`${origin}/read`)]).then(([one]) => one)),
+      accepted: (await bounded(fetch(origin, { ...POST, queue: { respond: 'accepted' } }))).status,
+    };
+    await queue.idle();
+    found.stored = await countAll(queue);
+    const other = await QuickSetup.memory();
+    found.other = await told(other.fetch(`${origin}/other`, POST));
+    found.storedByFirst = await countAll(queue);
+    await queue.close();
+    await other.close();
+    return found;
+  },
+
+  async underPatchedFetch() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    // As tools for tracing do it: a function around whatever fetch there is.
+    let calls = 0;
+    const before = queue.fetch;
+    globalThis.fetch = async function fetch(input, init) {
+      calls += 1;
+      if (calls > 50) throw new RangeError('round in circles');
+      return before(input, init);
+    };
+    const found = {
+      global: await told(fetch(`${origin}/global`, POST)),
+      bypass: await told(fetch(`${origin}/past`, { ...POST, queue: { mode: 'bypass' } })),
+      data: await told(fetch('data:,data')),
+      joined: await told(Promise.all([fetch(`${origin}/read`), fetch(`${origin}/read`)]).then(([one]) => one)),
+      accepted: await told(fetch(origin, { ...POST, queue: { respond: 'accepted' } })).then((text) => text.slice(0, 3)),
+    };
+    found.calls = calls;
+    await queue.close();
+    return found;
+  },
+
+  async asGlobalDispatcher() {
+    const { QuickSetup } = await import(entry);
+    const { setGlobalDispatcher, getGlobalDispatcher, request } = createRequire(import.meta.url)('undici');
+    const queue = await QuickSetup.memory();
+    setGlobalDispatcher(queue.dispatcher);
+    const found = {
+      isSet: getGlobalDispatcher() === queue.dispatcher,
+      global: await told(fetch(`${origin}/global`, POST)),
+      storedByGlobal: await countAll(queue),
+      queued: await told(queue.fetch(`${origin}/queued`, POST)),
+      storedByBoth: await countAll(queue),
+      request: await bounded(request(`${origin}/request`)).then(({ statusCode }) => statusCode),
+      joined: await told(Promise.all([queue.fetch(origin), queue.fetch(origin)]).then(([one]) => one)),
+    };
+    await queue.idle();
+    found.stored = await countAll(queue);
+    found.bypass = await told(queue.fetch(`${origin}/past`, { ...POST, queue: { mode: 'bypass' } }));
+    found.storedByBypass = (await countAll(queue)) - found.stored;
+    await queue.close();
+    found.closed = await told(fetch(origin));
+    return found;
+  },
+
+  async asBoth() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    globalThis.fetch = queue.fetch;
+    await fetch('data:,');
+    globalThis[DISPATCHER] = queue.dispatcher;
+    const found = { global: await told(fetch(`${origin}/global`, POST)) };
+    found.stored = await countAll(queue);
+    await queue.close();
+    return found;
+  },
+
+  async untouched() {
+    await fetch('data:,');
+    await (await fetch(origin)).text(); // Node sets its dispatcher up
+    const before = globalThis[DISPATCHER];
+    const { QuickSetup } = await import(entry);
+    const imported = globalThis[DISPATCHER] === before && globalThis.fetch === native;
+    const queue = await QuickSetup.memory();
+    await (await queue.fetch(origin)).text();
+    await (await fetch(origin, { dispatcher: queue.dispatcher })).text();
+    await queue.close();
+    const used = globalThis[DISPATCHER] === before && globalThis.fetch === native;
+    return { imported, used, version: globalThis[DISPATCHER] !== undefined };
+  },
+
+  async untouchedBeforeFirstUse() {
+    const { QuickSetup } = await import(entry);
+    const isUnset = globalThis[DISPATCHER] === undefined;
+    const queue = await QuickSetup.memory();
+    const found = {
+      isUnset,
+      answer: await told(queue.fetch(`${origin}/a`)),
+      native: await told(native(`${origin}/b`)),
+    };
+    await queue.close();
+    return found;
+  },
+};
+
+const found = await probes[what]();
+writeSync(1, `${JSON.stringify({ found, warnings })}\n`);
