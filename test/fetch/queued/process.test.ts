@@ -20,7 +20,8 @@ async function probe(what: string, origin: string): Promise<{ found: unknown; wa
 describe('a process', () => {
   it('finds nothing of 2,000 fetches on a signal they shared', { timeout: LIMIT_MS }, async () => {
     const server = await serve();
-    const { found, warnings } = await probe('signals', server.origin);
+    const { found } = await probe('signals', server.origin);
+    const { warnings } = found as { warnings: string[] };
     expect(warnings).toEqual([]);
     const { reads, writes, native } = found as Record<'reads' | 'writes' | 'native', { left: number; most: number }>;
     // The frame that made the last one may still hold it.

@@ -65,6 +65,8 @@ const probes = {
     const { QuickSetup } = await import(entry);
     const queue = await QuickSetup.memory();
     const found = { reads: await many(queue.fetch, {}), writes: await many(queue.fetch, POST) };
+    await turns();
+    found.warnings = [...warnings]; // the platform's own may warn, where the collector is late
     found.native = await many(native, {});
     await queue.close();
     return found;
