@@ -125,7 +125,7 @@ export class Keeper {
   look(): void {
     if (this.#isStopped) return;
     this.#lookAgain = this.#isLooking;
-    if (this.#isLooking) return;
+    if (this.#lookAgain) return;
     this.#isLooking = true;
     this.#track(
       this.#lookAtDue().finally(() => {
@@ -145,7 +145,8 @@ export class Keeper {
     this.#events.wake();
     // Not awaited: a question that hangs must not keep what is due from being met.
     this.#resolver.run().catch((error: unknown) => this.#failed(error));
-    this.#dueAt = Math.min(await this.#nextDueAt(lookedAt), this.#dueAt);
+    const next = await this.#nextDueAt(lookedAt);
+    this.#dueAt = Math.min(this.#dueAt, next); // meanwhile something else may have become due
     this.arm();
   }
 
@@ -168,7 +169,8 @@ export class Keeper {
     const first = await requests.nextDueAt({ channels, after: null });
     if (first === null) return Number.POSITIVE_INFINITY;
     if (first > lookedAt) return first;
-    // What was due at this look is being claimed, or cannot move by time: a gate, a permit or a hint will wake it. It must not hide what is due later.
+    // What was due at this look is being claimed, or cannot move by time: a gate, a permit or a hint will wake it.
+    // It must not hide what is due later.
     const later = await requests.nextDueAt({ channels, after: lookedAt });
     return Math.min(later ?? Number.POSITIVE_INFINITY, lookedAt + LONGEST_SLEEP_MS);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
 import type { RequestFilter } from '../../../src/queue/types/request.ts';
+import type { NextDueQuery } from '../../../src/queue/types/store.ts';
 import { enqueueOf, openHere, successOf } from './inProcess.ts';
 import { NOW, newRequest, useStore } from './support.ts';
 
@@ -40,7 +41,8 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
     NOW,
     [{ id: third, from: 0x3ff, neverSent: false, callers: null, to: null, patch: { rank: 1, base: '1', body: null } }],
   ]);
-  run('nextDueAt', CHANNELS);
+  run('nextDueAt', { channels: CHANNELS, after: null });
+  run('nextDueAt', { channels: CHANNELS, after: NOW });
   run('recover', { worker: 'w', now: NOW, leaseNow: 99, limit: 9, bootId: 'boot', dead: [] });
   run('expire', { now: NOW + 99, limit: 9 });
   run('get', [first]);
@@ -95,6 +97,9 @@ function fewAmongMany(zones: readonly string[]) {
       const { records } = run('find', { filter, order: 'accepted', after: null, limit });
       return { seqs: records.map((record) => record[0]), plans: plans() };
     },
+    nextDueAt(query: NextDueQuery): { at: number | null; plans: string[] } {
+      return { at: run('nextDueAt', query), plans: plans() };
+    },
     count(filter: RequestFilter): { n: number[]; plans: string[] } {
       return { n: run('count', filter).map((row) => row.count), plans: plans() };
     },
@@ -123,6 +128,25 @@ describe('the statements of the SQLite store', () => {
       expect(plan(sql).join('; '), sql).toMatch(/USING (COVERING )?INDEX request_/);
       expect(plan(sql).join('; '), sql).not.toContain('TEMP B-TREE');
     }
+  });
+});
+
+describe('the question for the next due time', () => {
+  it.each([null, NOW])('seeks the first entry after the bound (%s) in each index', (after) => {
+    const { nextDueAt } = fewAmongMany(['api']);
+    expect(nextDueAt({ channels: CHANNELS, after }).plans).toEqual([
+      'SEARCH request USING COVERING INDEX request_due (place=? AND due>?)',
+      'SEARCH request USING COVERING INDEX request_unknown (place=? AND due>?)',
+      'SEARCH request USING INDEX request_expiry (place=? AND expires>?)',
+    ]);
+  });
+
+  it('gives the same with any bound below the first', () => {
+    const { run } = openHere(store.path());
+    run('enqueue', enqueueOf([newRequest({ notBefore: NOW + 5 }), newRequest({ expiresAt: NOW + 7 })]));
+    const ask = (after: number | null) => run('nextDueAt', { channels: CHANNELS, after });
+    const bounds = [null, Number.NEGATIVE_INFINITY, 0, NOW + 4.5, NOW + 5, NOW + 7, Number.POSITIVE_INFINITY];
+    expect(bounds.map(ask)).toEqual([NOW + 5, NOW + 5, NOW + 5, NOW + 5, NOW + 7, null, null]);
   });
 });
 

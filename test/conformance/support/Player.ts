@@ -107,6 +107,7 @@ export class Player {
       case 'nextDueAt':
         return requests.nextDueAt({
           channels: command.channels.map((channel) => ({ channel, senders: command.askedSenders })),
+          after: command.afterIn === null ? null : now + command.afterIn,
         });
       default:
         return command satisfies never;

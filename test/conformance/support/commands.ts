@@ -164,7 +164,10 @@ export const command = fc.oneof(
     arbitrary: verb('find', { filter, order: fc.constantFrom('accepted' as const, 'ended' as const), limit }),
   },
   { weight: 1, arbitrary: verb('count', { filter }) },
-  { weight: 3, arbitrary: verb('nextDueAt', { channels: fc.uniqueArray(channel), askedSenders }) },
+  {
+    weight: 3,
+    arbitrary: verb('nextDueAt', { channels: fc.uniqueArray(channel), askedSenders, afterIn: optional(soon) }),
+  },
   // mostly forwards, sometimes back, sometimes far
   {
     weight: 5,
