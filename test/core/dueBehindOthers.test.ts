@@ -88,6 +88,15 @@ describe('what is due soon after something else', () => {
     expect(sentAt).toEqual([300, 1_000, 1_500]);
   });
 
+  it('is sent at its time though much is due at that time in another zone', async () => {
+    const { queue, clock, network, start, sentAt } = await watched();
+    network.serve(OTHER_ORIGIN);
+    for (let n = 0; n < 64; n += 1) await enqueue(queue, 'POST', '/notes', {}, { notBefore: start + 1_000 });
+    await queue.enqueue({ method: 'POST', url: `${OTHER_ORIGIN}/notes` }, { notBefore: start + 1_000 });
+    await clock.advance(20_000);
+    expect(sentAt).toEqual(Array.from({ length: 65 }, () => 1_000));
+  });
+
   it('ends at its deadline though what was due before waits', async () => {
     const { queue, clock, start } = await watched();
     const endedAt: number[] = [];

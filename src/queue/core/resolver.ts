@@ -47,6 +47,8 @@ export class Resolver {
   readonly #settler: Settler;
   readonly #observed: Observed;
   #running: Promise<void> | undefined;
+  /** Asked to look since the look under way began. */
+  #again = false;
   #isStopped = false;
 
   constructor(context: Context, zones: Zones, credentials: Credentials, settler: Settler, observed: Observed) {
@@ -57,13 +59,23 @@ export class Resolver {
     this.#observed = observed;
   }
 
-  /** Looks at what is due, if that is not being done already. */
+  /** Looks at what is due; once more where that is being done already. */
   run(): Promise<void> {
     if (this.#isStopped || !this.#context.config.dispatch) return Promise.resolve();
-    this.#running ??= this.#lookAtDue().finally(() => {
-      this.#running = undefined;
-    });
+    this.#again = true;
+    this.#running ??= this.#lookWhileAsked();
     return this.#running;
+  }
+
+  async #lookWhileAsked(): Promise<void> {
+    try {
+      while (this.#again && !this.#isStopped) {
+        this.#again = false;
+        await this.#lookAtDue();
+      }
+    } finally {
+      this.#running = undefined;
+    }
   }
 
   async stop(): Promise<void> {

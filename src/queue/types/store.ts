@@ -35,8 +35,9 @@ export interface RequestStore {
 
   /**
    * Leases the best ready requests by (rank, seq): per channel at most `calls * perCall`, over the given senders
-   * together. Moves them to `sending`, raises their token, sets `firstSentAt` if unset. Promotes at most
-   * {@link PROMOTIONS_PER_CLAIM} due scheduled requests of the given channels and senders first. A request past its
+   * together. Moves them to `sending`, raises their token, sets `firstSentAt` if unset. Promotes due
+   * scheduled requests of the given channels and senders first: at most {@link PROMOTIONS_PER_CLAIM} together, but of each channel
+   * as many as it may lease, so that a channel that got fewer has nothing left that is due. A request past its
    * `expiresAt` is not leased but ended (`dead`, `expired`) and reported, unless its `progress.unresolved`. Channels not given are neither read nor written.
    */
   claim(query: ClaimQuery): Promise<ClaimResult>;

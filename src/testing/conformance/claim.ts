@@ -94,6 +94,18 @@ export const claimGroup = group('claim', (test) => {
     assert.deepEqual(ids(await t.claim()), ids([due, plain]));
   });
 
+  test('promotes of every channel what it may lease, however much is due in others', async (t) => {
+    for (let n = 0; n < PROMOTIONS_PER_CLAIM + 6; n += 1) await t.accept({ notBefore: t.now + 1 });
+    for (const sender of ['', 'client:a']) await t.accept({ channel: 'other', sender, notBefore: t.now + 1 });
+    t.now += 1;
+    const channels = [
+      { channel: 'api', senders: [''], calls: PROMOTIONS_PER_CLAIM + 6, perCall: 1 },
+      { channel: 'other', senders: ['', 'client:a'], calls: 2, perCall: 1 },
+    ];
+    const query = { worker: t.worker, now: t.now, leaseUntil: t.leaseNow + 1, channels };
+    assert.equal((await t.requests.claim(query)).claimed.length, PROMOTIONS_PER_CLAIM + 8);
+  });
+
   test('promotes a bounded number per call, longest due first', async (t) => {
     const batch = Array.from({ length: PROMOTIONS_PER_CLAIM + 6 }, (_, n) =>
       t.request({ notBefore: t.now + 1000 - n }),

@@ -12,7 +12,7 @@ import { snapshot } from './snapshot.ts';
 export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
   const claimed: StoredRequest[] = [];
   const effects = new Effects();
-  promote(storage, query.channels, query.now);
+  promoteAll(storage, query);
   for (const channel of query.channels) {
     const heaps = partitionsOf(storage, [channel]).map(({ ready }) => ready);
     let left = channel.calls * channel.perCall;
@@ -32,21 +32,30 @@ export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
   return { claimed, ended: effects.endedList, moved: effects.movedList };
 }
 
-/** Makes due requests ready, longest due first, at most {@link PROMOTIONS_PER_CLAIM}. */
-function promote(storage: MemoryStorage, channels: readonly ChannelSenders[], now: number): void {
+/** Makes due requests ready: {@link PROMOTIONS_PER_CLAIM} of all channels together, and as many as each may lease. */
+function promoteAll(storage: MemoryStorage, { channels, now }: ClaimQuery): void {
+  let left = PROMOTIONS_PER_CLAIM;
+  for (const channel of channels) {
+    left -= promote(storage, [channel], now, Math.max(left, channel.calls * channel.perCall));
+  }
+}
+
+/** Makes at most `limit` due requests ready, longest due first. Returns how many. */
+function promote(storage: MemoryStorage, channels: readonly ChannelSenders[], now: number, limit: number): number {
   const due: Heap<Entry>[] = [];
   for (const { scheduled } of partitionsOf(storage, channels)) {
     const next = scheduled.top();
     if (next !== undefined && next.heapKey <= now) due.push(scheduled);
   }
-  if (due.length === 0) return;
-  for (let promoted = 0; promoted < PROMOTIONS_PER_CLAIM; promoted += 1) {
+  if (due.length === 0) return 0;
+  for (let promoted = 0; promoted < limit; promoted += 1) {
     const entry = first(due);
-    if (entry === undefined || entry.heapKey > now) return;
+    if (entry === undefined || entry.heapKey > now) return promoted;
     leave(storage, entry);
     entry.dueAt = null;
     enter(storage, entry, 'ready');
   }
+  return limit;
 }
 
 /** {@link RequestStore.claimUnknown} in one synchronous step. */

@@ -14,8 +14,11 @@ const EXPIRED = reasonCode('expired');
 export function claim(rows: Rows, query: ClaimQuery): Verbs['claim']['gives'] {
   const report = new Report();
   let promotions = PROMOTIONS_PER_CLAIM;
-  for (const place of placesOf(rows, query.channels)) {
-    if (promotions > 0) promotions -= promote(rows, place, query.now, promotions);
+  for (const channel of query.channels) {
+    let left = Math.max(promotions, channel.calls * channel.perCall);
+    promotions -= left;
+    for (const place of placesOf(rows, [channel])) if (left > 0) left -= promote(rows, place, query.now, left);
+    promotions += left;
   }
   const claimed: PackedRecord[] = [];
   for (const channel of query.channels) {
