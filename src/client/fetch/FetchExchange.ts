@@ -65,10 +65,10 @@ export class FetchExchange {
   }
 
   start(): void {
-    const { origin, path, method, headers, body, fetch: terms } = this.#call;
+    const { origin, path, method, headers, fetch: terms } = this.#call;
     const dispatcher: HopDispatcher = { dispatch: (hop, handler) => this.#dispatch(hop, handler) };
-    // Both lists are only read.
-    const init = { method, ...terms, headers: headers as [string, string][], body: body as RequestInit['body'] };
+    // Without the body, of which fetch would make a stream: it is put in on its way out.
+    const init = { method, ...terms, headers: headers as [string, string][] };
     const wire = this.#controller === undefined ? { dispatcher } : { dispatcher, signal: this.#controller.signal };
     this.#native = this.#parts.fetch(origin + path, { ...(init as RequestInit), ...wire });
     this.#native.then(
@@ -96,11 +96,16 @@ export class FetchExchange {
   }
 
   #dispatch(hop: Hop, handler: WireHandler): boolean {
-    const { body } = this.#call;
-    // The bytes at hand instead of a stream of them.
-    const sent = hop.body === null || hop.body === undefined ? hop : { ...hop, body };
     this.#hops += 1;
-    return this.#parts.dispatcher.dispatch(sent, listening(handler, this.#listener(hop, handler)));
+    return this.#parts.dispatcher.dispatch(this.#withBody(hop), listening(handler, this.#listener(hop, handler)));
+  }
+
+  /** A redirect that makes a GET of it leaves the body out. */
+  #withBody(hop: Hop): Hop {
+    const { body, method, fetch: terms } = this.#call;
+    if (body === null || hop.method !== (terms?.method ?? method)) return hop;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    return { ...hop, body, headers: { ...(hop.headers as object), 'content-length': String(length) } };
   }
 
   #listener(hop: Hop, handler: WireHandler): WireListener {
