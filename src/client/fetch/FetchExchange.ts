@@ -23,6 +23,8 @@ export interface FetchExchangeParts {
 }
 
 const MISDIRECTED = 421;
+const DONE = { isDone: true } as const;
+const FOREIGN = { isForeign: true } as const;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Answers that have no end by nature. */
 const ENDLESS =
@@ -45,8 +47,11 @@ export class FetchExchange {
   #native: Promise<Response> | undefined;
   #phase: 'notSent' | 'sent' = 'notSent';
   #hops = 0;
-  /** The last redirect that was followed: an answer, where what comes after it fails. */
+  /** The last redirect that was followed: an answer, where fetch itself goes no further. */
   #redirect: WireHead | undefined;
+  /** The redirect that answered a write for good, by making a GET of it: what comes after only looks up how it went. */
+  #doneBy: WireHead | undefined;
+  #isForeign = false;
   #isMisdirected = false;
   #answer: HeldAnswer | undefined;
   #hasEnded = false;
@@ -84,7 +89,7 @@ export class FetchExchange {
       this.#answer.cut(error);
       // Who waits for it may go on reading at its own pace.
       if (code === 'CALL_TIMEOUT' && this.#answer.isForCaller) return;
-    } else if (!this.#hasEnded) this.#fail(error);
+    } else if (!this.#hasEnded) this.#unanswered(error);
     else this.#answer?.release();
     this.#abort(error);
   }
@@ -97,15 +102,17 @@ export class FetchExchange {
 
   #dispatch(hop: Hop, handler: WireHandler): boolean {
     this.#hops += 1;
-    return this.#parts.dispatcher.dispatch(this.#withBody(hop), listening(handler, this.#listener(hop, handler)));
+    return this.#parts.dispatcher.dispatch(this.#outgoing(hop), listening(handler, this.#listener(hop, handler)));
   }
 
-  /** A redirect that makes a GET of it leaves the body out. */
-  #withBody(hop: Hop): Hop {
-    const { body, method, fetch: terms } = this.#call;
-    if (body === null || hop.method !== (terms?.method ?? method)) return hop;
+  /** With the body, which a redirect that makes a GET of it leaves out; elsewhere without what only its zone may know. */
+  #outgoing(hop: Hop): Hop {
+    const { body, method, fetch: terms, attached, origin } = this.#call;
+    const headers: Record<string, unknown> = { ...(hop.headers as object) };
+    if (String(hop.origin) !== origin) for (const name of attached ?? []) delete headers[name];
+    if (body === null || hop.method !== (terms?.method ?? method)) return { ...hop, headers };
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-    return { ...hop, body, headers: { ...(hop.headers as object), 'content-length': String(length) } };
+    return { ...hop, body, headers: { ...headers, 'content-length': String(length) } };
   }
 
   #listener(hop: Hop, handler: WireHandler): WireListener {
@@ -120,7 +127,8 @@ export class FetchExchange {
         sink.start(abort);
       },
       headed: (head, resume) => {
-        if (this.#isForFetch(head)) {
+        this.#isForeign = isOrigin(hop.origin) && String(hop.origin) !== this.#call.origin;
+        if (this.#isForFetch(head, hop)) {
           target = {
             received: (chunk) => sink.data(chunk),
             completed: () => sink.complete(),
@@ -177,7 +185,8 @@ export class FetchExchange {
       if (result.phase !== 'answered') return this.#parts.ended(result);
       const response = { ...result.response, ...extras };
       // What is wrong with the body, its taker finds out by reading it.
-      this.#parts.ended(live === undefined ? { ...result, response } : { phase: 'answered', response });
+      const marked = { ...(live === undefined ? result : { phase: 'answered' as const }), ...this.#marks(), response };
+      this.#parts.ended(marked);
     };
     const response: HttpResponse = { status: head.status, headers: head.headers, body };
     const encodings = body.length === 0 || live?.isPartial === true ? undefined : encodingsOf(head.headers);
@@ -187,17 +196,22 @@ export class FetchExchange {
   }
 
   /** What fetch acts upon by itself: a redirect it follows, and the first 421, after which it asks once more over another connection. */
-  #isForFetch(head: WireHead): boolean {
+  #isForFetch(head: WireHead, { method }: Hop): boolean {
     const { status, headers } = head;
     if (status === MISDIRECTED) {
       const isFirst = !this.#isMisdirected;
       this.#isMisdirected = true;
+      if (isFirst) this.#phase = 'notSent';
       return isFirst;
     }
     const { redirect } = this.#call.fetch ?? {};
     if (redirect !== undefined || !REDIRECTS.has(status) || !headers.some(([name]) => name === 'location'))
       return false;
     this.#redirect = head;
+    const becomesGet = status === 303 ? method !== 'GET' && method !== 'HEAD' : status < 307 && method === 'POST';
+    if (becomesGet) this.#doneBy ??= head;
+    // What redirects has not acted upon it.
+    else if (this.#doneBy === undefined) this.#phase = 'notSent';
     return true;
   }
 
@@ -216,30 +230,32 @@ export class FetchExchange {
     const response = { status: native.status, headers: [...native.headers], body: new Uint8Array(0) };
     const isAwaited = this.#call.live?.isAwaited() === true;
     if (!isAwaited) live.release();
-    this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
+    const given = isAwaited ? { ...response, live } : response;
+    this.#parts.ended({ phase: 'answered', ...this.#marks(), response: given });
   }
 
   /** The platform's fetch gave up by itself: a redirect it does not follow is the last answer there was. */
   #refused(error: unknown): void {
     if (this.#hasEnded || this.#answer !== undefined) return;
-    if (this.#redirect !== undefined) this.#redirected(this.#redirect, error);
-    else this.#fail(error instanceof Error && error.cause instanceof Error ? error.cause : asError(error));
+    const redirect = this.#doneBy ?? this.#redirect;
+    if (redirect !== undefined) this.#redirected(redirect, error);
+    else {
+      // A fetch in the platform's place that knows no dispatchers may have sent it.
+      if (this.#hops === 0 && this.#cutBy === undefined) this.#phase = 'sent';
+      this.#fail(error instanceof Error && error.cause instanceof Error ? error.cause : asError(error));
+    }
   }
 
   #unanswered(error: Error): void {
     if (this.#hasEnded) return;
-    const { method } = this.#call;
-    const followed = this.#redirect;
-    // A write that was answered by a redirect to look elsewhere is done, whatever became of the looking.
-    const isDone = followed !== undefined && followed.status < 307 && method !== 'GET' && method !== 'HEAD';
-    if (isDone) this.#redirected(followed, new TypeError('fetch failed', { cause: error }));
+    if (this.#doneBy !== undefined) this.#redirected(this.#doneBy, new TypeError('fetch failed', { cause: error }));
     else this.#fail(error);
   }
 
   #fail(error: Error): void {
     this.#release();
     this.#parts.over();
-    this.#parts.ended({ phase: this.#phase, error });
+    this.#parts.ended({ phase: this.#phase, error, ...(this.#isForeign && FOREIGN) });
   }
 
   #redirected({ status, headers }: WireHead, error: unknown): void {
@@ -254,8 +270,12 @@ export class FetchExchange {
       whole: none,
       release: none,
     };
-    const isAwaited = this.#call.live?.isAwaited() === true;
-    this.#parts.ended({ phase: 'answered', response: isAwaited ? { ...response, live } : response });
+    const given = this.#call.live?.isAwaited() === true ? { ...response, live } : response;
+    this.#parts.ended({ phase: 'answered', ...this.#marks(), response: given });
+  }
+
+  #marks(): { readonly isDone?: true; readonly isForeign?: true } {
+    return { ...(this.#doneBy !== undefined && DONE), ...(this.#isForeign && FOREIGN) };
   }
 
   #release(): void {
@@ -263,6 +283,10 @@ export class FetchExchange {
     this.#timer.cancel();
     if (this.#onAbort !== undefined) this.#call.signal?.removeEventListener('abort', this.#onAbort);
   }
+}
+
+function isOrigin(origin: unknown): boolean {
+  return typeof origin === 'string' || origin instanceof URL;
 }
 
 function asError(error: unknown): Error {

@@ -2,7 +2,14 @@ import { HoldfastError } from '../../errors.ts';
 import type { QueuedRequestInit } from '../../queue/types/fetch.ts';
 
 /** A body as the queue takes it: at hand, or to be read. */
-export type FetchBody = { readonly now: string | Uint8Array | null } | { readonly read: () => Promise<Uint8Array> };
+export type FetchBody =
+  | { readonly now: string | Uint8Array | null }
+  | {
+      /** Until the signal says otherwise. */
+      readonly read: (signal?: AbortSignal) => Promise<Uint8Array>;
+      /** It may take any time to end. */
+      readonly isStream: boolean;
+    };
 
 /**
  * A call as the platform's `Request` reads it, which throws for what is wrong with it. Text and bytes of a body are taken as they were given,
@@ -37,11 +44,27 @@ function bodyOf(request: Request, given: unknown, maxBytes: number): FetchBody {
   if (given instanceof Uint8Array) return { now: given };
   if (given instanceof ArrayBuffer) return { now: new Uint8Array(given) };
   if (ArrayBuffer.isView(given)) return { now: new Uint8Array(given.buffer, given.byteOffset, given.byteLength) };
-  return { read: () => read(stream, maxBytes) };
+  const isStream = !(given instanceof FormData || given instanceof Blob);
+  return { read: (signal) => read(stream, maxBytes, signal), isStream };
 }
 
-async function read(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+async function read(
+  stream: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const reader = stream.getReader();
+  const stop = (): void => void reader.cancel(signal?.reason).catch(() => undefined);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await readAll(reader, maxBytes);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    signal?.throwIfAborted();
+  }
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for (let next = await step(reader); !next.done; next = await step(reader)) {

@@ -42,7 +42,7 @@ function answering({ status, statusText, headers, body, url }: Materials['respon
       const answer = (code: number, text: string, list: HeaderList, content: Uint8Array | null): void => {
         sink.start(() => undefined);
         sink.head({ status: code, statusText: text, headers: list }, () => undefined);
-        if (content !== null && content.byteLength > 0 && hop.method !== 'HEAD') sink.data(content.slice());
+        if (content !== null && content.byteLength > 0 && hop.method !== 'HEAD') sink.data(Buffer.from(content));
         sink.complete();
       };
       if (redirect === undefined) answer(status, statusText ?? STATUS_CODES[status] ?? '', headers, body);

@@ -22,7 +22,10 @@ interface QueueParts {
  */
 export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop, handler: WireHandler): boolean {
   const headers = headersOf(hop.headers);
-  const url = new URL(pathOf(hop), String(hop.origin));
+  const { origin } = new URL(String(hop.origin));
+  // Behind the origin, whatever the path looks like: else it could name another host.
+  const url = new URL(`${origin}${pathOf(hop)}`);
+  if (url.origin !== origin) throw new TypeError(`the path of a hop must begin with /, got ${hop.path}`);
   const { settings, options } = splitOptions(over(queue.settingsOf(url, hop.method), bound));
   const isEventStream = headers.some(([name, value]) => name === 'accept' && /\btext\/event-stream\b/i.test(value));
   const isOthers = hop.method === 'CONNECT' || (hop.upgrade ?? null) !== null;
@@ -35,8 +38,11 @@ export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop
   sink.start((reason) => abort.abort(reason));
   const past = (body: unknown): void => {
     // It has been told that it started.
-    const started = (stop: (reason: Error) => void): void =>
-      abort.signal.addEventListener('abort', () => stop(asError(abort.signal.reason)), { once: true });
+    const started = (stop: (reason: Error) => void): void => {
+      const end = (): void => stop(asError(abort.signal.reason));
+      if (abort.signal.aborted) end();
+      else abort.signal.addEventListener('abort', end, { once: true });
+    };
     platform.dispatcher.dispatch({ ...hop, body }, listening(handler, passing(sink, started)));
   };
   const isOpen = settings.mode === undefined;

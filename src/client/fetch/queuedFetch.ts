@@ -45,7 +45,8 @@ async function queuedFetch(
   bound: FetchOptions | undefined,
 ): Promise<Response> {
   const { queue, fetch } = ground;
-  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
+  const own = input instanceof Request ? input.signal : undefined;
+  const signal = init?.signal === undefined ? own : (init.signal ?? undefined);
   if (signal?.aborted === true || !isOverHttp(input)) return fetch(input, init);
   const { request, body: given } = readCall(input, init, queue.maxBytes);
   if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(fetch, await statusPage(queue, request));
@@ -60,7 +61,7 @@ async function queuedFetch(
   const { settings, options } = split;
   // What a form holds says whether it may be stored.
   const isRead = settings.mode === undefined && isForm(request.headers) && 'read' in given && !isBlocked(url);
-  const body: FetchBody = isRead ? { now: await given.read() } : given;
+  const body: FetchBody = isRead ? { now: await given.read(signal) } : given;
   const mode = settings.mode ?? (isBypassedByNature(request.headers, body) ? 'bypass' : 'queue');
   if (mode === 'bypass' || isBlocked(url)) return bypassed(ground, request, init, body);
 
@@ -71,6 +72,7 @@ async function queuedFetch(
     url,
     input: { method: request.method, url: request.url, headers, body: 'now' in body ? body.now : null },
     read: 'read' in body ? body.read : undefined,
+    isStream: 'read' in body && body.isStream,
     terms: termsOf(request),
     options,
     settings,
@@ -105,7 +107,7 @@ function bypassed(
   const { referrer, referrerPolicy } = request;
   // The process's own may be a queue's.
   const { dispatcher = platform.dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
-  const plain = { referrer, referrerPolicy, dispatcher };
+  const plain = { referrer, referrerPolicy, dispatcher, ...(init?.signal !== undefined && { signal: init.signal }) };
   const isTaken = 'now' in body && body.now !== null && (request.body === null || request.bodyUsed);
   return fetch(request, isTaken ? { ...plain, body: body.now as string } : plain);
 }

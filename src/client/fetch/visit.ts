@@ -20,7 +20,9 @@ export interface FetchVisit {
   readonly url: URL;
   readonly input: RequestInput & { readonly url: string };
   /** Reads the body, where that takes time. */
-  readonly read: (() => Promise<Uint8Array>) | undefined;
+  readonly read: ((signal?: AbortSignal) => Promise<Uint8Array>) | undefined;
+  /** It is read before the call takes its place: nobody is to wait behind it. */
+  readonly isStream: boolean;
   readonly terms: FetchTerms;
   readonly options: RequestOptions;
   readonly settings: SplitOptions['settings'];
@@ -38,7 +40,8 @@ const NO_RETRY: HeaderList = [
 ];
 
 /** Gives a call to the queue and waits for its answer, or for a reason to go before. */
-export async function visit(ground: Ground, call: FetchVisit): Promise<Response> {
+export async function visit(ground: Ground, given: FetchVisit): Promise<Response> {
+  const call = given.isStream ? await withBody(given) : given;
   const { queue } = ground;
   const { settings, preference, url } = call;
   const { offline = 'wait' } = settings;
@@ -53,10 +56,16 @@ export async function visit(ground: Ground, call: FetchVisit): Promise<Response>
   return leavable(ground, call, isAccepted);
 }
 
+async function withBody(call: FetchVisit): Promise<FetchVisit> {
+  const body = (await call.read?.(call.signal)) ?? null;
+  return { ...call, input: { ...call.input, body }, read: undefined, isStream: false };
+}
+
 /** A call whose caller may go before it has ended; from then on its signal says nothing any more. */
 async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): Promise<Response> {
   const { queue, fetch } = ground;
   const { settings, signal, preference, url, input, options } = call;
+  signal?.throwIfAborted();
   const abort = new AbortController();
   const onAbort = (): void => abort.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -68,10 +77,11 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
     const key = options.key ?? new Headers(input.headers as [string, string][]).get('idempotency-key') ?? undefined;
     return materialise(fetch, acceptedAnswer(id, input, { key, isPreferred: preference !== undefined }));
   };
+  let settled: Promise<Settled> | undefined;
   try {
     if (isAccepted) return await accepted();
-    const settled = handle.settled({ signal: leave.signal });
-    settled.catch(() => undefined); // whoever leaves does not hear of it
+    settled = handle.settled({ signal: leave.signal });
+    settled.catch(ignore); // whoever leaves does not hear of it
     const gone = new Promise<'patience' | HoldfastError>((resolve) => {
       if (preference !== undefined) undo.push(queue.after(preference.waitMs, () => resolve('patience')));
       if (settings.offline !== undefined && settings.offline !== 'wait') undo.push(queue.onStandstill(url, resolve));
@@ -79,18 +89,25 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
     const first = await Promise.race([settled, gone]);
     if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(ground, call, first);
     if (first !== 'patience' && settings.offline === 'reject' && (await queue.withdraw(handle))) throw first;
-    const { id, isWaiting } = await standing(queue, handle);
+    // From here on the answer is kept, for whoever asks later. One that was given meanwhile is taken.
+    const isReject = first !== 'patience' && settings.offline === 'reject';
+    const { id, isWaiting } = isReject ? await standing(queue, handle) : await handle.accepted().then(waiting);
     // It ended meanwhile, or is in doubt, which is told as well.
-    if (first !== 'patience' && settings.offline === 'reject' && !isWaiting)
-      return await answered(ground, call, await settled);
-    // It waits no longer: the answer is kept for whoever asks later.
+    if (isReject && !isWaiting) return await answered(ground, call, await settled);
     leave.abort();
+    const late = await settled.catch(ignore);
+    if (late !== undefined) return await answered(ground, call, late);
     if (first === 'patience' || settings.offline === 'accept') return await accepted();
     throw kept(id, first);
   } finally {
+    leave.abort();
+    settled?.then(({ response }) => response?.live?.release(), ignore); // of no effect on what was taken
     for (const step of undo) step();
   }
 }
+
+const ignore = (): undefined => undefined;
+const waiting = ({ id }: { readonly id: string }) => ({ id, isWaiting: true });
 
 /** Whether a request waits to be sent. */
 async function standing(queue: FetchQueue, handle: RequestHandle): Promise<{ id: string; isWaiting: boolean }> {
@@ -111,7 +128,7 @@ function submit(queue: FetchQueue, call: FetchVisit, signal: AbortSignal | undef
   const caller = { streams, isAbortable, dispatcher, timeoutMs: settings.attemptTimeoutMs };
   // What goes another way may get another answer.
   const dedupe = options.dedupe ?? dispatcher === undefined;
-  return queue.fetchCall(input, { ...options, dedupe, signal }, { terms, body: read?.(), durable, caller });
+  return queue.fetchCall(input, { ...options, dedupe, signal }, { terms, body: read?.(call.signal), durable, caller });
 }
 
 /** The response of a request that ended or was set aside; throws what it failed with where there is none. */

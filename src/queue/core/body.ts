@@ -17,7 +17,7 @@ const NO_BODY: EncodedBody = Object.freeze({ body: null, contentType: null, byte
 export function encodeBody(body: unknown): EncodedBody | Promise<EncodedBody> {
   if (body === undefined || body === null) return NO_BODY;
   if (typeof body === 'string') return ofText(body, 'text/plain;charset=UTF-8');
-  if (body instanceof Uint8Array) return ofBytes(body.slice(), null);
+  if (body instanceof Uint8Array) return ofBytes(new Uint8Array(body), null); // a slice of a Buffer is a view
   if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body.slice(0)), null);
   if (ArrayBuffer.isView(body)) {
     return ofBytes(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice(), null);

@@ -102,7 +102,9 @@ export class Callers {
   }
 
   tell(id: string, settled: Settled): void {
-    for (const waiter of this.#remove(id)) waiter.tell(settled);
+    const waiters = this.#remove(id);
+    for (const waiter of waiters) waiter.tell(settled);
+    if (!waiters.some((waiter) => waiter.wantsResponse)) settled.response?.live?.release();
   }
 
   fail(id: string, error: unknown): void {

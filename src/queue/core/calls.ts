@@ -156,6 +156,7 @@ export class Calls implements Desk {
     }
     const submission = new Submission(admission.id, this, signal, admission.fetch !== undefined);
     if (signal?.aborted === true) {
+      this.#engine.fetchCallers.forget(admission.id);
       submission.refuse(signal.reason);
       return submission;
     }

@@ -129,13 +129,21 @@ export class Detached {
     const { method, path, headers, body, fetch: terms } = request.content;
     const { zone, lane, key } = request;
     // A retry that is signed anew has another signature, and with it another principal, but the same invocation.
-    const invocation = headerOf(volatile, INVOCATION);
+    const invocation = invocationOf(secret, volatile);
     const principal = invocation === null ? request.principal : '';
     const proof = invocation ?? (secret === undefined ? undefined : this.#identities.secretDigest(secret));
     const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, terms, secret: proof });
     // Another key is another intent.
     return `${key ?? ''} ${digestOf(canonical)}`;
   }
+}
+
+/** Who signed a call, and which of its calls it is; null where it is not signed for the moment. */
+function invocationOf(secret: LiveSecret | undefined, volatile: HeaderList): string | null {
+  const signature = headerOf(secret?.headers ?? [], 'authorization');
+  const signer = signature === null ? undefined : /^AWS4-[^ ]* .*Credential=([^/, ]+)\//.exec(signature)?.[1];
+  const invocation = headerOf(volatile, INVOCATION);
+  return signer === undefined || invocation === null ? null : `${signer} ${invocation}`;
 }
 
 /** Whether something was accepted in its lane after it. */

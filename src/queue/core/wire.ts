@@ -18,12 +18,14 @@ export function callOf(
 ): TransportCall {
   const { method, path, headers, body, fetch } = request.content;
   const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers];
+  const attached = request.auth === 'zone' ? secret.headers.map(([name]) => name.toLowerCase()) : [];
   const { idempotency } = zone;
   if (idempotency !== undefined && request.effect !== 'read' && headerOf(headers, idempotency.header) === null) {
     all.push([idempotency.header, quoted(keyOf(request), idempotency.quoting)]);
+    attached.push(idempotency.header);
   }
   const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
-  if (fetch !== undefined) return { ...call, fetch }; // which says who it is by itself
+  if (fetch !== undefined) return { ...call, fetch, attached }; // which says who it is by itself
   if (headerOf(all, 'user-agent') === null) all.push(['user-agent', USER_AGENT]);
   return call;
 }

@@ -105,6 +105,12 @@ export function createHeaderRules(secretNames: ReadonlySet<string>, keyHeader?: 
   };
 }
 
+/** Whether a header of an answer, by its lower-case name, is a credential; a challenge only asks for one. */
+export function isSecretAnswer(name: string): boolean {
+  if (name === 'www-authenticate' || name === 'authentication-info') return false;
+  return SECRET_HEADERS.has(name) || (SECRET_NAME.test(name) && !PAGE_TOKEN.test(name.replace(/^x-/, '')));
+}
+
 /** A URL as it may be stored: without parameters that are secrets by their name. */
 export function withoutSecrets(url: string): string {
   return cutQuery(url, NO_NAMES).path;
@@ -164,7 +170,7 @@ function split(
   for (const [raw, value] of headers) {
     const { name, kind } = look(raw);
     if (kind === 'dropped' || (kind !== 'secret' && listed?.has(name))) continue;
-    parts[kind].push([name, value]);
+    parts[kind].push([name, name === 'referer' ? withoutSecrets(value) : value]);
   }
   return parts;
 }

@@ -17,11 +17,33 @@ export interface Verdict extends StatusVerdict {
   readonly policyError: unknown;
 }
 
+/** Applied, whatever was found by looking up how it went. */
+const DONE: Verdict = {
+  outcome: 'applied',
+  action: 'apply',
+  holdReason: null,
+  fault: 'none',
+  pausesZone: false,
+  captive: false,
+  evidence: 'reachable',
+  atOnce: false,
+  policyError: undefined,
+};
 const UNANSWERED = { holdReason: null, pausesZone: false, captive: false, policyError: undefined } as const;
 
 /** What the attempt means for the request (replay.md R3, R9), before anybody asks what may be done about it. */
 export function verdictOf(input: DecisionInput): Verdict {
   const { result } = input;
+  const verdict = ownVerdict(input);
+  if (result.isForeign !== true) return verdict;
+  // What another origin did, its zone is not blamed for.
+  const fault: Fault = verdict.fault === 'zone' ? 'request' : verdict.fault;
+  return { ...verdict, fault, pausesZone: false, captive: false, evidence: 'reachable' };
+}
+
+function ownVerdict(input: DecisionInput): Verdict {
+  const { result } = input;
+  if (result.phase === 'answered' && result.isDone === true) return DONE;
   if (result.phase === 'answered') return answered(input, result);
   const ended = isEndedByUs(result.error);
   const evidence = evidenceOf(result);

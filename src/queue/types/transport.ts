@@ -12,6 +12,8 @@ export interface TransportCall {
   readonly timeoutMs: number;
   /** Closes the wire. */
   readonly signal?: AbortSignal | undefined;
+  /** Headers that the queue added, in lower case: they are for the zone alone, and go nowhere that it redirects to. */
+  readonly attached?: readonly string[] | undefined;
   /** Set on calls of `fetch`: redirects and default headers are those of the platform's fetch. */
   readonly fetch?: FetchTerms | undefined;
   /** Set while a caller of `fetch` waits in this process. A transport may ignore it, and give whole answers. */
@@ -41,9 +43,20 @@ export interface LiveCall {
  * `answered` with `bodyError` when the status arrived but the body was lost.
  */
 export type TransportResult =
-  | { readonly phase: 'notSent'; readonly error: Error & { readonly code?: string | undefined } }
-  | { readonly phase: 'sent'; readonly error: Error & { readonly code?: string | undefined } }
-  | { readonly phase: 'answered'; readonly response: HttpResponse; readonly bodyError?: Error | undefined };
+  | (Elsewhere & { readonly phase: 'notSent'; readonly error: Error & { readonly code?: string | undefined } })
+  | (Elsewhere & { readonly phase: 'sent'; readonly error: Error & { readonly code?: string | undefined } })
+  | (Elsewhere & {
+      readonly phase: 'answered';
+      readonly response: HttpResponse;
+      readonly bodyError?: Error | undefined;
+      /** A redirect made a GET of it: it was applied, and the response tells only what was looked up then. */
+      readonly isDone?: true | undefined;
+    });
+
+interface Elsewhere {
+  /** It was redirected to another origin: what came of it says nothing of its zone, but that it answered. */
+  readonly isForeign?: true | undefined;
+}
 
 /** A call without a status. */
 export type TransportFailure = Exclude<TransportResult, { readonly phase: 'answered' }>;
