@@ -31,9 +31,9 @@ export function recover(storage: MemoryStorage, query: RecoverQuery, observer: O
     const stranded: Entry[] = [];
     for (const { sender, members } of storage.partitions()) {
       if (members === null || members.size === 0 || !isHomeless(sender)) continue;
-      for (const entry of members) if (entry.state !== 'sending') stranded.push(entry);
+      stranded.push(...firstOfEach(members, limit));
     }
-    broken.push(...stranded.sort(bySeq).slice(0, limit));
+    broken.push(...stranded.sort(bySeq));
   }
 
   const effects = new Effects();
@@ -43,6 +43,25 @@ export function recover(storage: MemoryStorage, query: RecoverQuery, observer: O
   const more = broken.length >= limit;
   if (!more) forgetDead(storage, isDead);
   return { recovered: effects.movedList, ended: effects.endedList, more };
+}
+
+/** Of each state the first so many by the order in which a claim or a look would take them, as an index gives them. */
+function firstOfEach(members: Iterable<Entry>, limit: number): Entry[] {
+  const byState = new Map<string, Entry[]>();
+  for (const entry of members) {
+    if (entry.state === 'sending') continue;
+    const entries = byState.get(entry.state);
+    if (entries === undefined) byState.set(entry.state, [entry]);
+    else entries.push(entry);
+  }
+  const found: Entry[] = [];
+  for (const [state, entries] of byState) {
+    if (state === 'ready') entries.sort((a, b) => a.rank - b.rank || bySeq(a, b));
+    else if (state === 'blocked' || state === 'held') entries.sort(bySeq);
+    else entries.sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || bySeq(a, b));
+    found.push(...entries.slice(0, limit));
+  }
+  return found;
 }
 
 function repair(storage: MemoryStorage, entry: Entry, homeless: boolean, now: number, effects: Effects): void {
