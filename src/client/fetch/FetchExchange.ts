@@ -102,6 +102,7 @@ export class FetchExchange {
 
   #dispatch(hop: Hop, handler: WireHandler): boolean {
     this.#hops += 1;
+    this.#isForeign = isOrigin(hop.origin) && String(hop.origin) !== this.#call.origin;
     return this.#parts.dispatcher.dispatch(this.#outgoing(hop), listening(handler, this.#listener(hop, handler)));
   }
 
@@ -127,7 +128,6 @@ export class FetchExchange {
         sink.start(abort);
       },
       headed: (head, resume) => {
-        this.#isForeign = isOrigin(hop.origin) && String(hop.origin) !== this.#call.origin;
         if (this.#isForFetch(head, hop)) {
           target = {
             received: (chunk) => sink.data(chunk),

@@ -128,22 +128,22 @@ export class Detached {
   #digestOf(request: Content, secret: LiveSecret | undefined, volatile: HeaderList): string {
     const { method, path, headers, body, fetch: terms } = request.content;
     const { zone, lane, key } = request;
-    // A retry that is signed anew has another signature, and with it another principal, but the same invocation.
-    const invocation = invocationOf(secret, volatile);
-    const principal = invocation === null ? request.principal : '';
-    const proof = invocation ?? (secret === undefined ? undefined : this.#identities.secretDigest(secret));
+    const invocation = headerOf(volatile, INVOCATION);
+    const signer = invocation === null ? undefined : signerOf(secret);
+    // A retry that is signed anew has another signature, and with it another principal, but the same signer and invocation.
+    const principal = signer === undefined ? request.principal : '';
+    const shown = signer ?? (secret === undefined ? undefined : this.#identities.secretDigest(secret));
+    const proof = invocation === null ? shown : `${shown ?? ''} ${invocation}`;
     const canonical = canonicalContent({ method, zone, path, principal, lane, headers, body, terms, secret: proof });
     // Another key is another intent.
     return `${key ?? ''} ${digestOf(canonical)}`;
   }
 }
 
-/** Who signed a call, and which of its calls it is; null where it is not signed for the moment. */
-function invocationOf(secret: LiveSecret | undefined, volatile: HeaderList): string | null {
+/** Who signed a call; undefined where it is not signed for the moment (AWS Signature Version 4). */
+function signerOf(secret: LiveSecret | undefined): string | undefined {
   const signature = headerOf(secret?.headers ?? [], 'authorization');
-  const signer = signature === null ? undefined : /^AWS4-[^ ]* .*Credential=([^/, ]+)\//.exec(signature)?.[1];
-  const invocation = headerOf(volatile, INVOCATION);
-  return signer === undefined || invocation === null ? null : `${signer} ${invocation}`;
+  return signature === null ? undefined : /^AWS4-[^ ]* .*Credential=([^/, ]+)\//.exec(signature)?.[1];
 }
 
 /** Whether something was accepted in its lane after it. */

@@ -127,6 +127,74 @@ const probes = {
     return found;
   },
 
+  async underFetchWithoutDispatchers() {
+    // As wrappers do it that hand on only what they know.
+    globalThis.fetch = (input, init) => {
+      const { dispatcher: _, ...known } = init ?? {};
+      return native(input, known);
+    };
+    const { QuickSetup, holdfastError } = await import(entry);
+    const queue = await QuickSetup.memory({ retry: { baseDelayMs: 5, maxDelayMs: 20 }, maxAttempts: 5 });
+    const failed = (path, init) =>
+      bounded(queue.fetch(origin + path, init)).then(
+        ({ status }) => status,
+        (error) => [error.message, error.cause?.code, holdfastError(error)?.code],
+      );
+    const found = {
+      write: await failed('/reset', POST),
+      patch: await failed('/reset', { method: 'PATCH', body: 'hi' }),
+      answered: await failed('/write', POST),
+      read: await told(queue.fetch(`${origin}/read`)),
+      joined: await Promise.all([failed('/read/twice'), failed('/read/twice')]),
+    };
+    await queue.close();
+    return found;
+  },
+
+  async leavings() {
+    const { QuickSetup } = await import(entry);
+    const queue = await QuickSetup.memory();
+    const dispatchers = [];
+    const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+    const leave = async (given, headers, wait) => {
+      // The queue has it for as long as it knows of the caller.
+      const dispatcher = { dispatch: () => false };
+      dispatchers.push(new WeakRef(dispatcher));
+      const abort = new AbortController();
+      const init = { method: 'POST', body: given(), duplex: 'half', headers, signal: abort.signal, dispatcher };
+      const call = queue.fetch(origin, init);
+      await wait();
+      abort.abort(new Error('left'));
+      await told(call);
+    };
+    const bodies = {
+      stream: () =>
+        new ReadableStream({
+          async pull(controller) {
+            await turns(4);
+            controller.enqueue(Buffer.from('a=b'));
+            controller.close();
+          },
+        }),
+      blob: () => new Blob(['a=b']),
+    };
+    queue.pause();
+    for (const body of Object.values(bodies)) {
+      for (const headers of [FORM, {}]) {
+        for (const wait of [() => undefined, () => turns(1), () => turns(2), () => turns(4)])
+          await leave(body, headers, wait);
+      }
+    }
+    await turns();
+    // What was stored before its caller left is kept as cancelled, and not as anything else.
+    const { cancelled: _, ...others } = await queue.counts();
+    const stored = Object.values(others).reduce((sum, count) => sum + count, 0);
+    await collected(() => dispatchers.every((one) => one.deref() === undefined));
+    const left = dispatchers.filter((one) => one.deref() !== undefined).length;
+    await queue.close();
+    return { stored, calls: dispatchers.length, left };
+  },
+
   async asGlobalDispatcher() {
     const { QuickSetup } = await import(entry);
     const { setGlobalDispatcher, getGlobalDispatcher, request } = createRequire(import.meta.url)('undici');
