@@ -112,8 +112,9 @@ function holdUnlessAwaited(situation: Situation): Course {
   const { input, verdict } = situation;
   const reason = verdict.holdReason ?? 'operator';
   const isDeclared = reason === 'auth' && input.zone.declaredAuth;
-  if (input.hasCaller && (input.request.effect === 'read' || !isDeclared)) return answer(situation);
-  return hold(situation, reason);
+  if (!input.hasCaller || (input.request.effect !== 'read' && isDeclared)) return hold(situation, reason);
+  // Whoever may do it at all was not looked into; the others say what became of it, an earlier attempt included.
+  return reason === 'auth' || reason === 'operator' ? answer(situation) : reject(situation);
 }
 
 /** Its caller closed the wire and nobody else waits (DESIGN "While a caller waits", Abort). */
