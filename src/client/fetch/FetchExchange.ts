@@ -5,10 +5,11 @@ import type { Clock, Timer } from '../../system/clock.ts';
 import { decodeBody, encodingsOf } from '../transport/decodeBody.ts';
 import type { TransportErrorCode } from '../transport/transportError.ts';
 import { transportError } from '../transport/transportError.ts';
+import { asError } from './failure.ts';
 import { HeldAnswer } from './HeldAnswer.ts';
 import type { Hop, HopDispatcher, PlatformFetch } from './platform.ts';
-import type { WireHandler, WireHead, WireListener } from './wireHandler.ts';
-import { listening, sinkOf } from './wireHandler.ts';
+import type { BodyListener, WireHandler, WireHead, WireListener, WireSink } from './wireHandler.ts';
+import { listening, passing, sinkOf } from './wireHandler.ts';
 
 export interface FetchExchangeParts {
   readonly clock: Clock;
@@ -108,17 +109,17 @@ export class FetchExchange {
 
   /** With the body, which a redirect that makes a GET of it leaves out; elsewhere without what only its zone may know. */
   #outgoing(hop: Hop): Hop {
-    const { body, method, fetch: terms, attached, origin } = this.#call;
+    const { body, method, fetch: terms, attached } = this.#call;
     const headers: Record<string, unknown> = { ...(hop.headers as object) };
-    if (String(hop.origin) !== origin) for (const name of attached ?? []) delete headers[name];
+    if (this.#isForeign) for (const name of attached ?? []) delete headers[name];
     if (body === null || hop.method !== (terms?.method ?? method)) return { ...hop, headers };
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-    return { ...hop, body, headers: { ...headers, 'content-length': String(length) } };
+    headers['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    return { ...hop, body, headers };
   }
 
   #listener(hop: Hop, handler: WireHandler): WireListener {
     const sink = sinkOf(handler);
-    let target: Omit<WireListener, 'started' | 'headed'> | undefined;
+    let target: BodyListener | undefined;
     return {
       started: (abort) => {
         // Thrown, it takes the call out of the pool before its first byte.
@@ -129,11 +130,7 @@ export class FetchExchange {
       },
       headed: (head, resume) => {
         if (this.#isForFetch(head, hop)) {
-          target = {
-            received: (chunk) => sink.data(chunk),
-            completed: () => sink.complete(),
-            failed: (e) => sink.fail(e),
-          };
+          target = passing(sink);
           return sink.head(head, resume);
         }
         this.#answer = this.#hold(head, hop, sink, resume);
@@ -150,7 +147,7 @@ export class FetchExchange {
     };
   }
 
-  #hold(head: WireHead, hop: Hop, sink: ReturnType<typeof sinkOf>, resume: () => void): HeldAnswer {
+  #hold(head: WireHead, hop: Hop, sink: WireSink, resume: () => void): HeldAnswer {
     const { live } = this.#call;
     const native = this.#native as Promise<Response>; // set before anything can be answered
     const answer = new HeldAnswer({
@@ -218,20 +215,9 @@ export class FetchExchange {
   /** Fetch made a response of an answer that it was to act upon. */
   #passed(native: Response): void {
     if (this.#hasEnded || this.#answer !== undefined) return;
-    this.#release();
-    this.#parts.over();
-    const live = {
-      isPartial: true,
-      isRepeatable: false,
-      take: () => Promise.resolve(native),
-      whole: () => undefined,
-      release: () => void native.body?.cancel().catch(() => undefined),
-    };
-    const response = { status: native.status, headers: [...native.headers], body: new Uint8Array(0) };
-    const isAwaited = this.#call.live?.isAwaited() === true;
-    if (!isAwaited) live.release();
-    const given = isAwaited ? { ...response, live } : response;
-    this.#parts.ended({ phase: 'answered', ...this.#marks(), response: given });
+    const { status, headers } = native;
+    const release = (): void => void native.body?.cancel().catch(() => undefined);
+    if (!this.#endUnheld({ status, headers: [...headers] }, () => Promise.resolve(native), release)) release();
   }
 
   /** The platform's fetch gave up by itself: a redirect it does not follow is the last answer there was. */
@@ -258,20 +244,27 @@ export class FetchExchange {
     this.#parts.ended({ phase: this.#phase, error, ...(this.#isForeign && FOREIGN) });
   }
 
-  #redirected({ status, headers }: WireHead, error: unknown): void {
+  #redirected(head: WireHead, error: unknown): void {
+    this.#endUnheld(
+      head,
+      () => Promise.reject(error),
+      () => undefined,
+    );
+  }
+
+  /** Ends with an answer of which nothing is held here. Whether there is a caller to take it. */
+  #endUnheld(
+    { status, headers }: Pick<WireHead, 'status' | 'headers'>,
+    take: () => Promise<Response>,
+    release: () => void,
+  ): boolean {
     this.#release();
     this.#parts.over();
-    const response = { status, headers, body: new Uint8Array(0) };
-    const none = (): undefined => undefined;
-    const live = {
-      isPartial: true,
-      isRepeatable: false,
-      take: () => Promise.reject(error),
-      whole: none,
-      release: none,
-    };
-    const given = this.#call.live?.isAwaited() === true ? { ...response, live } : response;
-    this.#parts.ended({ phase: 'answered', ...this.#marks(), response: given });
+    const live = { isPartial: true, isRepeatable: false, take, whole: () => undefined, release };
+    const isAwaited = this.#call.live?.isAwaited() === true;
+    const response = { status, headers, body: new Uint8Array(0), ...(isAwaited && { live }) };
+    this.#parts.ended({ phase: 'answered', ...this.#marks(), response });
+    return isAwaited;
   }
 
   #marks(): { readonly isDone?: true; readonly isForeign?: true } {
@@ -287,8 +280,4 @@ export class FetchExchange {
 
 function isOrigin(origin: unknown): boolean {
   return typeof origin === 'string' || origin instanceof URL;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

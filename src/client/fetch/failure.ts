@@ -21,3 +21,8 @@ function wireErrorOf({ cause }: HoldfastError): Error | undefined {
   const timeout = new Error('Headers Timeout Error', { cause });
   return Object.assign(timeout, { name: 'HeadersTimeoutError', code: 'UND_ERR_HEADERS_TIMEOUT' });
 }
+
+/** Whatever was thrown, as an error. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -4,11 +4,11 @@ import { holdfastError } from '../../errors.ts';
 import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList } from '../../queue/types/request.ts';
 import { isBypassedByNature } from './bypass.ts';
-import { fetchFailure } from './failure.ts';
+import { asError, fetchFailure } from './failure.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import type { Hop, Platform } from './platform.ts';
-import type { WireHandler, WireListener, WireSink } from './wireHandler.ts';
-import { listening, sinkOf } from './wireHandler.ts';
+import type { WireHandler, WireSink } from './wireHandler.ts';
+import { listening, passing, sinkOf } from './wireHandler.ts';
 
 interface QueueParts {
   readonly queue: FetchQueue;
@@ -43,7 +43,10 @@ export function dispatchThrough({ queue, platform, bound }: QueueParts, hop: Hop
       if (abort.signal.aborted) end();
       else abort.signal.addEventListener('abort', end, { once: true });
     };
-    platform.dispatcher.dispatch({ ...hop, body }, listening(handler, passing(sink, started)));
+    platform.dispatcher.dispatch(
+      { ...hop, body },
+      listening(handler, { started, headed: (head, resume) => sink.head(head, resume), ...passing(sink) }),
+    );
   };
   const isOpen = settings.mode === undefined;
   carry(queue, { hop, url, headers }, { ...options, signal: abort.signal }, sink, isOpen ? past : undefined).catch(
@@ -91,17 +94,6 @@ async function carry(
   sink.complete();
 }
 
-/** Everything to the sink as it comes. */
-function passing(sink: WireSink, started: WireListener['started']): WireListener {
-  return {
-    started,
-    headed: (head, resume) => sink.head(head, resume),
-    received: (chunk) => sink.data(chunk),
-    completed: () => sink.complete(),
-    failed: (error) => sink.fail(error),
-  };
-}
-
 /** What the connection failed with, where it is that: clients over undici look at its code. */
 function wireError(error: unknown): Error {
   const { cause } = fetchFailure(error);
@@ -109,10 +101,6 @@ function wireError(error: unknown): Error {
   const wire = asError(cause);
   if (ours !== undefined && ours !== wire) Object.defineProperty(wire, 'detail', { value: ours, configurable: true });
   return wire;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** Header lists of undici: alternating names and values, pairs, or an object. */

@@ -27,7 +27,7 @@ type Input = string | URL | Request;
 /** The ways into a queue that speak the platform's language. */
 export function createFetchFront(queue: FetchQueue): FetchFront {
   const platform = new Platform();
-  const ground = { queue, platform, fetch: platform.fetch };
+  const ground = { queue, platform };
   return {
     fetch: (input, init, bound) => queuedFetch(ground, input, init, bound),
     dispatch: (hop, handler, bound) => dispatchThrough({ queue, platform, bound }, hop as Hop, handler as WireHandler),
@@ -44,12 +44,12 @@ async function queuedFetch(
   init: QueuedRequestInit | undefined,
   bound: FetchOptions | undefined,
 ): Promise<Response> {
-  const { queue, fetch } = ground;
+  const { queue, platform } = ground;
   const own = input instanceof Request ? input.signal : undefined;
   const signal = init?.signal === undefined ? own : (init.signal ?? undefined);
-  if (signal?.aborted === true || !isOverHttp(input)) return fetch(input, init);
+  if (signal?.aborted === true || !isOverHttp(input)) return platform.fetch(input, init);
   const { request, body: given } = readCall(input, init, queue.maxBytes);
-  if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(fetch, await statusPage(queue, request));
+  if (request.url.startsWith(`${STATUS_ORIGIN}/`)) return materialise(platform.fetch, await statusPage(queue, request));
   if (signal !== undefined) allowListeners(signal);
   const url = new URL(request.url);
   let split: SplitOptions;
@@ -66,7 +66,9 @@ async function queuedFetch(
   if (mode === 'bypass' || isBlocked(url)) return bypassed(ground, request, init, body);
 
   const preference = settings.honorPrefer === true ? asyncPreference(request.headers.get('prefer')) : undefined;
-  const headers = [...request.headers].filter(([name]) => preference === undefined || name !== 'prefer');
+  const headers: (readonly [string, string])[] = [...request.headers].filter(
+    ([name]) => preference === undefined || name !== 'prefer',
+  );
   if (preference !== undefined && preference.others !== null) headers.push(['prefer', preference.others]);
   const call: FetchVisit = {
     url,
@@ -99,7 +101,7 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
 
 /** Straight to the platform, with the body that was taken out of the request, if one was. */
 function bypassed(
-  { fetch, platform }: Ground,
+  { platform }: Ground,
   request: Request,
   init: QueuedRequestInit | undefined,
   body: FetchBody,
@@ -109,7 +111,7 @@ function bypassed(
   const { dispatcher = platform.dispatcher } = (init ?? {}) as { readonly dispatcher?: unknown };
   const plain = { referrer, referrerPolicy, dispatcher, ...(init?.signal !== undefined && { signal: init.signal }) };
   const isTaken = 'now' in body && body.now !== null && (request.body === null || request.bodyUsed);
-  return fetch(request, isTaken ? { ...plain, body: body.now as string } : plain);
+  return platform.fetch(request, isTaken ? { ...plain, body: body.now as string } : plain);
 }
 
 /** What differs from the defaults of the platform. */

@@ -1,10 +1,11 @@
 import { HoldfastError } from '../../errors.ts';
+import { headerValue } from '../../queue/strategies/headerValue.ts';
 import type { RequestHandle, RequestInput, RequestOptions, Settled } from '../../queue/types/calls.ts';
 import type { FetchQueue } from '../../queue/types/fetch.ts';
 import type { FetchTerms, HeaderList } from '../../queue/types/request.ts';
 import type { SplitOptions } from './fetchOptions.ts';
 import { materialise } from './materialise.ts';
-import type { Platform, PlatformFetch } from './platform.ts';
+import type { Platform } from './platform.ts';
 import type { AsyncPreference } from './prefer.ts';
 import { acceptedAnswer } from './statusPage.ts';
 
@@ -12,13 +13,12 @@ import { acceptedAnswer } from './statusPage.ts';
 export interface Ground {
   readonly queue: FetchQueue;
   readonly platform: Platform;
-  readonly fetch: PlatformFetch;
 }
 
 /** One call of `fetch`, ready for the queue. */
 export interface FetchVisit {
   readonly url: URL;
-  readonly input: RequestInput & { readonly url: string };
+  readonly input: RequestInput & { readonly url: string; readonly headers: HeaderList };
   /** Reads the body, where that takes time. */
   readonly read: ((signal?: AbortSignal) => Promise<Uint8Array>) | undefined;
   /** It is read before the call takes its place: nobody is to wait behind it. */
@@ -63,7 +63,7 @@ async function withBody(call: FetchVisit): Promise<FetchVisit> {
 
 /** A call whose caller may go before it has ended; from then on its signal says nothing any more. */
 async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): Promise<Response> {
-  const { queue, fetch } = ground;
+  const { queue, platform } = ground;
   const { settings, signal, preference, url, input, options } = call;
   signal?.throwIfAborted();
   const abort = new AbortController();
@@ -74,8 +74,8 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
   const undo: (() => void)[] = [() => signal?.removeEventListener('abort', onAbort)];
   const accepted = async (): Promise<Response> => {
     const { id } = await handle.accepted();
-    const key = options.key ?? new Headers(input.headers as [string, string][]).get('idempotency-key') ?? undefined;
-    return materialise(fetch, acceptedAnswer(id, input, { key, isPreferred: preference !== undefined }));
+    const key = options.key ?? headerValue(input.headers, 'idempotency-key');
+    return materialise(platform.fetch, acceptedAnswer(id, input, { key, isPreferred: preference !== undefined }));
   };
   let settled: Promise<Settled> | undefined;
   try {
@@ -88,12 +88,12 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
     });
     const first = await Promise.race([settled, gone]);
     if (first !== 'patience' && !(first instanceof HoldfastError)) return await answered(ground, call, first);
-    if (first !== 'patience' && settings.offline === 'reject' && (await queue.withdraw(handle))) throw first;
-    // From here on the answer is kept, for whoever asks later. One that was given meanwhile is taken.
     const isReject = first !== 'patience' && settings.offline === 'reject';
-    const { id, isWaiting } = isReject ? await standing(queue, handle) : await handle.accepted().then(waiting);
+    if (isReject && (await queue.withdraw(handle))) throw first;
+    const { id } = await handle.accepted();
     // It ended meanwhile, or is in doubt, which is told as well.
-    if (isReject && !isWaiting) return await answered(ground, call, await settled);
+    if (isReject && !(await isWaiting(queue, id))) return await answered(ground, call, await settled);
+    // From here on the answer is kept, for whoever asks later. One that was given meanwhile is taken.
     leave.abort();
     const late = await settled.catch(ignore);
     if (late !== undefined) return await answered(ground, call, late);
@@ -107,13 +107,11 @@ async function leavable(ground: Ground, call: FetchVisit, isAccepted: boolean): 
 }
 
 const ignore = (): undefined => undefined;
-const waiting = ({ id }: { readonly id: string }) => ({ id, isWaiting: true });
 
 /** Whether a request waits to be sent. */
-async function standing(queue: FetchQueue, handle: RequestHandle): Promise<{ id: string; isWaiting: boolean }> {
-  const { id } = await handle.accepted();
+async function isWaiting(queue: FetchQueue, id: string): Promise<boolean> {
   const record = await queue.get(id);
-  return { id, isWaiting: record !== undefined && ['ready', 'scheduled', 'blocked'].includes(record.state) };
+  return record !== undefined && ['ready', 'scheduled', 'blocked'].includes(record.state);
 }
 
 /** Why the caller goes without an answer, though its request stays. */
@@ -153,7 +151,7 @@ function answered(ground: Ground, call: FetchVisit, settled: Settled): Promise<R
   // As it came, with its encodings, where that is at hand.
   const given = { ...response, ...response.live?.whole() };
   const list = headers === undefined ? given.headers : replaced(given.headers, headers);
-  return materialise(ground.fetch, { url, method, terms, signal, response: { ...given, headers: list } });
+  return materialise(ground.platform.fetch, { url, method, terms, signal, response: { ...given, headers: list } });
 }
 
 function replaced(headers: HeaderList, by: HeaderList): HeaderList {

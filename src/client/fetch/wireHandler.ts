@@ -33,6 +33,18 @@ export interface WireSink {
   fail(error: Error): void;
 }
 
+/** What is left of a listener once a status has come. */
+export type BodyListener = Pick<WireListener, 'received' | 'completed' | 'failed'>;
+
+/** Everything behind the head to the sink as it comes. */
+export function passing(sink: WireSink): BodyListener {
+  return {
+    received: (chunk) => sink.data(chunk),
+    completed: () => sink.complete(),
+    failed: (error) => sink.fail(error),
+  };
+}
+
 /** Handlers of undici up to 7, whose fetch Node 18 to 24 have. */
 export interface CallbackHandler {
   onConnect?(abort: (reason?: Error) => void): void;
@@ -129,9 +141,15 @@ function callbackSink(handler: CallbackHandler): WireSink {
   };
 }
 
+/** As its sink sees it: what the handler only reads is written here. */
+type Steering = { -readonly [K in keyof WireController]: WireController[K] } & {
+  resumed: () => void;
+  stop: (reason: Error) => void;
+};
+
 class ControllerSink implements WireSink {
   readonly #handler: ControllerHandler;
-  readonly #controller: WireController & { resumed: () => void; stop: (reason: Error) => void };
+  readonly #controller: Steering;
 
   constructor(handler: ControllerHandler) {
     this.#handler = handler;
@@ -142,15 +160,16 @@ class ControllerSink implements WireSink {
       resumed: () => undefined,
       stop: () => undefined,
       pause() {
-        Object.assign(this, { paused: true });
+        this.paused = true;
       },
       resume() {
-        Object.assign(this, { paused: false });
+        this.paused = false;
         this.resumed();
       },
       abort(reason) {
         if (this.aborted) return;
-        Object.assign(this, { aborted: true, reason });
+        this.aborted = true;
+        this.reason = reason;
         this.stop(reason);
       },
     };
@@ -163,7 +182,7 @@ class ControllerSink implements WireSink {
 
   head(head: WireHead, resume: () => void, more?: HeaderList): boolean {
     this.#controller.resumed = resume;
-    Object.assign(this.#controller, { rawHeaders: rawOf(head, more) });
+    this.#controller.rawHeaders = rawOf(head, more);
     const headers = { ...recordOf(head.headers), ...recordOf(more ?? []) };
     this.#handler.onResponseStart?.(this.#controller, head.status, headers, head.statusText);
     return !this.#controller.paused;

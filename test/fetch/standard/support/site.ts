@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../../client/support/certificate.ts';
-import { deferred } from './deferred.ts';
+import { deferred } from '../../../client/support/servers.ts';
 import type { Answer, Received } from './exchange.ts';
 import { route } from './routes.ts';
 
