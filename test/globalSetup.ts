@@ -1,16 +1,33 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { findRedis, missingRedis } from './redis/support/findRedis.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export default function prepare(): void {
+  requireRedis();
+  buildPackage();
+  execFileSync(process.execPath, ['scripts/copy-lua.mjs'], { cwd: ROOT, stdio: 'inherit' });
+}
+
+/** Says loudly what of Redis will not be tested. Throws instead with `CI` set: there, leaving it out is a failure. */
+function requireRedis(): void {
+  const missing = missingRedis(findRedis());
+  if (missing === undefined) return;
+  const { CI = '' } = process.env;
+  if (CI !== '' && CI !== 'false') throw new Error(`${missing}; in CI that fails the run`);
+  process.stderr.write(`\n!!! ${missing}\n\n`);
+}
 
 /**
  * Brings `dist` up to date before any test: worker threads and child processes cannot load TypeScript on every
  * supported Node. The build is incremental, about half a second when nothing changed. Type errors are counted
  * and do not stop the tests (`npm run check` fails on them); what the compiler wrote is what runs.
  */
-export default function buildPackage(): void {
-  const root = fileURLToPath(new URL('..', import.meta.url));
+function buildPackage(): void {
   try {
     execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-      cwd: root,
+      cwd: ROOT,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     });
