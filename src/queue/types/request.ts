@@ -72,6 +72,8 @@ export type JoinRule =
  * - `client:<name>`: a process with the client of that name constructed on its queue
  * - `process:<worker>`: only the process that accepted it, while it lives (live credentials, reads with a caller)
  * - `principal:<principal>`: any process with a credential of that principal
+ *
+ * Nobody is the client of a request that is being moved to another store: see `migrateQueue`.
  */
 export type Sender = string;
 
@@ -123,6 +125,25 @@ export interface NewRequest {
   readonly replayOf: string | null;
   /** Bytes of content this request is accounted with under `maxBytes`. */
   readonly bytes: number;
+  /** Set where it was accepted before, by another store: what became of it there. */
+  readonly carried?: Carried | undefined;
+}
+
+/** What a request brings along from the store it was moved out of. */
+export interface Carried {
+  /** Stored `held`, for `reason`. Otherwise as far as it can get: `blocked`, `scheduled` or `ready`. */
+  readonly isHeld: boolean;
+  /** Why it is held, ready, or scheduled for `dueAt`. */
+  readonly reason: Reason;
+  /** Epoch ms before which it is not sent, or null. Not kept where it is held. */
+  readonly dueAt: number | null;
+  /** Counter of its leases so far: the next one's token is higher. */
+  readonly token: number;
+  readonly firstSentAt: number | null;
+  readonly progress: Progress;
+  readonly callers: number;
+  readonly result: StoredResult | null;
+  readonly told: boolean;
 }
 
 export type AttemptPhase = 'notSent' | 'sent' | 'answered';
@@ -224,7 +245,7 @@ export interface Lease {
 }
 
 /** A request as stored and looked up. JSON-safe but for bodies. */
-export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join'> {
+export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join' | 'carried'> {
   /** Order of acceptance, given by the backend. */
   readonly seq: number;
   readonly state: RequestState;

@@ -85,6 +85,8 @@ export const REASONS = [
   'unanswered',
   'leaseLost',
   'serverError',
+  // superseded, by itself in another store
+  'moved',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];

@@ -30,6 +30,9 @@ export interface RequestStore {
    * With `atomic`, one refusal refuses all and stores nothing.
    * With `claim`, a stored request is leased at once (`token` in the result) if it would be ready, nothing of its
    * (channel, sender) is ready or due, and fewer than the channel's allowance were leased by this call.
+   * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`,
+   * whatever its digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one
+   * keeps), with what it brings along.
    */
   enqueue(batch: EnqueueBatch): Promise<EnqueueResult[]>;
 
@@ -60,7 +63,8 @@ export interface RequestStore {
 
   /**
    * Changes requests that nobody is sending, where their state is one of `from`: moves, cancels, holds, releases,
-   * re-prioritises. Refused (`refused`, with the state found) otherwise and where {@link TRANSITIONS} has no such move.
+   * re-prioritises. Refused (`refused`, with the state found) otherwise, where {@link TRANSITIONS} has no such move, and where
+   * a condition of the change does not hold.
    */
   amend(batch: AmendBatch): Promise<AmendResult[]>;
 
@@ -232,6 +236,8 @@ export interface Change {
   readonly neverSent?: boolean | undefined;
   /** Also refused unless this is the number of callers that share it. */
   readonly callers?: number | undefined;
+  /** Also refused unless this is why it is in its state: it may have left and come back for another reason. */
+  readonly reason?: Reason | undefined;
   readonly to?: Move | undefined;
   readonly patch?: RequestPatch | undefined;
 }

@@ -1,4 +1,5 @@
 import { amendGroup } from './amend.ts';
+import { carriedGroup, conditionGroup } from './carried.ts';
 import { claimGroup } from './claim.ts';
 import { closeGroup } from './close.ts';
 import { concurrencyGroup } from './concurrency.ts';
@@ -28,6 +29,7 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   enqueueGroup,
   enqueueClaimGroup,
   joinGroup,
+  carriedGroup,
   laneGroup,
   dependencyGroup,
   claimGroup,
@@ -35,6 +37,7 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   leaseGroup,
   settleGroup,
   amendGroup,
+  conditionGroup,
   transitionGroup,
   recoverGroup,
   expireGroup,

@@ -1,9 +1,9 @@
 import type { Backend, OpenOptions } from '../../../src/queue/types/backend.ts';
-import type { NewRequest, RequestFilter } from '../../../src/queue/types/request.ts';
+import type { Carried, NewRequest, RequestFilter } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import { REQUEST_STATES } from '../../../src/queue/types/states.ts';
-import type { Change, Move, RequestPatch } from '../../../src/queue/types/store.ts';
-import type { ChangeCommand, Command, MoveCommand } from './commands.ts';
+import type { Change, ClaimResult, Move, RequestPatch } from '../../../src/queue/types/store.ts';
+import type { CarriedCommand, ChangeCommand, Command, MoveCommand } from './commands.ts';
 
 type CommandOf<Verb extends Command['verb']> = Extract<Command, { verb: Verb }>;
 
@@ -63,17 +63,7 @@ export class Player {
       case 'enqueue':
         return this.#enqueue(command);
       case 'claim':
-        return requests.claim({
-          worker: WORKER,
-          now,
-          leaseUntil: leaseNow + LEASE_MS,
-          channels: command.channels.map((channel) => ({
-            channel,
-            senders: command.askedSenders,
-            calls: command.calls,
-            perCall: 1,
-          })),
-        });
+        return this.#claim(command);
       case 'claimUnknown':
         return requests.claimUnknown({
           worker: WORKER,
@@ -114,6 +104,18 @@ export class Player {
     }
   }
 
+  async #claim({ channels, askedSenders: senders, calls }: CommandOf<'claim'>): Promise<ClaimResult> {
+    const result = await this.#backend.requests.claim({
+      worker: WORKER,
+      now: this.#now,
+      leaseUntil: this.#leaseNow + LEASE_MS,
+      channels: channels.map((channel) => ({ channel, senders, calls, perCall: 1 })),
+    });
+    if (result.ended.length === 0) return result;
+    // Where one that expired stood before others, what comes forward in its lane has no promised place among them.
+    return { ...result, claimed: result.claimed.toSorted((a, b) => a.seq - b.seq) };
+  }
+
   #enqueue({ requests, atomic, maxSize, maxBytes, calls }: CommandOf<'enqueue'>): Promise<unknown> {
     const claim =
       calls === null
@@ -133,7 +135,7 @@ export class Player {
   }
 
   #newRequest(given: CommandOf<'enqueue'>['requests'][number]): NewRequest {
-    const { again, after, join, notBeforeIn, expiresIn, ...same } = given;
+    const { again, after, join, notBeforeIn, expiresIn, carried, ...same } = given;
     const predecessors = after.map((pick) => this.#id(pick));
     const isAgain = again !== null && this.#ids.length > 0;
     const id = isAgain ? this.#id(again) : `01890a5d-ac96-774b-bcce-${String(this.#ids.length).padStart(12, '0')}`;
@@ -156,6 +158,17 @@ export class Player {
       trace: null,
       durable: true,
       replayOf: null,
+      ...(carried !== null && { carried: this.#carried(carried) }),
+    };
+  }
+
+  #carried({ dueIn, firstSentIn, unresolved, resultBytes, ...same }: CarriedCommand): Carried {
+    return {
+      ...same,
+      dueAt: dueIn === null ? null : this.#now + dueIn,
+      firstSentAt: firstSentIn === null ? null : this.#now + firstSentIn,
+      progress: { ...NO_PROGRESS, unresolved },
+      result: resultBytes === null ? null : { status: 200, headers: [['a', 'b']], body: new Uint8Array(resultBytes) },
     };
   }
 
@@ -182,7 +195,7 @@ export class Player {
     });
   }
 
-  #change({ pick, from, neverSent, callers, to, patch }: ChangeCommand): Change {
+  #change({ pick, from, neverSent, callers, reason, to, patch }: ChangeCommand): Change {
     const { expiresIn, unresolved, resultBytes, ...same } = patch;
     const changed: RequestPatch = {
       ...same,
@@ -195,6 +208,7 @@ export class Player {
       from: from ?? REQUEST_STATES,
       neverSent,
       callers,
+      reason,
       to: to === undefined ? undefined : this.#move(to),
       patch: changed,
     };

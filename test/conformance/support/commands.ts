@@ -4,8 +4,13 @@ import { REASONS, REQUEST_STATES } from '../../../src/queue/types/states.ts';
 /** Small domains, so that random requests meet in lanes, channels, keys and dependencies. */
 const pick = fc.nat({ max: 30 });
 const channel = fc.constantFrom('x', 'y');
+/** A channel is of one zone. */
+const ZONES = { x: 'x', y: 'z' } as const;
 const senders = ['', 'client:c', 'process:worker-1', 'process:gone'] as const;
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null, freq: 2 });
+/** There once in so many times: what is nearly always refused, or leads nowhere, must not be all that is played. */
+const onceIn = <T, Nil>(times: number, value: fc.Arbitrary<T>, nil: Nil) =>
+  fc.oneof({ weight: times - 1, arbitrary: fc.constant(nil) }, { weight: 1, arbitrary: value });
 const soon = fc.integer({ min: -20, max: 60 });
 const state = fc.constantFrom(...REQUEST_STATES);
 const move = fc.record({
@@ -14,47 +19,63 @@ const move = fc.record({
   dueIn: fc.option(soon, { nil: undefined }),
 });
 
-const newRequest = fc.record({
-  /** Offers an earlier id again instead of a new one. */
-  again: fc.option(pick, { nil: null, freq: 8 }),
-  channel,
-  zone: fc.constantFrom('x', 'z'),
-  sender: fc.constantFrom(...senders),
-  ephemeral: fc.boolean(),
-  harmless: fc.boolean(),
-  lane: optional(fc.constantFrom('a', 'b')),
-  after: fc.oneof(
-    { weight: 3, arbitrary: fc.constant<number[]>([]) },
-    { weight: 1, arbitrary: fc.array(pick, { maxLength: 2 }) },
-  ),
-  principal: fc.constantFrom('ann', 'bob'),
-  key: fc.option(fc.constantFrom('k1', 'k2'), { nil: null, freq: 4 }),
-  fingerprint: optional(fc.constantFrom('00000000000000f1', '00000000000000f2')),
-  digest: optional(fc.constantFrom('d1', 'd2')),
-  join: fc.oneof(
-    { weight: 2, arbitrary: fc.constant({ rule: 'none' as const }) },
-    { weight: 1, arbitrary: fc.constant({ rule: 'tail' as const }) },
-    { weight: 1, arbitrary: fc.record({ rule: fc.constant('window' as const), ago: fc.nat({ max: 80 }) }) },
-  ),
-  rank: fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.record({ form: fc.constant('value' as const), value: fc.integer({ min: -3, max: 9 }) }),
-    },
-    { weight: 1, arbitrary: fc.constant({ form: 'negatedSeq' as const }) },
-  ),
-  priority: fc.integer({ min: 1, max: 10 }),
-  notBeforeIn: fc.option(soon, { nil: null, freq: 3 }),
-  expiresIn: fc.option(soon, { nil: null, freq: 3 }),
-  tags: fc.subarray(['t', 'u']),
-  bytes: fc.nat({ max: 50 }),
+/** What a request brings from another store. */
+const carried = fc.record({
+  isHeld: fc.boolean(),
+  reason: fc.constantFrom(...REASONS),
+  dueIn: optional(soon),
+  token: fc.nat({ max: 3 }),
+  firstSentIn: optional(soon),
+  unresolved: fc.boolean(),
+  callers: fc.integer({ min: 0, max: 3 }),
+  resultBytes: optional(fc.nat({ max: 40 })),
+  told: fc.boolean(),
 });
+
+const newRequest = fc
+  .record({
+    /** Offers an earlier id again instead of a new one. */
+    again: onceIn(8, pick, null),
+    channel,
+    sender: fc.constantFrom(...senders),
+    ephemeral: fc.boolean(),
+    harmless: fc.boolean(),
+    lane: optional(fc.constantFrom('a', 'b')),
+    after: fc.oneof(
+      { weight: 3, arbitrary: fc.constant<number[]>([]) },
+      { weight: 1, arbitrary: fc.array(pick, { maxLength: 2 }) },
+    ),
+    principal: fc.constantFrom('ann', 'bob'),
+    key: onceIn(4, fc.constantFrom('k1', 'k2'), null),
+    fingerprint: optional(fc.constantFrom('00000000000000f1', '00000000000000f2')),
+    digest: optional(fc.constantFrom('d1', 'd2')),
+    join: fc.oneof(
+      { weight: 2, arbitrary: fc.constant({ rule: 'none' as const }) },
+      { weight: 1, arbitrary: fc.constant({ rule: 'tail' as const }) },
+      { weight: 1, arbitrary: fc.record({ rule: fc.constant('window' as const), ago: fc.nat({ max: 80 }) }) },
+    ),
+    rank: fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({ form: fc.constant('value' as const), value: fc.integer({ min: -3, max: 9 }) }),
+      },
+      { weight: 1, arbitrary: fc.constant({ form: 'negatedSeq' as const }) },
+    ),
+    priority: fc.integer({ min: 1, max: 10 }),
+    notBeforeIn: onceIn(3, soon, null),
+    expiresIn: onceIn(3, soon, null),
+    tags: fc.subarray(['t', 'u']),
+    bytes: fc.nat({ max: 50 }),
+    carried: onceIn(3, carried, null),
+  })
+  .map((request) => ({ ...request, zone: ZONES[request.channel] }));
 
 const change = fc.record({
   pick,
-  from: fc.option(fc.subarray([...REQUEST_STATES]), { nil: null, freq: 4 }),
-  neverSent: fc.option(fc.boolean(), { nil: undefined }),
-  callers: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined, freq: 5 }),
+  from: onceIn(4, fc.subarray([...REQUEST_STATES]), null),
+  neverSent: onceIn(4, fc.boolean(), undefined),
+  callers: onceIn(5, fc.integer({ min: 1, max: 2 }), undefined),
+  reason: onceIn(8, fc.constantFrom(...REASONS), undefined),
   to: fc.option(move, { nil: undefined, freq: 3 }),
   patch: fc.record(
     {
@@ -179,5 +200,6 @@ export const command = fc.oneof(
 );
 
 export type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+export type CarriedCommand = typeof carried extends fc.Arbitrary<infer T> ? T : never;
 export type ChangeCommand = typeof change extends fc.Arbitrary<infer T> ? T : never;
 export type MoveCommand = typeof move extends fc.Arbitrary<infer T> ? T : never;

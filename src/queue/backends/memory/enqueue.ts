@@ -1,6 +1,7 @@
 import type { NewRequest } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { EnqueueBatch, EnqueueResult } from '../../types/store.ts';
+import { bring, isFree, withoutCarried } from './carry.ts';
 import { Entry, Ties } from './Entry.ts';
 import { Lane } from './Lane.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
@@ -61,14 +62,15 @@ function accept(
 }
 
 function findJoinable(storage: MemoryStorage, request: NewRequest): Entry | Refusal | undefined {
-  const { key, join: rule, lane, digest, fingerprint } = request;
+  const { key, join: rule, lane, digest, fingerprint, carried } = request;
   if (key !== null) {
     const found = storage.keys.get(key);
     if (found !== undefined) {
-      if (found.input.digest === digest) return found;
+      if (found.input.digest === digest && carried === undefined) return found;
       return { status: 'refused', why: 'keyConflict', detail: `the key belongs to request ${found.input.id}` };
     }
   }
+  if (carried !== undefined) return undefined;
   if (rule.rule === 'tail' && lane !== null && digest !== null) {
     const tail = storage.lanes.get(lane)?.tail;
     if (tail && tail.firstSentAt === null && tail.input.digest === digest && tail.input.principal === request.principal)
@@ -124,9 +126,11 @@ function store(
   leased: Map<string, number> | null,
   journal: Undo[] | null,
 ): EnqueueResult {
-  const { channel, sender, lane: laneName } = request;
+  const { channel, sender, lane: laneName, carried } = request;
   const partition = storage.partitionFor(channel, sender);
-  const entry = new Entry(request, ++storage.lastSeq, partition, storage.tallyFor(request.zone, channel, sender));
+  const input = carried === undefined ? request : withoutCarried(request);
+  const entry = new Entry(input, ++storage.lastSeq, partition, storage.tallyFor(request.zone, channel, sender));
+  if (carried !== undefined) bring(entry, carried);
   storage.entries.set(request.id, entry);
   storage.accepted.append(entry);
   storage.live += 1;
@@ -147,13 +151,15 @@ function store(
   const head = entry.lane?.head ?? null;
   journal?.push({ stored: entry, head, headRank: head?.rank ?? 0 });
 
-  if (leased !== null && batch.claim !== null && isClaimable(entry, batch, leased)) {
+  if (leased !== null && batch.claim !== null && isFree(carried, batch.now) && isClaimable(entry, batch, leased)) {
     leased.set(channel, (leased.get(channel) ?? 0) + 1);
     begin(entry, batch.claim.worker, batch.claim.leaseUntil, batch.now);
     enter(storage, entry, 'sending');
     return accepted(entry, entry.token);
   }
-  settleIn(storage, entry, batch.now, 'accepted', null);
+  if (carried === undefined) settleIn(storage, entry, batch.now, 'accepted', null);
+  else if (carried.isHeld) enter(storage, entry, 'held');
+  else settleIn(storage, entry, batch.now, carried.reason, carried.dueAt);
   return accepted(entry, null);
 }
 

@@ -84,6 +84,7 @@ function isAllowed(entry: Entry, change: Change): boolean {
   if (state === 'sending' || !change.from.includes(state)) return false;
   if (change.neverSent === true && entry.firstSentAt !== null) return false;
   if (change.callers !== undefined && entry.callers !== change.callers) return false;
+  if (change.reason !== undefined && entry.reason !== change.reason) return false;
   const to = change.to?.state;
   if (to === undefined) return true;
   // behind its lane's head a request waits or is set aside, nothing else

@@ -1,4 +1,4 @@
-import type { NewRequest, StoredResult } from '../../types/request.ts';
+import type { Carried, NewRequest, StoredResult } from '../../types/request.ts';
 import type { Change, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
@@ -10,10 +10,12 @@ import {
   reasonCode,
   stateCode,
 } from '../codec.ts';
-import { DURABLE, EPHEMERAL, HARMLESS } from './flags.ts';
+import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, TOLD, UNRESOLVED } from './flags.ts';
 import type {
+  PackedCarried,
   PackedChange,
   PackedEffects,
+  PackedNew,
   PackedPatch,
   PackedRequest,
   PackedResult,
@@ -22,6 +24,10 @@ import type {
 import { JOIN_NONE, JOIN_TAIL, JOIN_WINDOW } from './protocol.ts';
 
 export function packRequest(request: NewRequest): PackedRequest {
+  return request.carried === undefined ? packNew(request) : [...packNew(request), packCarried(request.carried)];
+}
+
+function packNew(request: NewRequest): PackedNew {
   const { join, lane, fingerprint, after, rank } = request;
   return [
     request.id,
@@ -47,6 +53,21 @@ export function packRequest(request: NewRequest): PackedRequest {
     headOf(request),
     ownBody(request.content.body),
   ];
+}
+
+function packCarried(carried: Carried): PackedCarried {
+  const { isHeld, reason, dueAt, token, firstSentAt, progress, callers, result, told } = carried;
+  return {
+    isHeld,
+    reason: reasonCode(reason),
+    due: dueAt,
+    token,
+    firstSent: firstSentAt,
+    progress: encodeProgress(progress),
+    flags: (told ? TOLD : 0) | (progress.unresolved ? UNRESOLVED : 0) | (result === null ? 0 : HAS_RESULT),
+    callers,
+    result: result === null ? null : packResult(result),
+  };
 }
 
 export function packSettlement(settlement: Settlement): PackedSettlement {
@@ -80,12 +101,13 @@ function packResult(result: StoredResult): PackedResult {
   return [result.status, encodeResultHead(result), typeof owned === 'string' ? null : owned];
 }
 
-export function packChange({ id, from, neverSent, callers, to, patch }: Change): PackedChange {
+export function packChange({ id, from, neverSent, callers, reason, to, patch }: Change): PackedChange {
   return {
     id,
     from: from.reduce((bits, state) => bits | (1 << stateCode(state)), 0),
     neverSent: neverSent === true,
     callers: callers ?? null,
+    ...(reason !== undefined && { reason: reasonCode(reason) }),
     to: to === undefined ? null : [stateCode(to.state), reasonCode(to.reason), to.dueAt ?? null],
     patch: patch === undefined ? null : packPatch(patch),
   };

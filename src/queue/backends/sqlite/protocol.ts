@@ -22,8 +22,22 @@ export const JOIN_NONE = 0;
 export const JOIN_TAIL = 1;
 export const JOIN_WINDOW = 2;
 
+/** What a new request brings from another store. `progress` as it is stored. */
+export interface PackedCarried {
+  readonly isHeld: boolean;
+  readonly reason: number;
+  readonly due: number | null;
+  readonly token: number;
+  readonly firstSent: number | null;
+  readonly progress: string | null;
+  /** Bits of `flags.ts` that its past sets. */
+  readonly flags: number;
+  readonly callers: number;
+  readonly result: PackedResult | null;
+}
+
 /** A new request. `rank` null stands for the negated `seq`. */
-export type PackedRequest = readonly [
+export type PackedNew = readonly [
   id: string,
   zone: string,
   channel: string,
@@ -47,6 +61,9 @@ export type PackedRequest = readonly [
   head: string,
   body: string | Uint8Array | null,
 ];
+
+/** The one more element is absent from nearly all. */
+export type PackedRequest = readonly [...PackedNew, carried?: PackedCarried];
 
 export type PackedEnqueue = readonly [
   now: number,
@@ -95,6 +112,8 @@ export interface PackedChange {
   readonly from: number;
   readonly neverSent: boolean;
   readonly callers: number | null;
+  /** Absent: whatever it is. */
+  readonly reason?: number;
   readonly to: readonly [state: number, reason: number, due: number | null] | null;
   readonly patch: PackedPatch | null;
 }

@@ -30,6 +30,7 @@ export function change(
     (one.from & (1 << row.state)) === 0 ||
     (one.neverSent && row.firstSent !== null) ||
     (one.callers !== null && one.callers !== row.callers) ||
+    (one.reason !== undefined && one.reason !== row.reason) ||
     (one.to !== null && !isAllowed(rows, row, one.to[0]));
   if (isRefused) return [STALE, row.state];
   if (one.patch !== null) patch(rows, row, one.patch);

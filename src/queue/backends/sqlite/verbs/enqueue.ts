@@ -5,7 +5,8 @@ import { headOf, raiseHead } from '../moves.ts';
 import type { PackedEnqueue, PackedEnqueueResult, PackedRequest } from '../protocol.ts';
 import { ACCEPTED, JOIN_NONE, REFUSED } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
-import { BLOCKED, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
+import { BLOCKED, HELD, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
+import { bring } from './carry.ts';
 import { join } from './join.ts';
 
 const REASON_ACCEPTED = reasonCode('accepted');
@@ -114,25 +115,37 @@ function insert(
 ): PackedEnqueueResult | undefined {
   const now = batch[0];
   const notBefore = request[16];
+  const carried = request[22];
+  const floor = carried === undefined ? null : carried.due;
   const rank = request[15] ?? -rows.ledger.comingSeq;
-  let flags = request[4];
+  let flags = carried === undefined ? request[4] : request[4] | carried.flags;
+  let token = carried === undefined ? 0 : carried.token;
+  let firstSent = carried === undefined ? null : carried.firstSent;
   const waits = predecessors.filter(({ state }) => state < SUCCEEDED).length;
   let state = READY;
-  let reason = REASON_ACCEPTED;
+  let reason = carried === undefined ? REASON_ACCEPTED : carried.reason;
   let due: number | null = null;
-  if (head !== undefined) {
+  if (carried?.isHeld === true) {
+    state = HELD;
+  } else if (head !== undefined || waits > 0) {
     state = BLOCKED;
-    reason = REASON_LANE;
-  } else if (waits > 0) {
-    state = BLOCKED;
-    reason = REASON_DEPENDENCY;
-  } else if (notBefore !== null && notBefore > now) {
-    state = SCHEDULED;
-    reason = REASON_NOT_BEFORE;
-    due = notBefore;
-  } else if (allowance !== null && mayClaim(rows, request, allowance, now)) {
-    state = SENDING;
-    flags |= FIRST_LEASE;
+    reason = head === undefined ? REASON_DEPENDENCY : REASON_LANE;
+    due = floor;
+  } else {
+    const isFloor = floor !== null && (notBefore === null || floor >= notBefore);
+    const at = isFloor ? floor : notBefore;
+    if (at !== null && at > now) {
+      state = SCHEDULED;
+      if (!isFloor) reason = REASON_NOT_BEFORE;
+      due = at;
+    } else if (allowance !== null && mayClaim(rows, request, allowance, now)) {
+      state = SENDING;
+      token += 1;
+      if (firstSent === null) {
+        firstSent = now;
+        flags |= FIRST_LEASE;
+      }
+    }
   }
   const isLeased = state === SENDING;
   if (predecessors.length > 0) flags |= HAS_PREDECESSORS;
@@ -150,10 +163,10 @@ function insert(
       due,
       notBefore,
       request[17],
-      isLeased ? 1 : 0,
+      token,
       isLeased ? batch[4] : null,
       isLeased ? batch[5] : null,
-      isLeased ? now : null,
+      firstSent,
       request[6],
       waits,
       request[14],
@@ -170,14 +183,15 @@ function insert(
   rows.ledger.nextSeq();
   rows.ledger.add(place, state, request[19]);
   if (isLeased) allowance?.set(request[2], (allowance.get(request[2]) ?? 0) - 1);
-  if (head !== undefined) raiseHead(rows, head, rank);
+  if (head !== undefined && state === BLOCKED) raiseHead(rows, head, rank);
   for (const predecessor of predecessors) {
     rows.sql('INSERT INTO wait(predecessor, waiter) VALUES (?, ?)').run(predecessor.seq, seq);
     if ((predecessor.flags & HAS_WAITERS) === 0) {
       rows.sql('UPDATE request SET flags = ? WHERE seq = ?').run(predecessor.flags | HAS_WAITERS, predecessor.seq);
     }
   }
-  return [ACCEPTED, seq, state, isLeased ? 1 : null, due];
+  if (carried !== undefined) bring(rows, seq, carried);
+  return [ACCEPTED, seq, state, isLeased ? token : null, due];
 }
 
 /** Nothing of its channel and sender is ready or due before it, and the caller has room for it. */

@@ -13,10 +13,12 @@ export function join(rows: Rows, request: PackedRequest): PackedEnqueueResult | 
     const found = rows.sql(`SELECT ${ROW}, digest FROM request WHERE key = ? AND key IS NOT NULL`).get(key);
     if (found !== undefined) {
       const row = rows.row(found);
+      if (request[22] !== undefined) return [REFUSED, 'keyConflict', `the key belongs to request ${row.id}`];
       if (found[18] !== request[11]) return [REFUSED, 'keyConflict', `${row.id} was accepted with other content`];
       return share(rows, row, request);
     }
   }
+  if (request[22] !== undefined) return undefined;
   const row = candidate(rows, request);
   return row === undefined ? undefined : share(rows, row, request);
 }
@@ -56,12 +58,13 @@ function share(rows: Rows, row: Row, request: PackedRequest): PackedEnqueueResul
     return [JOINED, row.id, row.seq, row.state];
   }
   row.priority = Math.max(row.priority, request[14]);
-  if (request[15] !== null) row.rank = Math.min(row.rank, request[15]);
+  const isBetter = request[15] !== null && request[15] < row.rank;
+  if (isBetter) row.rank = request[15] as number; // just checked
   row.expires = row.expires === null || request[17] === null ? null : Math.max(row.expires, request[17]);
   rows
     .sql('UPDATE request SET callers = ?, priority = ?, rank = ?, expires = ? WHERE seq = ?')
     .run(row.callers, row.priority, row.rank, row.expires, row.seq);
-  if (row.state === BLOCKED && row.line !== null) {
+  if (isBetter && row.state === BLOCKED && row.line !== null) {
     const head = headOf(rows, row.line);
     if (head !== undefined && head.seq !== row.seq) raiseHead(rows, head, row.rank);
   }

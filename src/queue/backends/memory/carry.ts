@@ -1,0 +1,24 @@
+import type { Carried, NewRequest } from '../../types/request.ts';
+import type { Entry } from './Entry.ts';
+
+/** The request alone: what it brings along is in its entry, and changes there. */
+export function withoutCarried(request: NewRequest): NewRequest {
+  const { carried: _, ...rest } = request;
+  return rest;
+}
+
+/** Gives the entry of a new request what became of it in another store. It is in no index yet. */
+export function bring(entry: Entry, carried: Carried): void {
+  entry.reason = carried.reason;
+  entry.token = carried.token;
+  entry.firstSentAt = carried.firstSentAt;
+  entry.progress = carried.progress;
+  entry.callers = carried.callers;
+  entry.result = carried.result;
+  entry.told = carried.told;
+}
+
+/** Whether a request may be sent now, for all that it brings along. */
+export function isFree(carried: Carried | undefined, now: number): boolean {
+  return carried === undefined || (!carried.isHeld && (carried.dueAt === null || carried.dueAt <= now));
+}
