@@ -1,4 +1,4 @@
-import type { QueueOptions } from './queue/core/config/options.ts';
+import type { QueueOptions, RedisBackendOptions } from './queue/core/config/options.ts';
 import { QueueManager } from './queue/core/QueueManager.ts';
 
 /** Options of a queue whose backend is chosen by the function that makes it. */
@@ -25,5 +25,16 @@ export const QuickSetup = Object.freeze({
    */
   sqlite(path?: string, options: QuickOptions = {}): Promise<QueueManager> {
     return started({ ...options, backend: { kind: 'sqlite', path } });
+  },
+
+  /**
+   * Keeps requests on a Redis or Valkey server, alone, with replicas or as a cluster, where processes on many machines share them.
+   *
+   * @param connection default `127.0.0.1:6379`
+   * @throws CONFIG_INVALID, DEPENDENCY_MISSING (ioredis), BACKEND_UNAVAILABLE, BACKEND_REFUSED (a wrong password, settings that
+   *   would lose requests)
+   */
+  redis(connection: RedisBackendOptions = {}, options: QuickOptions = {}): Promise<QueueManager> {
+    return started({ ...options, backend: { ...connection, kind: 'redis' } });
   },
 });

@@ -44,10 +44,21 @@ export const ERROR_CODES = {
     meaning:
       'The zone takes no call: it has never answered and its address or certificate is refused, or its caller would not wait (`offline`).',
   },
-  BACKEND_UNAVAILABLE: { retryable: true, meaning: 'The store cannot be reached, opened or used. Nothing was stored.' },
+  BACKEND_UNAVAILABLE: {
+    retryable: true,
+    meaning:
+      'The store cannot be reached, opened or used. Nothing was stored; with `details.mayBeDone` true it may have been.',
+  },
+  BACKEND_REFUSED: {
+    retryable: false,
+    meaning: 'The store refuses this client, or its settings would lose requests; `details.reason` says why.',
+  },
   BACKEND_CORRUPT: { retryable: false, meaning: 'The store is not a database of this package, or is damaged.' },
   BACKEND_NEWER: { retryable: false, meaning: 'The store was written by a newer version of this package.' },
-  STORAGE_FULL: { retryable: true, meaning: 'The disk is full. What is stored is intact; nothing was added.' },
+  STORAGE_FULL: {
+    retryable: true,
+    meaning: 'The disk, or the memory of the server, is full. What is stored is intact; nothing was added.',
+  },
   DEPENDENCY_MISSING: {
     retryable: false,
     meaning: 'An optional package is not installed; `details.package` names it.',

@@ -5,6 +5,7 @@ import { packageOf, ROOT, sourcesUnder } from './support/project.ts';
 /** The one file through which each third-party package enters `src`, or the folder whose files are all adapters. */
 const ADAPTERS: Readonly<Record<string, string>> = {
   'better-sqlite3': 'src/queue/backends/sqlite/betterSqlite3.ts',
+  ioredis: 'src/queue/backends/redis/ioredis.ts',
   eventemitter3: 'src/queue/core/emitter.ts',
   'p-queue': 'src/queue/core/bulkhead.ts',
   undici: 'src/client/transport/undiciPool.ts',

@@ -218,7 +218,17 @@ describe('validateConfiguration', () => {
   });
 
   it.each([
-    [{ kind: 'redis' }, 'backend.kind'],
+    [{ kind: 'mongo' }, 'backend.kind'],
+    [{ kind: 'redis', prot: 1 }, 'backend.prot'],
+    [{ kind: 'redis', port: 0 }, 'backend.port'],
+    [{ kind: 'redis', url: 'http://localhost' }, 'backend.url'],
+    [{ kind: 'redis', url: 'redis://localhost', host: 'other' }, 'backend.host'],
+    [{ kind: 'redis', cluster: [] }, 'backend.cluster'],
+    [{ kind: 'redis', cluster: [{ port: 1 }], db: 1 }, 'backend.db'],
+    [{ kind: 'redis', sentinelName: 'main' }, 'backend.sentinelName'],
+    [{ kind: 'redis', waitAof: 1, waitReplicas: 1 }, 'backend.waitReplicas'],
+    [{ kind: 'redis', keyPrefix: 'a{b}' }, 'backend.keyPrefix'],
+    [{ kind: 'redis', spill: { path: '' } }, 'backend.spill.path'],
     [{ kind: 'memory', path: 'x' }, 'backend.path'],
     [{ kind: 'sqlite', path: '' }, 'backend.path'],
     ['sqlite', 'backend'],

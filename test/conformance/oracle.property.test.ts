@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
+import type { ConformanceStore } from '../../src/testing/conformance/index.ts';
+import { describePlainRedis, plainRedis } from '../redis/support/describeRedis.ts';
 import { command } from './support/commands.ts';
 import { env } from './support/env.ts';
 import { Player } from './support/Player.ts';
+import { redisStore } from './support/redisStore.ts';
 import { sqliteStore } from './support/sqliteStore.ts';
 
 /** More in a night's run: ORACLE_RUNS=2000. A failure prints its seed and path; ORACLE_SEED repeats it. */
@@ -13,13 +16,12 @@ const seed = env('ORACLE_SEED') ?? (env('CI') === undefined ? undefined : '20261
 /** Shrinking plays a thousand sequences more: it is cut short, so that a difference is told before the test's own time is up. */
 const stopAfterMs = 60_000 + numRuns * 2000;
 
-it('random sequences of verbs have equal answers on SQLite and in memory', {
-  timeout: 2 * stopAfterMs,
-}, async () => {
+/** Plays random sequences on a fresh store each and in memory, and compares every answer. */
+async function compare(makeStore: () => Promise<ConformanceStore>): Promise<void> {
   const sequences = fc.array(command, { minLength: 20, maxLength: 40, size: 'max' });
   await fc.assert(
     fc.asyncProperty(sequences, async (commands) => {
-      const store = await sqliteStore();
+      const store = await makeStore();
       const memory = new MemoryBackend();
       try {
         const oracle = new Player(memory);
@@ -44,4 +46,21 @@ it('random sequences of verbs have equal answers on SQLite and in memory', {
       ...(seed !== undefined && { seed: Number(seed) }),
     },
   );
+}
+
+const timeout = 2 * stopAfterMs;
+
+it('random sequences of verbs have equal answers on SQLite and in memory', { timeout }, () =>
+  compare(() => sqliteStore()),
+);
+
+describePlainRedis('with a Redis server', () => {
+  it('random sequences of verbs have equal answers on Redis and in memory', { timeout }, async () => {
+    const server = await plainRedis();
+    try {
+      await compare(async () => redisStore({ url: server.url }));
+    } finally {
+      await server.dispose();
+    }
+  });
 });

@@ -329,7 +329,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   async #open(): Promise<Context> {
     const worker = this.#ids.next();
     const identity = currentIdentity(worker);
-    const backend = this.#parts.backend ?? (await createBackend(this.#config));
+    const backend = this.#parts.backend ?? (await createBackend(this.#config, this.#clock));
     await backend.open({
       identity,
       now: this.#clock.now(),

@@ -10,7 +10,7 @@ import type { ResolvedConfiguration } from './config/types.ts';
  * The composition root: the one place that names concrete parts, each loaded when it is first wanted, so that nobody pays for a
  * backend they do not use.
  */
-export async function createBackend(config: ResolvedConfiguration): Promise<Backend> {
+export async function createBackend(config: ResolvedConfiguration, clock: Clock): Promise<Backend> {
   switch (config.backend.kind) {
     case 'memory': {
       const { MemoryBackend } = await import('../backends/memory/MemoryBackend.ts');
@@ -19,6 +19,10 @@ export async function createBackend(config: ResolvedConfiguration): Promise<Back
     case 'sqlite': {
       const { SQLiteBackend } = await import('../backends/sqlite/SQLiteBackend.ts');
       return new SQLiteBackend({ path: config.backend.path, durability: config.durability });
+    }
+    case 'redis': {
+      const { RedisBackend } = await import('../backends/redis/RedisBackend.ts');
+      return new RedisBackend({ name: config.name, ...config.backend.options }, { clock });
     }
     case 'custom':
       return config.backend.backend;

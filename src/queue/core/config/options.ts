@@ -5,6 +5,7 @@ import type { Backend } from '../../types/backend.ts';
 import type { RequestOptions } from '../../types/calls.ts';
 import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
+import type { RedisOptions } from '../../types/redis.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
 
 /** Where requests are stored: by kind, or a backend of your own. */
@@ -15,7 +16,17 @@ export type BackendOption =
       /** File of the database; missing folders are created. @default './data/<name>.db' */
       readonly path?: string | undefined;
     }
+  | ({ readonly kind: 'redis' } & RedisBackendOptions)
   | Backend;
+
+/** A Redis store: where its server is, and what becomes of requests while it cannot be reached. */
+export interface RedisBackendOptions extends RedisOptions {
+  /**
+   * A local SQLite file that accepts requests while Redis cannot; they are sent once they have been moved there. Without it such
+   * calls are refused. Missing folders are created.
+   */
+  readonly spill?: { readonly path: string } | undefined;
+}
 
 /** What happens to a new request when `maxSize` or `maxBytes` is reached. */
 export type WhenFull = 'reject';

@@ -10,7 +10,8 @@ type Path = readonly PropertyKey[];
 /** Known keys by place; the name of a zone and the place of a rule are `*`. */
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(QUEUE_SHAPE),
-  backend: Object.keys(BACKEND_SHAPES.sqlite),
+  backend: [...new Set(Object.values(BACKEND_SHAPES).flatMap((shape) => Object.keys(shape)))],
+  'backend.spill': ['path'],
   retention: Object.keys(RETENTION_SHAPE),
   retry: Object.keys(RETRY_SHAPE),
   'zones.*': Object.keys(ZONE_SHAPE),

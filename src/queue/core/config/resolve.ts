@@ -77,6 +77,10 @@ function resolveBackend(option: BackendOption | undefined, name: string): Resolv
   if (option === undefined) return { kind: 'memory' };
   if (!('kind' in option)) return { kind: 'custom', backend: option satisfies Backend };
   if (option.kind === 'memory') return { kind: 'memory' };
+  if (option.kind === 'redis') {
+    const { kind, spill, ...options } = option;
+    return { kind, options: Object.freeze(defined(options)), spill: spill && Object.freeze({ path: spill.path }) };
+  }
   return { kind: 'sqlite', path: option.path ?? `./data/${name}.db` };
 }
 

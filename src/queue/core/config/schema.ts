@@ -2,28 +2,37 @@ import * as z from 'zod';
 import type { Logger } from '../../types/logger.ts';
 import { callback, count, duration, field, flag, hasMethods, isRecord, oneOf } from './fields.ts';
 import type { RetryOptions } from './options.ts';
+import { REDIS_SHAPE, redisSchema } from './redisSchema.ts';
 import { FETCH_SETTINGS_SHAPE, zoneSchema } from './zoneSchema.ts';
 
 export const BACKEND_SHAPES = {
-  memory: { kind: oneOf('memory', 'sqlite') },
+  memory: { kind: z.unknown() },
   sqlite: {
-    kind: oneOf('memory', 'sqlite'),
+    kind: z.unknown(),
     path: field<string>('the path of a file', (v) => typeof v === 'string' && v !== '' && !v.includes('\0')).optional(),
   },
+  redis: REDIS_SHAPE,
 };
 
-const KINDS = { memory: z.strictObject(BACKEND_SHAPES.memory), sqlite: z.strictObject(BACKEND_SHAPES.sqlite) };
+const KINDS = {
+  memory: z.strictObject(BACKEND_SHAPES.memory),
+  sqlite: z.strictObject(BACKEND_SHAPES.sqlite),
+  redis: redisSchema,
+};
 
 /** A backend of a known kind, or an object that implements the port. */
 const backend = z.unknown().superRefine((value, context) => {
   if (value === undefined || isBackend(value)) return;
   const { kind } = isRecord(value) ? value : {};
-  if (kind === 'memory' || kind === 'sqlite') {
+  if (kind === 'memory' || kind === 'sqlite' || kind === 'redis') {
     for (const issue of KINDS[kind].safeParse(value).error?.issues ?? []) context.addIssue({ ...issue });
   } else if (isRecord(value) && 'kind' in value) {
-    context.addIssue({ code: 'custom', path: ['kind'], message: "one of 'memory', 'sqlite'" });
+    context.addIssue({ code: 'custom', path: ['kind'], message: "one of 'memory', 'sqlite', 'redis'" });
   } else {
-    context.addIssue({ code: 'custom', message: "{ kind: 'memory' }, { kind: 'sqlite', path } or a Backend" });
+    context.addIssue({
+      code: 'custom',
+      message: "{ kind: 'memory' }, { kind: 'sqlite', path }, { kind: 'redis', … } or a Backend",
+    });
   }
 });
 

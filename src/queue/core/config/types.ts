@@ -3,12 +3,14 @@ import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
+import type { RedisOptions } from '../../types/redis.ts';
 import type { ProbeOption, SettleAck, SqliteDurability, WhenFull, ZoneOptions } from './options.ts';
 
 /** A backend as configured, with its path worked out. Opened by the composition root. */
 export type ResolvedBackend =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'redis'; readonly options: RedisOptions; readonly spill: { readonly path: string } | undefined }
   | { readonly kind: 'custom'; readonly backend: Backend };
 
 export interface ResolvedIdempotency {

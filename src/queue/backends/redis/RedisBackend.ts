@@ -1,0 +1,216 @@
+import { HoldfastError } from '../../../errors.ts';
+import type { Clock } from '../../../system/clock.ts';
+import type {
+  Backend,
+  BackendCapabilities,
+  History,
+  OpenOptions,
+  SharedState,
+  WorkerIdentity,
+} from '../../types/backend.ts';
+import type { RedisOptions } from '../../types/redis.ts';
+import type { RequestStore } from '../../types/store.ts';
+import { committer } from './commit.ts';
+import { historyOver, sharedStateOver } from './companions.ts';
+import type { Connection } from './connection.ts';
+import { connect } from './ioredis.ts';
+import type { Unpacker } from './msgpack.ts';
+import { News } from './News.ts';
+import { RedisLink } from './RedisLink.ts';
+import { requestsOver } from './requests.ts';
+import { KEY_NAMES, loadScript } from './script.ts';
+import { askServer, checkServer, durabilityOf } from './server.ts';
+
+const COMMAND_TIMEOUT_MS = 5_000;
+
+export interface RedisBackendOptions extends RedisOptions {
+  /** Of the queue: processes that give the same name (and `keyPrefix`) share it. @default 'queue' */
+  readonly name?: string | undefined;
+}
+
+/** What is handed in; `time` only by tests. */
+export interface RedisBackendParts {
+  readonly clock: Clock;
+  /** `given`: leases, semaphores and buckets are judged by the times that verbs are given, for tests that step through time. @default 'server' */
+  readonly time?: 'server' | 'given' | undefined;
+}
+
+type Phase = 'new' | 'open' | 'closed';
+
+/**
+ * A store on a Redis or Valkey server that processes on many machines may share. Each verb is one run of one script, which is atomic;
+ * calls do not wait for each other's answers, are made again when the connection was lost, and take effect once. Leases,
+ * semaphores and buckets are judged by the server's clock. Needs ioredis.
+ */
+export class RedisBackend implements Backend {
+  readonly requests: RequestStore;
+  readonly shared: SharedState;
+  readonly history: History;
+  readonly #options: RedisBackendOptions;
+  readonly #clock: Clock;
+  readonly #isTimeGiven: boolean;
+  #capabilities: BackendCapabilities;
+  #phase: Phase = 'new';
+  #connection: Connection | undefined;
+  #link: RedisLink | undefined;
+  #news: News | undefined;
+  #opening: OpenOptions | undefined;
+  #opened: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: RedisBackendOptions, { clock, time }: RedisBackendParts) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#isTimeGiven = time === 'given';
+    this.#capabilities = this.#capable('none');
+    const link = (): RedisLink => this.#usable();
+    this.requests = requestsOver({
+      link,
+      watch: (listener) => this.#watch(listener),
+      identity: () => this.#identity(),
+      gone: (workers) => this.#gone(workers),
+    });
+    this.shared = sharedStateOver(link);
+    this.history = historyOver(link);
+  }
+
+  /** The durability is the server's, known once the store is open. */
+  get capabilities(): BackendCapabilities {
+    return this.#capabilities;
+  }
+
+  open(options: OpenOptions): Promise<void> {
+    if (this.#phase === 'closed') return Promise.reject(this.#unavailable());
+    this.#opened ??= this.#open(options);
+    return this.#opened;
+  }
+
+  async #open(options: OpenOptions): Promise<void> {
+    const prefix = `${this.#options.keyPrefix ?? 'holdfast'}:{${this.#options.name ?? 'queue'}}:`;
+    const keys = KEY_NAMES.map((name) => prefix + name);
+    const connection = connect(this.#options, prefix);
+    const news = `${prefix}news`;
+    const link = new RedisLink(connection, this.#clock, {
+      script: loadScript(),
+      keys,
+      news,
+      commandTimeoutMs: this.#options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
+      leaseMs: () => (this.#isTimeGiven ? null : options.leaseMs),
+      commit: committer(connection, this.#options),
+    });
+    this.#connection = connection;
+    this.#link = link;
+    this.#opening = options;
+    this.#phase = 'open';
+    link.open();
+    try {
+      const answer = await link.call('look', false, { writes: false });
+      const facts = await askServer(connection);
+      checkServer(facts, this.#options, connection.where);
+      this.#capabilities = this.#capable(durabilityOf(facts, this.#options));
+      answer.array();
+      await this.#begin(link, options);
+      this.#news = new News(connection, link, this.#clock, news);
+    } catch (error) {
+      if (this.#phase === 'open') this.#phase = 'new';
+      this.#opened = undefined;
+      link.close();
+      throw error;
+    }
+  }
+
+  async #begin(link: RedisLink, { identity, leaseNow }: OpenOptions): Promise<void> {
+    const answer = await link.call('begin', false, { writes: false });
+    answer.array();
+    link.handle = `${answer.number()}:${identity.worker}`;
+    await this.#live(link, identity.worker, leaseNow, true);
+  }
+
+  async #live(link: RedisLink, worker: string, leaseNow: number, isOwn: boolean): Promise<void> {
+    const { bootId, pidNamespace, pid, processStart } = this.#identity();
+    const own = isOwn && [bootId, pidNamespace, pid, processStart, this.#opening?.leaseMs ?? 0];
+    await link.call('live', [worker, own], { writes: true, leaseNow });
+  }
+
+  async keepAlive({ worker, leaseNow }: { readonly worker: string; readonly leaseNow: number }): Promise<void> {
+    const link = this.#usable();
+    await this.#live(link, worker, leaseNow, worker === this.#identity().worker);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const link = this.#link;
+    const isOpen = this.#phase === 'open';
+    this.#phase = 'closed';
+    this.#news?.stop();
+    if (link === undefined || !isOpen) return;
+    try {
+      await this.#opened;
+      await link.settled();
+      // A lease of life that cannot be given up lapses by itself.
+      await link.call('leave', [this.#identity().worker], { writes: true }).catch(() => undefined);
+    } catch {
+      return; // whoever opened it was told
+    } finally {
+      link.close();
+    }
+  }
+
+  #watch(listener: () => void): () => void {
+    this.#usable();
+    const news = this.#news;
+    if (news === undefined) throw this.#unavailable();
+    return news.watch(listener);
+  }
+
+  #identity(): WorkerIdentity {
+    if (this.#opening === undefined) throw this.#unavailable();
+    return this.#opening.identity;
+  }
+
+  /** The workers of this machine whose process surely no longer runs. */
+  #gone(workers: Unpacker): string[] {
+    const own = this.#identity();
+    const gone: string[] = [];
+    for (const other of workers.list(readWorker)) {
+      const isHere = other.bootId === own.bootId && other.pidNamespace === own.pidNamespace;
+      if (isHere && other.worker !== own.worker && this.#opening?.isGone(other) === true) gone.push(other.worker);
+    }
+    return gone;
+  }
+
+  #usable(): RedisLink {
+    if (this.#phase !== 'open' || this.#link === undefined) throw this.#unavailable();
+    return this.#link;
+  }
+
+  #capable(durability: BackendCapabilities['durability']): BackendCapabilities {
+    return Object.freeze({ kind: 'redis', durability, shared: true, acceptsTime: this.#isTimeGiven });
+  }
+
+  #unavailable(): HoldfastError<'BACKEND_UNAVAILABLE'> {
+    const why = this.#phase === 'closed' ? 'was closed' : 'is not open';
+    return new HoldfastError('BACKEND_UNAVAILABLE', `The Redis store ${this.#options.name ?? 'queue'} ${why}.`, {
+      server: this.#connection?.where ?? '',
+    });
+  }
+}
+
+function readWorker(from: Unpacker): WorkerIdentity {
+  from.array();
+  const worker = from.text();
+  from.array();
+  const identity = {
+    worker,
+    bootId: from.text(),
+    pidNamespace: from.text(),
+    pid: from.number(),
+    processStart: from.text(),
+  };
+  for (let rest = 0; rest < 3; rest += 1) from.skip();
+  return identity;
+}

@@ -1,0 +1,28 @@
+/** What came to an end with a connection. */
+export interface ConnectionEvents {
+  /** It can be used, for the first time or again. */
+  ready(): void;
+  /** It is gone, and with it every answer that has not come; it comes back by itself. */
+  lost(cause: unknown): void;
+}
+
+/** A connection to the server, or to the node of a cluster, that holds the keys. Comes back by itself until it is closed. */
+export interface Connection {
+  /** For messages: host and port, without any secret. */
+  readonly where: string;
+  /** Starts connecting. Rejects only for what waiting cannot mend: a wrong password, a name that means nothing. */
+  open(events: ConnectionEvents): void;
+  /** Runs the script by its hash. */
+  run(sha: string, keys: readonly string[], argument: Buffer): Promise<Buffer>;
+  /** Gives the server the script. */
+  load(text: string): Promise<void>;
+  /** One command on the connection that runs scripts, after what was sent before. */
+  ask(command: string, ...args: (string | number)[]): Promise<unknown>;
+  /** Calls back for messages on a channel, also after the connection came back. */
+  listen(channel: string, onMessage: (message: string) => void): void;
+  /** While false, nothing of it keeps the process alive. */
+  keepAlive(isBusy: boolean): void;
+  /** Drops the connection and makes another. */
+  reset(): void;
+  close(): void;
+}

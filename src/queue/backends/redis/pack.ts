@@ -1,0 +1,198 @@
+import type { Body, Carried, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
+import type { Change, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
+import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY } from './flags.ts';
+import { hashBytes, idBytes } from './hex.ts';
+import type { Packable, Packer } from './msgpack.ts';
+
+/** Position is the code; lists only ever grow at their end. */
+export const EFFECTS = ['read', 'absolute', 'delete', 'create', 'action', 'relative'] as const;
+export const AUTHS = ['none', 'zone', 'live'] as const;
+export const BODY_KINDS = { none: 0, text: 1, bytes: 2 } as const;
+
+const JOIN_RULES = { none: 0, tail: 1, window: 2 } as const;
+const PROCESS_SENDER = 'process:';
+
+/** The places of a batch, each once, and the number of each request's. */
+class Places {
+  readonly list: [zone: string, channel: string, sender: string][] = [];
+  readonly #numbers = new Map<string, number>();
+
+  number({ zone, channel, sender }: NewRequest): number {
+    const name = `${zone}\n${channel}\n${sender}`;
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = this.list.push([zone, channel, sender]);
+      this.#numbers.set(name, number);
+    }
+    return number;
+  }
+}
+
+export function packEnqueue(batch: EnqueueBatch, packer: Packer): Packable {
+  const { atomic, now, limits, claim } = batch;
+  const places = new Places();
+  const requests = batch.requests.map((request) => packRequest(request, places, packer));
+  return [
+    requests,
+    atomic,
+    now,
+    limits.maxSize,
+    limits.maxBytes,
+    places.list,
+    claim === null
+      ? false
+      : [claim.worker, claim.leaseUntil, claim.allowance.map(({ channel, calls }) => [channel, calls])],
+  ];
+}
+
+function packRequest(request: NewRequest, places: Places, packer: Packer): Packable {
+  const { join, lane, fingerprint, after, rank, key, base, carried } = request;
+  const flags =
+    (request.ephemeral ? EPHEMERAL : 0) |
+    (request.harmless ? HARMLESS : 0) |
+    (request.durable ? DURABLE : 0) |
+    (key === null ? 0 : HAS_KEY) |
+    (request.sender.startsWith(PROCESS_SENDER) ? FROM_PROCESS : 0);
+  return [
+    idBytes(request.id),
+    places.number(request),
+    flags,
+    rank.form === 'value' ? rank.value : false,
+    request.notBefore ?? false,
+    request.expiresAt ?? false,
+    request.priority,
+    request.acceptedAt,
+    request.bytes,
+    lane === null ? false : laneBytes(lane),
+    JOIN_RULES[join.rule],
+    join.rule === 'window' ? join.since : 0,
+    key ?? false,
+    fingerprint === null ? false : hashBytes(fingerprint),
+    after.length === 0 ? false : after.map(idBytes),
+    base === null ? false : JSON.stringify(base),
+    Buffer.concat([packFixed(request, packer), packContent(request.content, packer)]),
+    carried === undefined ? false : packCarried(carried, packer),
+  ];
+}
+
+function packCarried(carried: Carried, packer: Packer): Packable {
+  const { progress, result } = carried;
+  return [
+    carried.isHeld,
+    reasonCode(carried.reason),
+    carried.dueAt ?? false,
+    carried.token,
+    carried.firstSentAt ?? false,
+    encodeProgress(progress) ?? false,
+    progress.unresolved,
+    carried.callers,
+    result === null ? false : packResult(result, packer),
+    carried.told,
+  ];
+}
+
+/** A lane as indexes name it. Two lanes of one hash only wait for each other. */
+export function laneBytes(lane: string): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeBigUInt64BE(BigInt(hash53(lane)));
+  return bytes;
+}
+
+/** What of a request never changes and no index needs. `unpack.ts` reads it by position. */
+function packFixed(request: NewRequest, packer: Packer): Buffer {
+  return packer.pack([
+    request.lane ?? false,
+    request.principal,
+    request.key ?? false,
+    request.digest ?? false,
+    EFFECTS.indexOf(request.effect),
+    request.after.length === 0 ? false : request.after.map(idBytes),
+    request.refs.length === 0 ? false : JSON.stringify(request.refs),
+    AUTHS.indexOf(request.auth),
+    request.client ?? false,
+    request.idempotencyKey ?? false,
+    request.trace ?? false,
+    request.tags.length === 0 ? false : request.tags,
+    request.replayOf ?? false,
+  ]);
+}
+
+/** What goes on the wire: its head, then the bytes of the body. */
+export function packContent({ method, path, headers, body, fetch }: RequestContent, packer: Packer): Buffer {
+  const head = packer.pack([
+    method,
+    path,
+    headers.length === 0 ? false : JSON.stringify(headers),
+    fetch === undefined ? false : JSON.stringify(fetch),
+    bodyKind(body),
+  ]);
+  return body === null ? head : Buffer.concat([head, typeof body === 'string' ? Buffer.from(body, 'utf8') : body]);
+}
+
+function bodyKind(body: Body): number {
+  if (body === null) return BODY_KINDS.none;
+  return typeof body === 'string' ? BODY_KINDS.text : BODY_KINDS.bytes;
+}
+
+export function packSettlement(settlement: Settlement, packer: Packer): Packable {
+  const { next, progress, told, result, bind, end, amend } = settlement;
+  const hasEffects = bind !== undefined || end !== undefined || amend !== undefined;
+  return [
+    idBytes(settlement.id),
+    settlement.token,
+    stateCode(next.state),
+    reasonCode(next.reason),
+    next.dueAt ?? false,
+    encodeProgress(progress) ?? false,
+    progress.unresolved,
+    settlement.notSent === true,
+    told === undefined ? 0 : told ? 1 : 2,
+    result === undefined ? false : packResult(result, packer),
+    hasEffects && [
+      (bind ?? []).map((binding) => [binding.localId, JSON.stringify(binding)]),
+      (end ?? []).map(({ id, state, reason }) => [idBytes(id), stateCode(state), reasonCode(reason)]),
+      (amend ?? []).map((change) => packChange(change, packer)),
+    ],
+  ];
+}
+
+/** The text that is kept behind the row, and the bytes of the body that retention counts. */
+function packResult(result: StoredResult, packer: Packer): Packable {
+  const { status, body } = result;
+  const head = packer.pack([status, encodeResultHead(result), body !== null]);
+  return [body === null ? head : Buffer.concat([head, body]), body?.byteLength ?? 0];
+}
+
+export function packChange({ id, from, neverSent, callers, reason, to, patch }: Change, packer: Packer): Packable {
+  return [
+    idBytes(id),
+    from.reduce((bits, state) => bits | (1 << stateCode(state)), 0),
+    neverSent === true,
+    callers ?? false,
+    to === undefined ? false : packMove(to),
+    patch === undefined ? false : packPatch(patch, packer),
+    reason === undefined ? false : reasonCode(reason),
+  ];
+}
+
+function packMove({ state, reason, dueAt }: Move): Packable {
+  return [stateCode(state), reasonCode(reason), dueAt ?? false];
+}
+
+function packPatch(patch: RequestPatch, packer: Packer): Packable {
+  const { progress, expiresAt } = patch;
+  return {
+    ...(patch.priority !== undefined && { priority: patch.priority }),
+    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(expiresAt !== undefined && { expires: expiresAt ?? false }),
+    ...(patch.sender !== undefined && { sender: patch.sender }),
+    ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),
+    ...(patch.content !== undefined && { content: packContent(patch.content, packer) }),
+    ...(progress !== undefined && { progress: [encodeProgress(progress) ?? false, progress.unresolved] }),
+    ...(patch.told !== undefined && { told: patch.told }),
+    ...(patch.replayedAs !== undefined && { replayedAs: patch.replayedAs }),
+    ...(patch.callers !== undefined && { callers: patch.callers }),
+    ...(patch.result !== undefined && { result: packResult(patch.result, packer) }),
+  };
+}

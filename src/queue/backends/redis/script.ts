@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { REASONS, REQUEST_STATES, TRANSITIONS } from '../../types/states.ts';
+import { reasonCode, stateCode } from '../codec.ts';
+
+/** In the order in which they see each other. */
+const PARTS = [
+  'wire',
+  'places',
+  'rows',
+  'writes',
+  'moves',
+  'enqueue',
+  'claim',
+  'settle',
+  'workers',
+  'recover',
+  'find',
+  'shared',
+  'history',
+  'purge',
+  'run',
+] as const;
+
+/** As many as Lua's stack takes with room to spare. */
+const MOST_ARGUMENTS = 4000;
+
+/** Calls of a handle that may be unanswered at once: so many answers are kept for it. */
+export const MOST_UNANSWERED = 64;
+
+/** What the keys are called behind `<prefix>:{<name>}:`, in the order in which the script takes them. */
+export const KEY_NAMES = [
+  'totals',
+  'places',
+  'rooms',
+  'ids',
+  'records',
+  'rows',
+  'ready',
+  'due',
+  'doubt',
+  'expiry',
+  'leases',
+  'lanes',
+  'waiting',
+  'ranks',
+  'keyed',
+  'alike',
+  'held',
+  'bound',
+  'after',
+  'before',
+  'well',
+  'dead',
+  'blocks',
+  'sizes',
+  'bindings',
+  'workers',
+  'answers',
+  'values',
+  'names',
+  'lapses',
+  'semaphores',
+  'buckets',
+  'entries',
+  'streams',
+] as const;
+
+/** The one script of this backend: every verb is in it, so that a server that forgot it refuses all calls alike. */
+export interface Script {
+  readonly text: string;
+  /** By which a server knows it. */
+  readonly sha: string;
+}
+
+export function loadScript(): Script {
+  const parts = PARTS.map((part) => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8'));
+  const text = inlined([constants(), ...parts].join('\n'));
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** A declaration of numbers: `local ONE, TWO = 1, 2`. */
+const NUMBERS = /^local ([A-Z][A-Z0-9_]*(?:,\s*[A-Z][A-Z0-9_]*)*) =\s*(-?\d+(?:,\s*-?\d+)*)$/gm;
+
+/** Puts numbers, and keys, in the place of their names: a function of Lua may use no more than sixty from around it. */
+function inlined(text: string): string {
+  const numbers = new Map<string, string>();
+  const rest = text.replace(NUMBERS, (_, names: string, values: string) => {
+    const list = values.split(/,\s*/);
+    for (const [index, name] of names.split(/,\s*/).entries()) numbers.set(name, list[index] as string); // one each
+    return '';
+  });
+  for (const [index, name] of KEY_NAMES.entries()) numbers.set(name.toUpperCase(), `KEYS[${index + 1}]`);
+  return rest.replace(/\b[A-Z][A-Z0-9_]*\b/g, (name) => numbers.get(name) ?? name);
+}
+
+/** Codes of states and reasons and the table of legal moves, as everywhere in stored records. */
+function constants(): string {
+  const moves = REQUEST_STATES.map((state) => `[${stateCode(state)}] = ${TRANSITIONS[state].reduce(bit, 0)}`);
+  return [
+    ...REQUEST_STATES.map((state) => `local ${constant('IS', state)} = ${stateCode(state)}`),
+    ...REASONS.map((reason) => `local ${constant('BECAUSE', reason)} = ${reasonCode(reason)}`),
+    `local MOST_ANSWERS = ${MOST_UNANSWERED}`,
+    `local MOST_ARGUMENTS = ${MOST_ARGUMENTS}`,
+    `local MOVES = { ${moves.join(', ')} }`,
+    '',
+  ].join('\n');
+}
+
+function bit(bits: number, state: (typeof REQUEST_STATES)[number]): number {
+  return bits | (1 << stateCode(state));
+}
+
+/** `notBefore` as `BECAUSE_NOT_BEFORE`. */
+function constant(kind: string, word: string): string {
+  return `${kind}_${word.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
