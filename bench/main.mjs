@@ -7,9 +7,11 @@ import { backlogRows } from './rows/backlog.mjs';
 import { claimCost } from './rows/claimCost.mjs';
 import { eventLoop } from './rows/eventLoop.mjs';
 import { memoryLifecycle, sqliteLifecycle } from './rows/lifecycle.mjs';
+import { redisBacklog } from './rows/redisBacklog.mjs';
+import { redisLifecycle } from './rows/redisLifecycle.mjs';
 import { wire } from './rows/wire.mjs';
 
-const ROWS = [wire, sqliteLifecycle, memoryLifecycle, claimCost, backlogRows, eventLoop];
+const ROWS = [wire, sqliteLifecycle, memoryLifecycle, claimCost, backlogRows, eventLoop, redisLifecycle, redisBacklog];
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, rows: { type: 'string' }, pairs: { type: 'string' } },
@@ -32,18 +34,21 @@ const shared = {
   wants,
 };
 const lines = [];
+const skipped = [];
 const results = {};
 for (const row of ROWS.filter(({ numbers }) => numbers.some(wants))) {
   const name = `row ${row.numbers.filter(wants).join(', ')}`;
   const found = await row.run({ ...shared, progress: (text) => progress(`${name}: ${text}`) });
   lines.push(...found.lines.filter((line) => wants(line.row)));
   results[name] = found.results;
+  if (found.skipped !== undefined) skipped.push(`${name} was not run: ${found.skipped}`);
 }
 progress('');
 const tookS = Math.round((performance.now() - started) / 1000);
 const loadAfter = currentLoad();
 lines.sort((a, b) => a.row - b.row);
 printTable(lines);
+for (const text of skipped) console.log(text);
 if (!isFull)
   console.log('Quick: short runs, and 100,000 waiting where the full one (npm run bench:full) has 1,000,000.');
 if (machine.load > 0.5)

@@ -1,7 +1,9 @@
 // Where the time of one scenario goes: node profile.mjs <scenario> '<options as JSON>' prints the self time of each thread.
+// A scenario of Redis has a server of its own: '{"kind":"redis"}', or `bullmq`.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inFolder } from './lib/folder.mjs';
+import { PLAIN, withRedis } from './lib/redis.mjs';
 import { runFresh, serve } from './lib/spawn.mjs';
 
 const ROWS = 32;
@@ -29,15 +31,24 @@ function readProfile(file) {
   return { self, idleMs, totalMs };
 }
 
-await inFolder(async (folder) => {
+async function onServer(work) {
   const server = await serve('server');
-  const result = await runFresh(
-    scenario,
-    { loop, origin: server.origin, ...JSON.parse(options) },
-    { execArgv: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'] },
-  );
+  const result = await work({ origin: server.origin });
   await server.stop();
+  return result;
+}
+
+await inFolder(async (folder) => {
+  const given = JSON.parse(options);
+  const execArgv = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
+  const profiled = (server) => runFresh(scenario, { loop, ...server, ...given }, { execArgv });
+  const isRedis = scenario === 'bullmq' || given.kind === 'redis';
+  const result = isRedis ? await withRedis(PLAIN, (redis) => profiled({ redis })) : await onServer(profiled);
   console.log(`${scenario} ${options}: ${Math.round(result.perSecond)} /s, ${result.cpuUsPerCall} µs CPU a call`);
+  if (isRedis) {
+    const { serverUsPerCall, commandsPerCall } = result;
+    console.log(`the server: ${serverUsPerCall.toFixed(1)} µs CPU and ${commandsPerCall.toFixed(1)} commands a call`);
+  }
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
     const { self, idleMs, totalMs } = readProfile(join(folder, file));
     const busy = totalMs - idleMs;

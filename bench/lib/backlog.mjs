@@ -23,10 +23,17 @@ export async function makeBackend(kind, folder, name) {
   return new SQLiteBackend({ path: join(folder, name) });
 }
 
+/** The store of that name on a Redis server. */
+export async function makeRedisBackend(redis, name) {
+  const { RedisBackend } = await load('queue/backends/redis/RedisBackend.js');
+  const { systemClock } = await load('system/clock.js');
+  return new RedisBackend({ ...redis, name }, { clock: systemClock });
+}
+
 /** A started queue over the backend that accepts and never claims. */
-export async function idleQueue(backend) {
+export async function idleQueue(backend, options = {}) {
   const { QueueManager } = await load();
-  const config = { ...ROOMY, dispatch: false, zones: { [ZONE]: { origins: [ORIGIN] } } };
+  const config = { ...ROOMY, ...options, dispatch: false, zones: { [ZONE]: { origins: [ORIGIN] } } };
   const queue = new QueueManager({ config, backend });
   await queue.start();
   return queue;
@@ -47,12 +54,26 @@ export async function fill(queue, { ready, delayed = 0, blocked = 0 }) {
 }
 
 async function accept(queue, count, options) {
+  await acceptEach(queue, count, () => ({ request: { method: 'POST', url: URL, body: BODY }, options }));
+}
+
+async function acceptEach(queue, count, make) {
   for (let done = 0; done < count; done += CHUNK) {
     const length = Math.min(CHUNK, count - done);
-    await queue.enqueueMany(
-      Array.from({ length }, () => ({ request: { method: 'POST', url: URL, body: BODY }, options })),
-    );
+    await queue.enqueueMany(Array.from({ length }, (_, index) => make(done + index)));
   }
+}
+
+/** Under which what `fillDistinct` accepts has fingerprints: its bodies differ, so none joins another. */
+export const FINGERPRINTED = Object.freeze({ dedupeWindowMs: 86_400_000 });
+
+/** Accepts requests of 512 bytes that all differ, every second one in a lane of its own. */
+export async function fillDistinct(queue, count) {
+  await acceptEach(queue, count, (index) => {
+    const number = String(index).padStart(8, '0');
+    const body = { ...BODY, text: number + BODY.text.slice(number.length) };
+    return { request: { method: 'POST', url: URL, body }, options: index % 2 === 0 ? { lane: `note-${number}` } : {} };
+  });
 }
 
 /** Removes a database with its companions. */

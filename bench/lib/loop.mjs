@@ -5,16 +5,18 @@ import { percentiles } from './statistics.mjs';
  * and not by a timer, since a peer that only ever queues microtasks would starve one.
  *
  * @param {{ callers: number, warmUpMs: number, measureMs: number, call: () => Promise<unknown> }} options
- * @returns calls per second and the latency of one, in ms
+ * @returns calls per second and the latency of one, in ms; `calls` are those measured, `made` those of the warm-up and the end too
  */
 export async function closedLoop({ callers, warmUpMs, measureMs, call }) {
   const begin = performance.now() + warmUpMs;
   const end = begin + measureMs;
   const latencies = [];
+  let made = 0;
   const caller = async () => {
     let started = performance.now();
     while (started < end) {
       await call();
+      made += 1;
       const now = performance.now();
       if (now >= begin) {
         cpu ??= process.cpuUsage();
@@ -29,6 +31,7 @@ export async function closedLoop({ callers, warmUpMs, measureMs, call }) {
   return {
     perSecond: (latencies.length / measureMs) * 1000,
     calls: latencies.length,
+    made,
     ...percentiles(latencies),
     cpuUsPerCall: round((user + system) / latencies.length),
   };

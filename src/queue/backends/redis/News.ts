@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../system/clock.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Subscription } from './connection.ts';
 import type { RedisLink } from './RedisLink.ts';
 
 /** Listeners are told at most so often, however much other processes do. */
@@ -11,7 +11,9 @@ const POLL_MS = 1_000;
 export class News {
   readonly #clock: Clock;
   readonly #link: RedisLink;
+  readonly #subscription: Subscription;
   readonly #listeners = new Set<() => void>();
+  #isSubscribed = false;
   #spacing: Timer | undefined;
   #poll: Timer | undefined;
   #isDue = false;
@@ -20,7 +22,7 @@ export class News {
   constructor(connection: Connection, link: RedisLink, clock: Clock, channel: string) {
     this.#clock = clock;
     this.#link = link;
-    connection.listen(channel, (handle) => {
+    this.#subscription = connection.listen(channel, (handle) => {
       if (handle !== link.handle) this.#tell();
     });
   }
@@ -28,10 +30,9 @@ export class News {
   watch(listener: () => void): () => void {
     const own = (): void => listener();
     this.#listeners.add(own);
-    if (this.#listeners.size === 1) this.#schedulePoll();
+    if (this.#listeners.size === 1) this.#look();
     return () => {
-      this.#listeners.delete(own);
-      if (this.#listeners.size === 0) this.stop();
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.stop();
     };
   }
 
@@ -57,13 +58,25 @@ export class News {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #schedulePoll(): void {
-    this.#poll = this.#clock.schedule(POLL_MS, () => {
-      this.#ask().then(
-        () => this.#listeners.size > 0 && this.#schedulePoll(),
-        () => this.#listeners.size > 0 && this.#schedulePoll(),
-      );
-    });
+  /** Asks now, and from now on until nobody listens. */
+  #look(): void {
+    const again = (): void => {
+      this.#poll?.cancel();
+      if (this.#listeners.size > 0) this.#poll = this.#clock.schedule(POLL_MS, () => this.#look());
+    };
+    this.#subscribe();
+    this.#ask().then(again, again);
+  }
+
+  /** Not waited for: its answer may be lost with a connection, and then the next look tries again. */
+  #subscribe(): void {
+    if (this.#isSubscribed) return;
+    this.#subscription.subscribe().then(
+      () => {
+        this.#isSubscribed = true;
+      },
+      () => undefined,
+    );
   }
 
   async #ask(): Promise<void> {

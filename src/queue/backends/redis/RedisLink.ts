@@ -185,11 +185,12 @@ export class RedisLink {
     const { script, keys } = this.#options;
     const epoch = this.#epoch;
     call.epoch = epoch;
-    const argument = call.isGivenUp ? this.#recall(call) : call.argument;
+    const isRecall = call.isGivenUp;
+    const argument = isRecall ? this.#recall(call) : call.argument;
     call.wasSent = true;
     this.#connection.run(script.sha, keys, argument).then(
       (answer) => {
-        if (call.epoch === epoch) this.#receive(call, answer);
+        if (call.epoch === epoch) this.#receive(call, isRecall ? recalled(answer) : answer);
       },
       (error: unknown) => {
         if (call.epoch === epoch) this.#refused(call, error);
@@ -202,18 +203,15 @@ export class RedisLink {
     return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number]]);
   }
 
-  #receive(call: Call, answer: Buffer): void {
+  /** `answer` undefined: it never took effect. */
+  #receive(call: Call, answer: Buffer | undefined): void {
     this.#heardAt = this.#clock.monotonicNow();
     this.#remove(call);
-    if (!call.isGivenUp) call.resolve(answer);
-    else if (call.undo !== undefined) this.#undo(call.undo, answer);
+    if (answer !== undefined) {
+      if (call.isGivenUp) call.undo?.(new Unpacker(answer));
+      else call.resolve(answer);
+    }
     this.#answered();
-  }
-
-  #undo(undo: (answer: Unpacker) => void, answer: Buffer): void {
-    const from = new Unpacker(answer);
-    from.array();
-    if (!from.isNothing()) undo(new Unpacker(from.bytes()));
   }
 
   #refused(call: Call, error: unknown): void {
@@ -306,4 +304,11 @@ export class RedisLink {
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
+}
+
+/** What a call answered that took effect unheard. */
+function recalled(answer: Buffer): Buffer | undefined {
+  const from = new Unpacker(answer);
+  from.array();
+  return from.isNothing() ? undefined : from.bytes();
 }

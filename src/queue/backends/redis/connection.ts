@@ -18,11 +18,16 @@ export interface Connection {
   load(text: string): Promise<void>;
   /** One command on the connection that runs scripts, after what was sent before. */
   ask(command: string, ...args: (string | number)[]): Promise<unknown>;
-  /** Calls back for messages on a channel, also after the connection came back. */
-  listen(channel: string, onMessage: (message: string) => void): void;
+  /** Calls back for messages on a channel once it is subscribed to, also after the connection came back. */
+  listen(channel: string, onMessage: (message: string) => void): Subscription;
   /** While false, nothing of it keeps the process alive. */
   keepAlive(isBusy: boolean): void;
   /** Drops the connection and makes another. */
   reset(): void;
   close(): void;
+}
+
+export interface Subscription {
+  /** Rejects while it cannot be done; to be tried again then. */
+  subscribe(): Promise<void>;
 }

@@ -39,7 +39,8 @@ const PLAIN = {
 export function connect(options: RedisOptions, key: string): Connection {
   const library = load();
   const client = createClient(library, options);
-  const subscriber = createClient(library, options);
+  // A cluster has a connection for subscriptions of its own; any other needs a second one.
+  const subscriber = 'nodes' in client ? client : createClient(library, options);
   return adapt(client, subscriber, describe(options), key);
 }
 
@@ -169,14 +170,15 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
       client.on('error', (error: unknown) => {
         cause = error;
       });
-      subscriber.on('error', () => undefined); // without it nothing is lost but news, which are also polled for
-      for (const one of [client, subscriber]) for (const event of ['connect', 'ready', '+node']) one.on(event, hold);
+      if (subscriber !== client) subscriber.on('error', () => undefined); // only news are lost, and they are polled for too
+      const clients = new Set([client, subscriber]);
+      for (const one of clients) for (const event of ['connect', 'ready', '+node']) one.on(event, hold);
       client.on('ready', () => events.ready());
       client.on('close', () => {
         events.lost(cause);
         cause = undefined;
       });
-      for (const one of [client, subscriber]) one.connect().catch(() => undefined); // it tries again by itself
+      for (const one of clients) one.connect().catch(() => undefined); // it tries again by itself
     },
     async run(sha, keys, argument) {
       try {
@@ -195,23 +197,22 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
       subscriber.on('message', (from: string, message: string) => {
         if (from === channel) onMessage(message);
       });
-      const subscribe = (): void => {
-        subscriber.subscribe(channel).catch(() => undefined);
+      return {
+        async subscribe() {
+          if (subscriber.status !== 'ready') throw new Error('not connected');
+          await subscriber.subscribe(channel);
+        },
       };
-      subscriber.on('ready', subscribe);
-      if (subscriber.status === 'ready') subscribe();
     },
     keepAlive(busy) {
       isBusy = busy;
       hold();
     },
     reset() {
-      client.disconnect(true);
-      subscriber.disconnect(true);
+      for (const one of new Set([client, subscriber])) one.disconnect(true);
     },
     close() {
-      client.disconnect();
-      subscriber.disconnect();
+      for (const one of new Set([client, subscriber])) one.disconnect();
     },
   };
 }
