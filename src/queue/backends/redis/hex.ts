@@ -1,10 +1,12 @@
-/**
- * Hexadecimal text as half as many bytes. Anything else is kept as text with a mark behind it that no bytes of that length have.
- */
+/** Hexadecimal text as half as many bytes; anything else as it is, {@link marked}. */
 function shorten(text: string, pattern: RegExp, length: number): Buffer {
-  if (pattern.test(text)) return Buffer.from(text.replaceAll('-', ''), 'hex');
-  const marked = Buffer.from(`${text}\u0001`, 'utf8');
-  return marked.length === length ? Buffer.concat([marked, Buffer.of(2)]) : marked;
+  return pattern.test(text) ? Buffer.from(text.replaceAll('-', ''), 'hex') : marked(text, length);
+}
+
+/** Text with a mark behind it, never as long as the short form of what needs none. */
+function marked(text: string, length: number): Buffer {
+  const bytes = Buffer.from(`${text}\u0001`, 'utf8');
+  return bytes.length === length ? Buffer.concat([bytes, Buffer.of(2)]) : bytes;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -30,6 +32,18 @@ export function hashBytes(hash: string): Buffer {
 
 export function hashOf(bytes: Buffer): string {
   return bytes.length === HASH_BYTES ? bytes.toString('hex') : unmark(bytes);
+}
+
+const DIGEST_BYTES = 32;
+
+/** A digest as it is stored: the 32 bytes of a SHA-256 in base64url. */
+export function digestBytes(digest: string): Buffer {
+  const bytes = Buffer.from(digest, 'base64url');
+  return bytes.length === DIGEST_BYTES && bytes.toString('base64url') === digest ? bytes : marked(digest, DIGEST_BYTES);
+}
+
+export function digestOf(bytes: Buffer): string {
+  return bytes.length === DIGEST_BYTES ? bytes.toString('base64url') : unmark(bytes);
 }
 
 function unmark(bytes: Buffer): string {

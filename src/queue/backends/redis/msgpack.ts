@@ -172,6 +172,12 @@ export class Unpacker {
     return true;
   }
 
+  /** True where a string comes next. */
+  isText(): boolean {
+    const kind = this.#buffer[this.#at] ?? 0;
+    return kind >> 5 === 0x5 || (kind >= 0xd9 && kind <= 0xdb);
+  }
+
   boolean(): boolean {
     const kind = this.#next();
     if (kind === 0xc3) return true;
@@ -235,7 +241,7 @@ export class Unpacker {
   /** Leaves out one number, string, boolean or array of such. */
   skip(): void {
     const kind = this.#buffer[this.#at] as number; // what is skipped is there
-    if (kind >> 5 === 0x5 || (kind >= 0xd9 && kind <= 0xdb)) this.bytes();
+    if (this.isText()) this.bytes();
     else if (kind >> 4 === 0x9 || kind === 0xdc || kind === 0xdd) this.list((from) => from.skip());
     else if (kind === 0xc2 || kind === 0xc3 || kind === 0xc0) this.#at += 1;
     else this.number();

@@ -1,14 +1,10 @@
-import type { Body, Carried, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
+import type { Body, Carried, HeaderList, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
 import type { Change, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
+import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, EFFECTS, METHODS } from './common.ts';
 import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY } from './flags.ts';
-import { hashBytes, idBytes } from './hex.ts';
+import { digestBytes, hashBytes, idBytes } from './hex.ts';
 import type { Packable, Packer } from './msgpack.ts';
-
-/** Position is the code; lists only ever grow at their end. */
-export const EFFECTS = ['read', 'absolute', 'delete', 'create', 'action', 'relative'] as const;
-export const AUTHS = ['none', 'zone', 'live'] as const;
-export const BODY_KINDS = { none: 0, text: 1, bytes: 2 } as const;
 
 const JOIN_RULES = { none: 0, tail: 1, window: 2 } as const;
 const PROCESS_SENDER = 'process:';
@@ -99,35 +95,44 @@ export function laneBytes(lane: string): Buffer {
   return bytes;
 }
 
-/** What of a request never changes and no index needs. `unpack.ts` reads it by position. */
+/** What of a request never changes and no index needs. `unpack.ts` reads it by position; nothing at the end is left out. */
 function packFixed(request: NewRequest, packer: Packer): Buffer {
-  return packer.pack([
+  const { digest, principal } = request;
+  const fields: Packable[] = [
     request.lane ?? false,
-    request.principal,
+    principal === ANONYMOUS ? false : principal,
     request.key ?? false,
-    request.digest ?? false,
+    digest === null ? false : digestBytes(digest),
     EFFECTS.indexOf(request.effect),
+    AUTHS.indexOf(request.auth),
     request.after.length === 0 ? false : request.after.map(idBytes),
     request.refs.length === 0 ? false : JSON.stringify(request.refs),
-    AUTHS.indexOf(request.auth),
     request.client ?? false,
     request.idempotencyKey ?? false,
     request.trace ?? false,
     request.tags.length === 0 ? false : request.tags,
     request.replayOf ?? false,
-  ]);
+  ];
+  while (fields.at(-1) === false) fields.pop();
+  return packer.pack(fields);
 }
 
 /** What goes on the wire: its head, then the bytes of the body. */
 export function packContent({ method, path, headers, body, fetch }: RequestContent, packer: Packer): Buffer {
-  const head = packer.pack([
-    method,
-    path,
-    headers.length === 0 ? false : JSON.stringify(headers),
-    fetch === undefined ? false : JSON.stringify(fetch),
-    bodyKind(body),
-  ]);
+  const fields: Packable[] = [commonOr(METHODS, method), path, bodyKind(body), packHeaders(headers)];
+  if (fetch !== undefined) fields.push(JSON.stringify(fetch));
+  const head = packer.pack(fields);
   return body === null ? head : Buffer.concat([head, typeof body === 'string' ? Buffer.from(body, 'utf8') : body]);
+}
+
+/** The number of what is in a list, else itself. */
+function commonOr(list: readonly string[], text: string): number | string {
+  const number = list.indexOf(text);
+  return number === -1 ? text : number;
+}
+
+function packHeaders(headers: HeaderList): number | string {
+  return headers.length === 0 ? 0 : commonOr(COMMON_HEADERS, JSON.stringify(headers));
 }
 
 function bodyKind(body: Body): number {

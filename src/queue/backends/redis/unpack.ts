@@ -2,76 +2,111 @@ import type { Body, EndedRequest, HeaderList, Json, Progress, Reference, StoredR
 import { isTerminal } from '../../types/states.ts';
 import type { AmendResult, CountRow, EnqueueResult, MovedRequest, SettleResult } from '../../types/store.ts';
 import { decodeProgress, decodeResult, RECORD_VERSION, reasonOf, stateOf } from '../codec.ts';
+import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, CONTENT_FIELDS, EFFECTS, METHODS } from './common.ts';
 import { DURABLE, EPHEMERAL, HARMLESS, TOLD, UNRESOLVED } from './flags.ts';
-import { hashOf, idOf } from './hex.ts';
+import { digestOf, hashOf, idOf } from './hex.ts';
 import { Unpacker } from './msgpack.ts';
-import { AUTHS, BODY_KINDS, EFFECTS } from './pack.ts';
 
 type Row = ReturnType<typeof readRow>;
 
-/** The fields of a row, in the order in which the script keeps them. */
+/** The fields of a row, in the order in which the script keeps them; the last ones are left out where there is nothing. */
 function readRow(from: Unpacker) {
-  from.array();
+  const fields = from.array();
+  let read = 0;
+  const number = (): number | null => (read++ < fields ? from.numberOrNull() : null);
+  const text = (): string | null => (read++ < fields ? from.textOrNull() : null);
+  const bytes = (): Buffer | null => (read++ < fields && !from.isNothing() ? from.bytes() : null);
+  const seq = number() ?? 0;
+  const id = idOf(bytes() ?? Buffer.of());
+  number(); // its place: named beside the record
+  const state = stateOf(number() ?? 0);
+  const reason = reasonOf(number() ?? 0);
+  const flags = number() ?? 0;
+  const rank = number() ?? 0;
+  const callers = number() ?? 0;
+  const priority = number() ?? 0;
+  const acceptedAt = number() ?? 0;
+  const size = number() ?? 0;
+  const token = number() ?? 0;
+  const fingerprint = bytes();
+  bytes(); // its lane as indexes name it
+  const expiresAt = number();
+  const notBefore = number();
+  const dueAt = number();
+  number(); // predecessors that live
+  const firstSentAt = number();
+  const worker = text();
+  const until = number() ?? 0;
+  const progress = text();
+  const endedAt = number();
+  const endedSeq = number();
+  number(); // bytes of its result
+  const base = text();
+  const replayedAs = text();
   return {
-    seq: from.number(),
-    id: idOf(from.bytes()),
-    place: from.number(),
-    state: stateOf(from.number()),
-    reason: reasonOf(from.number()),
-    flags: from.number(),
-    rank: from.number(),
-    dueAt: from.numberOrNull(),
-    notBefore: from.numberOrNull(),
-    expiresAt: from.numberOrNull(),
-    token: from.number(),
-    worker: from.textOrNull(),
-    until: from.number(),
-    firstSentAt: from.numberOrNull(),
-    callers: from.number(),
-    priority: from.number(),
-    acceptedAt: from.number(),
-    endedAt: from.numberOrNull(),
-    endedSeq: from.numberOrNull(),
-    bytes: from.number(),
-    lane: from.skip(),
-    open: from.number(),
-    resultBytes: from.number(),
-    replayedAs: from.textOrNull(),
-    fingerprint: from.isNothing() ? null : hashOf(from.bytes()),
-    base: from.textOrNull(),
-    progress: from.textOrNull(),
+    seq,
+    id,
+    state,
+    reason,
+    flags,
+    rank,
+    callers,
+    priority,
+    acceptedAt,
+    bytes: size,
+    token,
+    fingerprint: fingerprint === null ? null : hashOf(fingerprint),
+    expiresAt,
+    notBefore,
+    dueAt,
+    firstSentAt,
+    worker,
+    until,
+    progress,
+    endedAt,
+    endedSeq,
+    base,
+    replayedAs,
   };
 }
 
 /** What never changes: written by `packFixed`. */
 function readFixed(from: Unpacker) {
-  from.array();
+  const fields = from.array();
+  let read = 0;
+  const isThere = (): boolean => read++ < fields && !from.isNothing();
+  const text = (): string | null => (isThere() ? from.text() : null);
   return {
-    lane: from.textOrNull(),
-    principal: from.text(),
-    key: from.textOrNull(),
-    digest: from.textOrNull(),
-    effect: EFFECTS[from.number()] ?? 'action',
-    after: from.isNothing() ? [] : from.list((one) => idOf(one.bytes())),
-    refs: from.isNothing() ? [] : (JSON.parse(from.text()) as Reference[]),
-    auth: AUTHS[from.number()] ?? 'none',
-    client: from.textOrNull(),
-    idempotencyKey: from.textOrNull(),
-    trace: from.textOrNull(),
-    tags: from.isNothing() ? [] : from.list((one) => one.text()),
-    replayOf: from.textOrNull(),
+    lane: text(),
+    principal: text() ?? ANONYMOUS,
+    key: text(),
+    digest: isThere() ? digestOf(from.bytes()) : null,
+    effect: EFFECTS[isThere() ? from.number() : 0] ?? 'action',
+    auth: AUTHS[isThere() ? from.number() : 0] ?? 'none',
+    after: isThere() ? from.list((one) => idOf(one.bytes())) : [],
+    refs: isThere() ? (JSON.parse(from.text()) as Reference[]) : [],
+    client: text(),
+    idempotencyKey: text(),
+    trace: text(),
+    tags: isThere() ? from.list((one) => one.text()) : [],
+    replayOf: text(),
   };
 }
 
 /** Written by `packContent`; reads to the end. */
 function readContent(from: Unpacker): StoredRequest['content'] {
-  from.array();
-  const method = from.text();
+  const fields = from.array();
+  const method = readCommon(METHODS, from);
   const path = from.text();
-  const headers = from.isNothing() ? [] : (JSON.parse(from.text()) as HeaderList);
-  const fetch = from.isNothing() ? undefined : (JSON.parse(from.text()) as StoredRequest['content']['fetch']);
-  const body = bodyOf(from.number(), from);
-  return { method, path, headers, body, ...(fetch !== undefined && { fetch }) };
+  const kind = from.number();
+  const headers = JSON.parse(readCommon(COMMON_HEADERS, from)) as HeaderList;
+  const fetch = fields > CONTENT_FIELDS ? (JSON.parse(from.text()) as StoredRequest['content']['fetch']) : undefined;
+  return { method, path, headers, body: bodyOf(kind, from), ...(fetch !== undefined && { fetch }) };
+}
+
+/** What a list has at a number, or the text that stands there itself. */
+function readCommon(list: readonly string[], from: Unpacker): string {
+  return from.isText() ? from.text() : (list[from.number()] ?? '');
 }
 
 function bodyOf(kind: number, from: Unpacker): Body {

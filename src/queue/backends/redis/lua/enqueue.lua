@@ -156,7 +156,7 @@ q.verbs.enqueue = function(p)
         q.touch(predecessor)
         q.mark(predecessor, HAS_WAITERS, true)
         q.mark(row, HAS_PREDECESSORS, true)
-        if predecessor[STATE] < IS_SUCCEEDED then row[OPEN] = row[OPEN] + 1 end
+        if predecessor[STATE] < IS_SUCCEEDED then row[OPEN] = (row[OPEN] or 0) + 1 end
         q.put(AFTER, byId[id] .. tag, true)
         q.put(BEFORE, tag .. byId[id], true)
       end
@@ -200,9 +200,9 @@ q.verbs.enqueue = function(p)
       placeIds[number] = q.placeOf(place[1], place[2], place[3])
     end
     local row = {
-      seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], request[R_RANK] or -seq, false,
-      request[R_NOT_BEFORE], request[R_EXPIRES], 0, false, 0, false, 1, request[R_PRIORITY], request[R_ACCEPTED], false, false,
-      request[R_BYTES], request[R_LANE], 0, 0, false, request[R_FINGERPRINT], request[R_BASE], false,
+      seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], request[R_RANK] or -seq, 1,
+      request[R_PRIORITY], request[R_ACCEPTED], request[R_BYTES], 0, request[R_FINGERPRINT], request[R_LANE], request[R_EXPIRES],
+      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false,
     }
     q.begin(row, tag, request[R_RECORD])
     q.countInBlock(seq, 1)

@@ -72,7 +72,7 @@ end
 -- Puts a request where it can get: blocked, scheduled or ready. `floor`: the time a move asked for.
 function q.settleIn(row, now, reason, floor)
   local notBefore = row[NOT_BEFORE]
-  if row[OPEN] > 0 or q.has(row, BEHIND) then
+  if row[OPEN] or q.has(row, BEHIND) then
     row[STATE] = IS_BLOCKED
     row[REASON] = q.has(row, BEHIND) and BECAUSE_LANE or BECAUSE_DEPENDENCY
     row[DUE_AT] = floor
@@ -140,9 +140,9 @@ end
 -- A predecessor of a request ended.
 local function resolve(row, isWell, now, report)
   q.touch(row)
-  row[OPEN] = row[OPEN] - 1
+  row[OPEN] = row[OPEN] > 1 and row[OPEN] - 1
   if isWell then
-    if row[STATE] == IS_BLOCKED and row[OPEN] == 0 then q.unblock(row, now, report) end
+    if row[STATE] == IS_BLOCKED and not row[OPEN] then q.unblock(row, now, report) end
   elseif row[STATE] == IS_BLOCKED then
     row[STATE], row[REASON], row[DUE_AT] = IS_HELD, BECAUSE_DEPENDENCY, false
     q.noteMove(report, row)

@@ -28,7 +28,7 @@ q.verbs.recover = function(p)
     q.load(tags)
     for _, tag in ipairs(tags) do
       local row = q.rows[tag]
-      if row[UNTIL] <= q.leaseNow or isDead(row[WORKER]) then found[#found + 1] = tag end
+      if (row[UNTIL] or 0) <= q.leaseNow or isDead(row[WORKER]) then found[#found + 1] = tag end
     end
     table.sort(found)
     return found
@@ -80,7 +80,7 @@ q.verbs.recover = function(p)
     if homeless and q.has(row, EPHEMERAL) and not goesUnknown and state ~= IS_UNKNOWN then
       q.finishAndNote(row, IS_DEAD, BECAUSE_EXPIRED, now, report)
     else
-      if homeless then q.setSender(row, 'principal:' .. q.fixedOf(row)[F_PRINCIPAL]) end
+      if homeless then q.setSender(row, 'principal:' .. (q.fixedOf(row)[F_PRINCIPAL] or 'anonymous')) end
       if goesUnknown then
         q.move(row, IS_UNKNOWN, BECAUSE_LEASE_LOST, now, now, report)
       elseif homeless and state ~= IS_UNKNOWN and state ~= IS_HELD then

@@ -2,10 +2,10 @@
 -- in ROWS with its result behind it. Which index holds a request follows from its row alone, so a verb only changes
 -- fields: `commit` compares where the row stood with where it stands, and `flush` writes everything at the end.
 
--- Fields of a row. `false` where there is nothing.
-local SEQ, ID, PLACE, STATE, REASON, FLAGS, RANK, DUE_AT, NOT_BEFORE, EXPIRES, TOKEN, WORKER, UNTIL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-local FIRST_SENT, CALLERS, PRIORITY, ACCEPTED_AT, ENDED_AT, ENDED_SEQ, BYTES, LANE, OPEN = 14, 15, 16, 17, 18, 19, 20, 21, 22
-local RESULT_BYTES, REPLAYED_AS, FINGERPRINT, BASE, PROGRESS = 23, 24, 25, 26, 27
+-- Fields of a row. `false` where there is nothing; those at the end that have nothing are not stored.
+local SEQ, ID, PLACE, STATE, REASON, FLAGS, RANK, CALLERS, PRIORITY, ACCEPTED_AT, BYTES, TOKEN, FINGERPRINT, LANE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+local EXPIRES, NOT_BEFORE, DUE_AT, OPEN, FIRST_SENT, WORKER, UNTIL, PROGRESS, ENDED_AT, ENDED_SEQ, RESULT_BYTES, BASE, REPLAYED_AS = 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
+local LAST_FIELD = 27
 
 -- Bits of FLAGS. FIRST_LEASE: the present lease set FIRST_SENT. BEHIND: not the head of its lane.
 -- FROM_PROCESS: its sender is one process. UNRESOLVED: no deadline ends it.
@@ -31,6 +31,24 @@ function q.mark(row, flag, isSet)
   row[FLAGS] = isSet and bit.bor(row[FLAGS], flag) or bit.band(row[FLAGS], bit.bnot(flag))
 end
 
+-- A row as text. Nothing at its end is left out: most of what waits has nothing there.
+local function packRow(row)
+  local last = LAST_FIELD
+  while not row[last] do
+    row[last] = nil
+    last = last - 1
+  end
+  local text = cmsgpack.pack(row)
+  for field = last + 1, LAST_FIELD do row[field] = false end
+  return text
+end
+
+local function unpackRow(text)
+  local offset, row = cmsgpack.unpack_one(text)
+  for field = #row + 1, LAST_FIELD do row[field] = false end
+  return offset, row
+end
+
 local function remember(tag, row, tail, own, stored, record)
   q.rows[tag] = row
   q.memo[row] = { tag, tail, own, stored, record, false, false, false, false, false, false, false, false, false, false, false, false, false }
@@ -46,10 +64,9 @@ function q.load(tags)
     end
   end
   if #missing == 0 then return end
-  local unpackOne = cmsgpack.unpack_one
   for index, found in ipairs(q.fields(ROWS, missing)) do
     if found then
-      local offset, row = unpackOne(found)
+      local offset, row = unpackRow(found)
       if offset == -1 then
         remember(missing[index], row, '', found, false, false)
       else
@@ -61,7 +78,7 @@ function q.load(tags)
   end
   for index, record in ipairs(q.fields(RECORDS, untouched)) do
     if record then
-      local _, row = unpackOne(record)
+      local _, row = unpackRow(record)
       remember(untouched[index], row, '', false, record, false)
     end
   end
@@ -90,7 +107,7 @@ end
 local function slot(row)
   local state = row[STATE]
   if state == IS_READY then return READY, placed(row, row[RANK]) end
-  if state == IS_SENDING then return LEASES, struct.pack('>BdI6', 1, math.max(row[UNTIL], 0), row[SEQ]) end
+  if state == IS_SENDING then return LEASES, struct.pack('>BdI6', 1, math.max(row[UNTIL] or 0, 0), row[SEQ]) end
   if state >= IS_SUCCEEDED then
     return state == IS_DEAD and DEAD or WELL, struct.pack('>I6I6d', row[ENDED_SEQ], row[SEQ], row[ENDED_AT])
   end
@@ -126,7 +143,7 @@ local function expiring(row)
 end
 
 local function accounted(row)
-  return row[STATE] < IS_SUCCEEDED and row[BYTES] or row[BYTES] + row[RESULT_BYTES]
+  return row[STATE] < IS_SUCCEEDED and row[BYTES] or row[BYTES] + (row[RESULT_BYTES] or 0)
 end
 
 -- To be called before the first change to a row since it was loaded or committed: keeps where it stands.
@@ -191,7 +208,7 @@ function q.packRows()
     local known = q.memo[row]
     if known[M_DIRTY] then
       known[M_DIRTY] = false
-      local packed = cmsgpack.pack(row)
+      local packed = packRow(row)
       local isNew = known[M_RECORD]
       known[M_PACKED] = packed
       if isNew then
