@@ -4,8 +4,8 @@ import type { Connection } from './connection.ts';
 import { failure, judge, unanswered } from './errors.ts';
 import type { Packable } from './msgpack.ts';
 import { Packer, Unpacker } from './msgpack.ts';
-import type { Script } from './script.ts';
-import { MOST_UNANSWERED } from './script.ts';
+import type { Script, Verb } from './script.ts';
+import { MOST_UNANSWERED, partOf } from './script.ts';
 
 /** How often it is looked whether the server still answers. */
 const LOOK_MS = 1_000;
@@ -121,12 +121,12 @@ export class RedisLink {
     return new Promise((resolve) => this.#idle.add(resolve));
   }
 
-  async call(verb: string, payload: Packable, { writes, leaseNow, undo }: Ask): Promise<Unpacker> {
+  async call(verb: Verb, payload: Packable, { writes, leaseNow, undo }: Ask): Promise<Unpacker> {
     const { leaseMs, news, commit } = this.#options;
     const length = leaseMs();
     const number = writes ? ++this.#lastNumber : 0;
     const time = length === null ? (leaseNow ?? 0) : false;
-    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload]);
+    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload, partOf(verb)]);
     const answer = await new Promise<Buffer>((resolve, reject) => {
       this.#calls.push({
         verb,
@@ -200,7 +200,7 @@ export class RedisLink {
 
   /** Asks what became of a call instead of making it, now that nobody waits for it. */
   #recall({ number }: Call): Buffer {
-    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number]]);
+    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number], partOf('recall')]);
   }
 
   /** `answer` undefined: it never took effect. */

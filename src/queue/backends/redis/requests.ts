@@ -8,6 +8,7 @@ import type { Packable, Unpacker } from './msgpack.ts';
 import { packChange, packEnqueue, packSettlement } from './pack.ts';
 import type { RedisLink } from './RedisLink.ts';
 import { releaseAccepted, releaseClaimed } from './release.ts';
+import type { Verb } from './script.ts';
 import { readAmendResult, readEnded, readEnqueueResult, readMoved, readRecord, readSettleResult } from './unpack.ts';
 
 export interface Surroundings {
@@ -24,7 +25,7 @@ const READ = { writes: false } as const;
 /** The store of requests, as calls of the script. */
 export function requestsOver({ link, watch, identity, gone }: Surroundings): RequestStore {
   const ask = async <T>(
-    verb: string,
+    verb: Verb,
     payload: (link: RedisLink) => Packable,
     read: (answer: Unpacker) => T,
     options: Parameters<RedisLink['call']>[2] = READ,

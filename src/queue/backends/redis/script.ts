@@ -3,24 +3,33 @@ import { readFileSync } from 'node:fs';
 import { REASONS, REQUEST_STATES, TRANSITIONS } from '../../types/states.ts';
 import { reasonCode, stateCode } from '../codec.ts';
 
-/** In the order in which they see each other. */
-const PARTS = [
-  'wire',
-  'places',
-  'rows',
-  'writes',
-  'moves',
-  'enqueue',
-  'claim',
-  'settle',
-  'workers',
-  'recover',
-  'find',
-  'shared',
-  'history',
-  'purge',
-  'run',
-] as const;
+/** What every verb uses, in the order in which they see each other. */
+const CORE = ['wire', 'places', 'rows', 'writes', 'moves'] as const;
+
+/** Verbs by the part of the script they are in. Only the part of the verb that is asked for is made for a call. */
+const PARTS = {
+  enqueue: ['enqueue'],
+  claim: ['claim', 'claimUnknown', 'renew'],
+  settle: ['settle', 'amend'],
+  workers: ['live', 'leave', 'begin', 'workers', 'look'],
+  recover: ['recover', 'expire'],
+  find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
+  shared: ['sharedGet', 'sharedSet', 'sharedDelete', 'sharedList', 'acquire', 'release', 'take'],
+  history: ['append', 'history', 'trim'],
+  purge: ['purge'],
+  run: ['recall'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type Verb = (typeof PARTS)[keyof typeof PARTS][number];
+
+const PART_OF = new Map<string, string>(
+  Object.entries(PARTS).flatMap(([part, verbs]) => verbs.map((verb) => [verb, part] as const)),
+);
+
+/** The part of the script that has a verb. */
+export function partOf(verb: Verb): string {
+  return PART_OF.get(verb) as string; // every verb is in a part
+}
 
 /** As many as Lua's stack takes with room to spare. */
 const MOST_ARGUMENTS = 4000;
@@ -74,8 +83,16 @@ export interface Script {
 }
 
 export function loadScript(): Script {
-  const parts = PARTS.map((part) => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8'));
-  const text = inlined([constants(), ...parts].join('\n'));
+  const read = (part: string): string => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8');
+  const parts = Object.keys(PARTS).filter((part) => part !== 'run');
+  const text = inlined(
+    [
+      constants(),
+      ...CORE.map(read),
+      ...parts.map((part) => `function q.parts.${part}()\n${read(part)}end\n`),
+      read('run'),
+    ].join('\n'),
+  );
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 

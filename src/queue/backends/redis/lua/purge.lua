@@ -1,5 +1,8 @@
 -- Deletes ended records, and what lapsed of the shared values.
 
+q.need('enqueue')
+q.need('shared')
+
 local PAGE = 500
 local ENDED_TAG, ENDED_TIME = 7, 13
 

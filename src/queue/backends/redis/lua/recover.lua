@@ -1,5 +1,7 @@
 -- Repairs what dead workers left and ends what is past its deadline.
 
+q.need('workers')
+
 local LEASE_TAG = 10
 
 -- {worker, now, limit, boot, {worker that no longer runs, …}}

@@ -6,6 +6,7 @@ local function answerAgain(number)
   local kept = call('HGET', ANSWERS, q.handle .. ':' .. number % MOST_ANSWERS)
   local answer = kept and cmsgpack.unpack(kept)
   if not answer or answer[1] ~= number then return nil end
+  if answer[2] then q.need('claim') end
   return answer[2] and cmsgpack.pack(q.claimedBefore(answer[2], answer[3])) or answer[3]
 end
 
@@ -15,6 +16,7 @@ q.verbs.recall = function(p)
 end
 
 local verb, number, payload = q.asked[1], q.asked[2], q.asked[7]
+q.need(q.asked[8])
 if number == 0 then return cmsgpack.pack(q.verbs[verb](payload)) end
 
 local kept = answerAgain(number)

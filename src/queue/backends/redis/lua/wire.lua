@@ -7,7 +7,7 @@ local q = {}
 local call = redis.call
 
 -- {verb, number of the call (0: it only reads), lease time (false: the server's own), length of a lease, handle, channel of news,
--- payload}
+-- payload, part of the script that has the verb}
 q.asked = cmsgpack.unpack(ARGV[1])
 q.handle = q.asked[5]
 q.hasOwnTime = not q.asked[3]
@@ -16,7 +16,15 @@ if q.hasOwnTime then
   local time = call('TIME')
   q.leaseNow = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-q.verbs = {}
+
+-- Verbs are in parts, and only the parts that a call needs are made for it.
+q.verbs, q.parts = {}, {}
+
+function q.need(part)
+  local make = q.parts[part]
+  q.parts[part] = nil
+  if make then make() end
+end
 
 -- The end of a lease that the caller puts at `given` by a clock of its own.
 function q.leaseEnd(given)
