@@ -37,8 +37,8 @@ interface Call {
   readonly givenAt: number;
   /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
   epoch: number;
-  /** It was sent at least once. */
-  wasSent: boolean;
+  /** How often it was sent. */
+  sends: number;
   /** Its caller was told that there is no answer. */
   isGivenUp: boolean;
   readonly resolve: (answer: Buffer) => void;
@@ -121,30 +121,50 @@ export class RedisLink {
     return new Promise((resolve) => this.#idle.add(resolve));
   }
 
-  async call(verb: Verb, payload: Packable, { writes, leaseNow, undo }: Ask): Promise<Unpacker> {
-    const { leaseMs, news, commit } = this.#options;
+  async call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker> {
+    const { commit } = this.#options;
+    const { call, answer } = await this.#make(verb, payload, ask);
+    if (ask.writes && commit !== undefined) await this.#commit(commit, call);
+    return new Unpacker(answer);
+  }
+
+  /**
+   * Replicas are waited for on the connection that made the write. Where it was lost since, or may not have made it, another write is
+   * made on the present one: what replicas have of that, they have of all before.
+   */
+  async #commit(commit: () => Promise<void>, call: Call): Promise<void> {
+    let isSure = call.sends === 1;
+    for (let epoch = call.epoch; ; epoch = this.#epoch) {
+      if (!isSure) await this.#make('touch', false, { writes: true });
+      await commit();
+      if (epoch === this.#epoch) return;
+      isSure = false;
+    }
+  }
+
+  #make(verb: Verb, payload: Packable, { writes, leaseNow, undo }: Ask): Promise<{ call: Call; answer: Buffer }> {
+    const { leaseMs, news } = this.#options;
     const length = leaseMs();
     const number = writes ? ++this.#lastNumber : 0;
     const time = length === null ? (leaseNow ?? 0) : false;
     const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload, partOf(verb)]);
-    const answer = await new Promise<Buffer>((resolve, reject) => {
-      this.#calls.push({
+    return new Promise((resolve, reject) => {
+      const call: Call = {
         verb,
         number,
         argument,
         givenAt: this.#clock.monotonicNow(),
         epoch: 0,
-        wasSent: false,
+        sends: 0,
         isGivenUp: false,
-        resolve,
+        resolve: (answer) => resolve({ call, answer }),
         reject,
         undo,
-      });
+      };
+      this.#calls.push(call);
       if (this.#calls.length === 1) this.#connection.keepAlive(true);
       this.#pump();
     });
-    if (writes && commit !== undefined) await commit();
-    return new Unpacker(answer);
   }
 
   #waiting(): number {
@@ -187,7 +207,7 @@ export class RedisLink {
     call.epoch = epoch;
     const isRecall = call.isGivenUp;
     const argument = isRecall ? this.#recall(call) : call.argument;
-    call.wasSent = true;
+    call.sends += 1;
     this.#connection.run(script.sha, keys, argument).then(
       (answer) => {
         if (call.epoch === epoch) this.#receive(call, isRecall ? recalled(answer) : answer);
@@ -278,10 +298,10 @@ export class RedisLink {
   }
 
   #giveUp(call: Call, cause: unknown): void {
-    call.reject(unanswered(this.#connection.where, call.verb, call.wasSent && call.number > 0, cause));
+    call.reject(unanswered(this.#connection.where, call.verb, call.sends > 0 && call.number > 0, cause));
     call.isGivenUp = true;
     // What was sent and can be undone is asked for once more when there is a connection again.
-    if (call.number === 0 || !call.wasSent || call.undo === undefined || this.#isClosed) this.#remove(call);
+    if (call.number === 0 || call.sends === 0 || call.undo === undefined || this.#isClosed) this.#remove(call);
   }
 
   #fail(call: Call, code: Parameters<typeof failure>[0], advice: string, cause: unknown): void {

@@ -44,6 +44,12 @@ q.verbs.begin = function()
   return { call('HINCRBY', ANSWERS, 'handles', 1) }
 end
 
+-- A write that means nothing.
+q.verbs.touch = function()
+  q.write(ANSWERS, 'touched', '1')
+  return { true }
+end
+
 -- Everyone, by name.
 q.verbs.workers = function()
   local found = {}
