@@ -9,9 +9,12 @@ import { systemClock } from '../../../src/system/clock.ts';
 export const NO_LIMITS = { maxSize: 1_000_000, maxBytes: 1_000_000_000 };
 
 /** An opened store as a queue would have it: judged by the server's clock. */
-export async function openStore(options: RedisBackendOptions, leaseMs = 30_000): Promise<Backend> {
+export async function openStore(
+  options: RedisBackendOptions,
+  { leaseMs = 30_000, worker = randomUUID() }: { readonly leaseMs?: number; readonly worker?: string } = {},
+): Promise<Backend> {
   const backend = new RedisBackend(options, { clock: systemClock });
-  const identity = { worker: randomUUID(), bootId: 'boot', pidNamespace: 'pid', pid: 1, processStart: '1' };
+  const identity = { worker, bootId: 'boot', pidNamespace: 'pid', pid: 1, processStart: '1' };
   await backend.open({
     identity,
     now: systemClock.now(),
