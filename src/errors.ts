@@ -65,7 +65,7 @@ export const ERROR_CODES = {
   },
   BULK_REFUSED: {
     retryable: false,
-    meaning: 'A bulk verb was refused: an empty filter, or another count than expected.',
+    meaning: 'A bulk verb was refused: an empty filter, another count than expected, or a move that is under way.',
   },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;
 

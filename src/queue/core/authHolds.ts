@@ -85,7 +85,9 @@ export class AuthHolds {
     const zone = this.#zones.named(request.zone);
     const sender = zone === undefined ? undefined : await this.#senderOf(request, zone);
     if (zone === undefined || sender === undefined) return undefined;
-    return { id: request.id, from: ['held'], to: { state: 'ready', reason: 'released' }, patch: { sender }, zone };
+    const to = { state: 'ready', reason: 'released' } as const;
+    // While a provider was asked, it may have been released, sent, and held again in doubt.
+    return { id: request.id, from: ['held'], reason: 'auth', to, patch: { sender }, zone };
   }
 
   async #senderOf(request: StoredRequest, zone: Zone): Promise<string | undefined> {

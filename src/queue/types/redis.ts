@@ -14,7 +14,7 @@ export interface RedisOptions extends RedisAddress {
   readonly url?: string | undefined;
   /** Some nodes of a cluster; the others are found. Not together with `db`. */
   readonly cluster?: readonly RedisAddress[] | undefined;
-  /** Sentinels that know the master of {@link sentinelName}. */
+  /** Sentinels that know the master named by `sentinelName`. */
   readonly sentinels?: readonly RedisAddress[] | undefined;
   /** Name of the master the sentinels watch. @default 'mymaster' */
   readonly sentinelName?: string | undefined;

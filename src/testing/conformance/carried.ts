@@ -210,6 +210,10 @@ export const carriedGroup = group('carried requests', (test) => {
     const to = { state: 'cancelled', reason: 'caller' } as const;
     const refused = await t.amend({ id, from: ['ready'], neverSent: true, to });
     assert.deepEqual(refused, { status: 'refused', state: 'ready' });
+    const unleased = await t.accept({ carried: carried({ isHeld: true, reason: 'unknown', firstSentAt: 7 }) });
+    await t.move(unleased.id, { state: 'unknown', reason: 'unanswered' });
+    await t.settle({ id: unleased.id, token: 0 }, { state: 'ready', reason: 'retry' }, { notSent: true });
+    assert.equal((await t.get(unleased.id)).firstSentAt, 7);
   });
 
   test('are not ended by their deadline while in doubt', async (t) => {

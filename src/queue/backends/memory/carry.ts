@@ -1,6 +1,9 @@
 import type { Carried, NewRequest } from '../../types/request.ts';
 import type { Entry } from './Entry.ts';
 
+/** Of no claim in this store, so that none of its settlements takes back the first send. */
+const NO_CLAIM = -1;
+
 /** The request alone: what it brings along is in its entry, and changes there. */
 export function withoutCarried(request: NewRequest): NewRequest {
   const { carried: _, ...rest } = request;
@@ -12,6 +15,7 @@ export function bring(entry: Entry, carried: Carried): void {
   entry.reason = carried.reason;
   entry.token = carried.token;
   entry.firstSentAt = carried.firstSentAt;
+  entry.firstSentToken = NO_CLAIM;
   entry.progress = carried.progress;
   entry.callers = carried.callers;
   entry.result = carried.result;
