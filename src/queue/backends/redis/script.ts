@@ -85,14 +85,13 @@ export interface Script {
 export function loadScript(): Script {
   const read = (part: string): string => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8');
   const parts = Object.keys(PARTS).filter((part) => part !== 'run');
-  const text = inlined(
-    [
-      constants(),
-      ...CORE.map(read),
-      ...parts.map((part) => `function q.parts.${part}()\n${read(part)}end\n`),
-      read('run'),
-    ].join('\n'),
-  );
+  const whole = [
+    constants(),
+    ...CORE.map(read),
+    ...parts.map((part) => `q.parts.${part} = function()\n${read(part)}end\n`),
+    read('run'),
+  ].join('\n');
+  const text = numbered(inlined(whole));
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
@@ -109,6 +108,24 @@ function inlined(text: string): string {
   });
   for (const [index, name] of KEY_NAMES.entries()) numbers.set(name.toUpperCase(), `KEYS[${index + 1}]`);
   return rest.replace(/\b[A-Z][A-Z0-9_]*\b/g, (name) => numbers.get(name) ?? name);
+}
+
+/**
+ * Puts numbers in the place of the fields of `q`, the table of everything that is shared: with names it would grow, and be laid out anew,
+ * eight times in every call of the script, which takes longer than most calls do otherwise.
+ */
+function numbered(text: string): string {
+  const places = new Map<string, number>();
+  const numberOf = (name: string): number => {
+    const known = places.get(name);
+    if (known !== undefined) return known;
+    places.set(name, places.size + 1);
+    return places.size;
+  };
+  const body = text
+    .replace(/\bfunction q\.(\w+)\(/g, (_, name: string) => `q[${numberOf(name)}] = function(`)
+    .replace(/\bq\.(\w+)/g, (_, name: string) => `q[${numberOf(name)}]`);
+  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('false').join(', ')} }`);
 }
 
 /** Codes of states and reasons and the table of legal moves, as everywhere in stored records. */
