@@ -43,6 +43,9 @@ export class Watcher {
   #unwatch: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #again = false;
+  /** Any request may have ended since the last look, not only those of which it was told. */
+  #isAny = false;
+  readonly #told = new Set<string>();
   #offset = 0;
 
   constructor(
@@ -68,7 +71,7 @@ export class Watcher {
   }
 
   start(): void {
-    this.#unwatch = this.#context.backend.requests.watch(() => this.#changed());
+    this.#unwatch = this.#context.backend.requests.watch((ended) => this.#changed(ended));
   }
 
   async stop(): Promise<void> {
@@ -97,24 +100,35 @@ export class Watcher {
     this.#events.look();
   }
 
-  #changed(): void {
+  #changed(ended: readonly string[] | undefined): void {
+    if (ended === undefined) this.#isAny = true;
+    else for (const id of ended) if (this.#callers.has(id)) this.#told.add(id);
+    this.#follow();
+  }
+
+  #follow(): void {
     if (this.#running !== undefined) {
       this.#again = true;
       return;
     }
-    this.#running = this.#follow()
+    this.#running = this.#look()
       .catch((error: unknown) => this.#context.logger.warn('changes were not followed', { error: messageOf(error) }))
       .finally(() => {
         this.#running = undefined;
         if (!this.#again) return;
         this.#again = false;
-        this.#changed();
+        this.#follow();
       });
   }
 
-  async #follow(): Promise<void> {
+  async #look(): Promise<void> {
+    const isAny = this.#isAny;
+    const told = [...this.#told].filter((id) => !this.#attempts.isUnderWay(id));
+    this.#isAny = false;
+    this.#told.clear();
+    for (let from = 0; from < told.length; from += LOOKUPS) await this.#lookUp(told.slice(from, from + LOOKUPS));
     await this.survey();
-    await this.checkCallers();
+    if (isAny) await this.checkCallers();
   }
 
   /** Looks up what callers wait for, or anything is kept of, that is not under way here: it may have ended, or been held, unseen. */

@@ -113,8 +113,11 @@ export interface RequestStore {
   /** Server ids bound to local ids; undefined where unbound. */
   bindings(query: { readonly localIds: readonly string[] }): Promise<(Binding | undefined)[]>;
 
-  /** Calls back, soon, after changes that another handle (usually another process) committed. Returns its undo. */
-  watch(listener: () => void): () => void;
+  /**
+   * Calls back, soon, after changes that another handle (usually another process) committed. Returns its undo.
+   * A store that can tell gives the ids of all requests that ended or were held by then; without them it may be any.
+   */
+  watch(listener: (ended?: readonly string[]) => void): () => void;
 }
 
 export const PROMOTIONS_PER_CLAIM = 64;

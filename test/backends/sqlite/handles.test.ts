@@ -23,7 +23,7 @@ describe('two handles on one file', () => {
     const stop = one.requests.watch(() => {
       own += 1;
     });
-    const told = new Promise<void>((resolve) => two.requests.watch(resolve));
+    const told = new Promise<void>((resolve) => two.requests.watch(() => resolve()));
     await one.requests.enqueue(batchOf(newRequest()));
     await told;
     expect(own).toBe(0);

@@ -1,34 +1,38 @@
 import type { Clock, Timer } from '../../../system/clock.ts';
 import type { Connection, Subscription } from './connection.ts';
+import { idOf } from './hex.ts';
+import { Unpacker } from './msgpack.ts';
 import type { RedisLink } from './RedisLink.ts';
 
 /** Listeners are told at most so often, however much other processes do. */
-const SPACING_MS = 20;
+const SPACING_MS = 50;
 /** News can be lost on their way; so often it is asked whether anything changed. */
 const POLL_MS = 1_000;
+
+type Listener = (ended?: readonly string[]) => void;
 
 /** Tells listeners, soon, of what other handles changed: by the server's messages, and by asking now and then. */
 export class News {
   readonly #clock: Clock;
   readonly #link: RedisLink;
   readonly #subscription: Subscription;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<Listener>();
   #isSubscribed = false;
   #spacing: Timer | undefined;
   #poll: Timer | undefined;
   #isDue = false;
+  /** What ended since listeners were told; undefined: it may be anything. */
+  #ended: string[] | undefined = [];
   #revision: number | undefined;
 
   constructor(connection: Connection, link: RedisLink, clock: Clock, channel: string) {
     this.#clock = clock;
     this.#link = link;
-    this.#subscription = connection.listen(channel, (handle) => {
-      if (handle !== link.handle) this.#tell();
-    });
+    this.#subscription = connection.listen(channel, (message) => this.#receive(message));
   }
 
-  watch(listener: () => void): () => void {
-    const own = (): void => listener();
+  watch(listener: Listener): () => void {
+    const own: Listener = (ended) => listener(ended);
     this.#listeners.add(own);
     if (this.#listeners.size === 1) this.#look();
     return () => {
@@ -44,18 +48,29 @@ export class News {
     this.#revision = undefined;
   }
 
-  #tell(): void {
+  #receive(message: Buffer): void {
+    const from = new Unpacker(message);
+    from.array();
+    if (from.text() === this.#link.handle) return;
+    this.#tell(from.isNothing() ? undefined : from.list((one) => idOf(one.bytes())));
+  }
+
+  #tell(ended: readonly string[] | undefined): void {
     if (this.#listeners.size === 0) return;
+    if (ended === undefined) this.#ended = undefined;
+    else this.#ended?.push(...ended);
     if (this.#spacing !== undefined) {
       this.#isDue = true;
       return;
     }
+    const told = this.#ended;
     this.#isDue = false;
+    this.#ended = [];
     this.#spacing = this.#clock.schedule(SPACING_MS, () => {
       this.#spacing = undefined;
-      if (this.#isDue) this.#tell();
+      if (this.#isDue) this.#tell([]);
     });
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) listener(told);
   }
 
   /** Asks now, and from now on until nobody listens. */
@@ -85,6 +100,6 @@ export class News {
     const revision = answer.number();
     const isNew = this.#revision !== undefined && revision !== this.#revision;
     this.#revision = revision;
-    if (isNew) this.#tell();
+    if (isNew) this.#tell(undefined);
   }
 }

@@ -160,7 +160,7 @@ export class RedisBackend implements Backend {
     }
   }
 
-  #watch(listener: () => void): () => void {
+  #watch(listener: (ended?: readonly string[]) => void): () => void {
     this.#usable();
     const news = this.#news;
     if (news === undefined) throw this.#unavailable();

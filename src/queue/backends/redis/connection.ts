@@ -19,7 +19,7 @@ export interface Connection {
   /** One command on the connection that runs scripts, after what was sent before. */
   ask(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** Calls back for messages on a channel once it is subscribed to, also after the connection came back. */
-  listen(channel: string, onMessage: (message: string) => void): Subscription;
+  listen(channel: string, onMessage: (message: Buffer) => void): Subscription;
   /** While false, nothing of it keeps the process alive. */
   keepAlive(isBusy: boolean): void;
   /** Drops the connection and makes another. */

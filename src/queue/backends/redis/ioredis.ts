@@ -194,8 +194,8 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
       }),
     ask: (command, ...args) => held(async () => (await nodes.owner()).call(command, ...args)),
     listen(channel, onMessage) {
-      subscriber.on('message', (from: string, message: string) => {
-        if (from === channel) onMessage(message);
+      subscriber.on('messageBuffer', (from: Buffer, message: Buffer) => {
+        if (from.toString() === channel) onMessage(message);
       });
       return {
         async subscribe() {

@@ -201,6 +201,20 @@ function q.commitAll()
   for _, row in ipairs(q.changed) do q.commit(row) end
 end
 
+-- Ids of what ended or was held: somebody may wait for it elsewhere. Too many are not named one by one.
+q.told = {}
+local MOST_TOLD = 200
+
+local function tell(row)
+  local state = row[STATE]
+  if state < IS_HELD or #q.told > MOST_TOLD then return end
+  q.told[#q.told + 1] = row[ID]
+end
+
+function q.news()
+  return cmsgpack.pack({ q.handle, #q.told <= MOST_TOLD and q.told })
+end
+
 -- The rows that changed, as arguments of HSET. A new one is written with its record.
 function q.packRows()
   local arguments = {}
@@ -208,6 +222,7 @@ function q.packRows()
     local known = q.memo[row]
     if known[M_DIRTY] then
       known[M_DIRTY] = false
+      tell(row)
       local packed = packRow(row)
       local isNew = known[M_RECORD]
       known[M_PACKED] = packed

@@ -31,6 +31,6 @@ q.flush()
 local packed = cmsgpack.pack(answer)
 if q.isChanged and verb ~= 'leave' then
   call('HSET', ANSWERS, turn, cmsgpack.pack({ number, q.leasedTags, q.leasedTags and payload[1] or packed }))
-  if q.isWorthTelling then call('PUBLISH', q.asked[6], q.handle) end
+  if q.isWorthTelling then call('PUBLISH', q.asked[6], q.news()) end
 end
 return packed
