@@ -25,6 +25,12 @@ async function serverWith(...given: Parameters<typeof RedisServer.start>): Promi
   return server;
 }
 
+async function clusterNodes(): Promise<RedisCluster['nodes']> {
+  const cluster = await RedisCluster.start();
+  open.push(() => cluster.dispose());
+  return cluster.nodes;
+}
+
 async function queueOn(redis: RedisOptions, name = 'queue'): Promise<QueueManager> {
   const queue = await QuickSetup.redis(redis, { name });
   open.push(() => queue.close());
@@ -57,9 +63,7 @@ describeRedis('QuickSetup.redis', () => {
   });
 
   it('takes the nodes of a cluster', async () => {
-    const cluster = await RedisCluster.start();
-    open.push(() => cluster.dispose());
-    await works(await queueOn({ cluster: cluster.nodes.slice(0, 1) }));
+    await works(await queueOn({ cluster: (await clusterNodes()).slice(0, 1) }));
   }, 60_000);
 
   it('speaks TLS', async () => {
@@ -106,13 +110,21 @@ describeRedis('QuickSetup.redis', () => {
     expect((await (await queueOn({ port })).health()).backend).toMatchObject({ kind: 'redis', durability: 'disk' });
   });
 
-  it('lets the process end: after close, and when nothing is under way', async () => {
-    const { port } = await serverWith();
-    for (const end of ['close', 'idle']) {
-      const child = startChild(new URL('./support/idleApp.mjs', import.meta.url), [DIST, `${port}`, end]);
-      open.push(() => child.kill());
-      const ended = await child.ended;
-      expect(ended, describeEnd(ended)).toMatchObject({ code: 0, lines: ['done'] });
-    }
-  }, 30_000);
+  it.each(['alone', 'cluster'])(
+    '%s lets the process end: after close, and when nothing is under way',
+    async (kind) => {
+      const connection = kind === 'alone' ? { port: (await serverWith()).port } : { cluster: await clusterNodes() };
+      for (const end of ['close', 'idle']) {
+        const child = startChild(new URL('./support/idleApp.mjs', import.meta.url), [
+          DIST,
+          JSON.stringify(connection),
+          end,
+        ]);
+        open.push(() => child.kill());
+        const ended = await child.ended;
+        expect(ended, describeEnd(ended)).toMatchObject({ code: 0, lines: ['done'] });
+      }
+    },
+    30_000,
+  );
 });

@@ -21,8 +21,14 @@ export async function createBackend(config: ResolvedConfiguration, clock: Clock)
       return new SQLiteBackend({ path: config.backend.path, durability: config.durability });
     }
     case 'redis': {
+      const { options, spill } = config.backend;
       const { RedisBackend } = await import('../backends/redis/RedisBackend.ts');
-      return new RedisBackend({ name: config.name, ...config.backend.options }, { clock });
+      const redis = new RedisBackend({ name: config.name, ...options }, { clock });
+      if (spill === undefined) return redis;
+      const { SQLiteBackend } = await import('../backends/sqlite/SQLiteBackend.ts');
+      const { SpillingBackend } = await import('../backends/spill/SpillingBackend.ts');
+      const of = `redis ${options.keyPrefix ?? ''} ${config.name}`;
+      return new SpillingBackend({ primary: redis, spill: new SQLiteBackend({ path: spill.path }), of, clock });
     }
     case 'custom':
       return config.backend.backend;

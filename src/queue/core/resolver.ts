@@ -25,6 +25,8 @@ const BATCH = 16;
 const LEAST_SETTLE_MS = 30_000;
 /** Waits after probes that showed nothing; then a person decides. */
 const PROBE_DELAYS_MS = [30_000, 120_000, 600_000] as const;
+/** How long a look that asks nobody may take: what a process was looking at that died is looked at again by then. */
+const LOOK_MS = 5_000;
 /** Spare time on top of a probe's own, after which another process may look. */
 const SLACK_MS = 30_000;
 
@@ -102,7 +104,7 @@ export class Resolver {
     const requests = await backend.requests.claimUnknown({
       worker,
       now: clock.now(),
-      until: clock.now() + config.attemptTimeoutMs + SLACK_MS,
+      until: clock.now() + Math.min(config.leaseMs, LOOK_MS),
       limit,
       channels: zones.map((zone) => zone.doubtChannel),
     });
@@ -129,10 +131,20 @@ export class Resolver {
     if (now < settledAt) {
       return this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt: settledAt }, request.progress);
     }
+    if (!(await this.#mayProbe(request))) return;
     const sight: Sight = { fault: 'none' };
     const verdict = await this.#probe(request, zone, probe, sight);
     if (verdict.outcome === 'inconclusive' && !this.#counts(request, zone, sight)) return this.#askAgain(request, zone);
     this.#conclude(request, verdict);
+  }
+
+  /** A probe may take longer than a look: nobody else is to look meanwhile. False where somebody does already. */
+  async #mayProbe({ id, lease, reason, progress }: StoredRequest): Promise<boolean> {
+    const { backend, clock, config } = this.#context;
+    const next = { state: 'unknown', reason, dueAt: clock.now() + config.attemptTimeoutMs + SLACK_MS } as const;
+    const settlements = [{ id, token: lease?.token ?? 0, next, progress }];
+    const [result] = await backend.requests.settle({ now: clock.now(), settlements });
+    return result?.status === 'settled';
   }
 
   /** As with attempts: what a zone does to everybody spends nothing of the request. */

@@ -107,6 +107,8 @@ function describe({ url, cluster, sentinels, ...address }: RedisOptions): string
 interface Inside {
   readonly stream?: Socket;
   readonly slots?: readonly (readonly string[] | undefined)[];
+  /** Of a cluster: the connection of its subscriptions, which is none of its nodes. */
+  readonly subscriber?: { getInstance(): { readonly stream?: Socket } | null | undefined };
 }
 
 /** The parts of a client: its nodes where it is one of a cluster, and the one that has a key. */
@@ -151,7 +153,8 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
   let asked = 0;
   const hold = (): void => {
     nodes.hold(isBusy || asked > 0);
-    listening.hold(false);
+    if (subscriber !== client) listening.hold(false);
+    (client as unknown as Inside).subscriber?.getInstance()?.stream?.unref?.();
   };
   const held = async <T>(ask: () => Promise<T>): Promise<T> => {
     asked += 1;
@@ -201,6 +204,7 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
         async subscribe() {
           if (subscriber.status !== 'ready') throw new Error('not connected');
           await subscriber.subscribe(channel);
+          hold();
         },
       };
     },
