@@ -41,7 +41,7 @@ export function connect(options: RedisOptions, key: string): Connection {
   const client = createClient(library, options);
   // A cluster has a connection for subscriptions of its own; any other needs a second one.
   const subscriber = 'nodes' in client ? client : createClient(library, options);
-  return adapt(client, subscriber, describe(options), key);
+  return adapt(client, subscriber, describe(options), key, new Layout(library, key));
 }
 
 function load(): Library {
@@ -146,7 +146,61 @@ class Nodes {
   }
 }
 
-function adapt(client: Client, subscriber: Client, where: string, key: string): Connection {
+/**
+ * Runs of the script as they go on the wire, laid out once but for the argument: the library would encode some three dozen keys
+ * anew each time, which took longer than all the rest.
+ */
+class Layout {
+  readonly #library: Library;
+  readonly #key: string;
+  #sha = '';
+  #head: Buffer = Buffer.of();
+
+  constructor(library: Library, key: string) {
+    this.#library = library;
+    this.#key = key;
+  }
+
+  command(sha: string, keys: readonly string[], argument: Buffer): IORedis.Command {
+    if (sha !== this.#sha) {
+      const words = ['evalsha', sha, `${keys.length}`, ...keys];
+      const text = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('');
+      this.#sha = sha;
+      this.#head = Buffer.from(`*${words.length + 1}\r\n${text}`);
+    }
+    // One key is named for the library: it tells the node.
+    const command = new this.#library.Command('evalsha', [sha, '1', this.#key], { replyEncoding: null });
+    const length = Buffer.from(`$${argument.length}\r\n`);
+    command.toWritable = () => Buffer.concat([this.#head, length, argument, END]);
+    return command;
+  }
+}
+
+const END = Buffer.from('\r\n');
+
+/** What is sent in one turn goes out in one write. */
+class Corked {
+  readonly #client: Client;
+  #isCorked = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  cork(): void {
+    const { stream } = this.#client as unknown as Inside;
+    if (this.#isCorked || stream === undefined) return;
+    this.#isCorked = true;
+    stream.cork();
+    queueMicrotask(() => {
+      this.#isCorked = false;
+      stream.uncork();
+    });
+  }
+}
+
+function adapt(client: Client, subscriber: Client, where: string, key: string, layout: Layout): Connection {
+  const corked = new Corked(client);
   const nodes = new Nodes(client, key);
   const listening = new Nodes(subscriber, key);
   let isBusy = false;
@@ -185,7 +239,8 @@ function adapt(client: Client, subscriber: Client, where: string, key: string): 
     },
     async run(sha, keys, argument) {
       try {
-        return (await client.callBuffer('evalsha', sha, keys.length, ...keys, argument)) as Buffer; // the script answers a string
+        corked.cork();
+        return (await client.sendCommand(layout.command(sha, keys, argument))) as Buffer; // the script answers a string
       } catch (error) {
         if ('refreshSlotsCache' in client) client.refreshSlotsCache(() => undefined);
         throw error;
