@@ -1,24 +1,29 @@
-import { describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../../src/queue/backends/memory/MemoryStorage.ts';
 import { SpillingBackend } from '../../src/queue/backends/spill/SpillingBackend.ts';
 import { SQLiteBackend } from '../../src/queue/backends/sqlite/SQLiteBackend.ts';
+import type { Backend } from '../../src/queue/types/backend.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { describeBackend } from '../../src/testing/conformance/index.ts';
-import { sqliteStore } from './support/sqliteStore.ts';
+import type { PlainRedis } from '../redis/support/describeRedis.ts';
+import { describePlainRedis, plainRedis } from '../redis/support/describeRedis.ts';
+import { redisStore } from './support/redisStore.ts';
 
-const clock = systemClock;
+function withSpill(primary: Backend): SpillingBackend {
+  const spill = new SQLiteBackend({ path: ':memory:' });
+  return new SpillingBackend({ primary, spill, of: 'conformance', clock: systemClock });
+}
 
 describeBackend({
   name: 'memory with a spill',
   runner: { describe, it },
   create: () => {
     const store = new MemoryStorage();
-    const handles: SpillingBackend[] = [];
+    const handles: Backend[] = [];
     return {
       handle() {
-        const spill = new SQLiteBackend({ path: ':memory:' });
-        const handle = new SpillingBackend({ primary: new MemoryBackend({ store }), spill, of: 'memory', clock });
+        const handle = withSpill(new MemoryBackend({ store }));
         handles.push(handle);
         return handle;
       },
@@ -29,20 +34,17 @@ describeBackend({
   },
 });
 
-describeBackend({
-  name: 'SQLite on a file with a spill in a file',
-  runner: { describe, it },
-  create: async () => {
-    const spills = await sqliteStore();
-    const store = await sqliteStore((open) => {
-      return new SpillingBackend({ primary: open(), spill: spills.handle(), of: 'sqlite', clock });
-    });
-    return {
-      handle: store.handle,
-      async dispose() {
-        await store.dispose();
-        await spills.dispose();
-      },
-    };
-  },
+describePlainRedis('Redis', () => {
+  let redis: PlainRedis;
+
+  beforeAll(async () => {
+    redis = await plainRedis();
+  });
+  afterAll(() => redis?.dispose());
+
+  describeBackend({
+    name: 'Redis with a spill',
+    runner: { describe, it },
+    create: () => redisStore({ url: redis.url }, (open) => withSpill(open())),
+  });
 });

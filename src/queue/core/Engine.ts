@@ -5,7 +5,7 @@ import type { ClientBinding } from '../types/calls.ts';
 import type { AdmissionRules } from './admit.ts';
 import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
-import { BackendHealth } from './backendHealth.ts';
+import { BackendHealth, isAway } from './backendHealth.ts';
 import { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import { Credentials } from './credentials.ts';
@@ -191,9 +191,9 @@ export class Engine {
 
   /** Repairs what earlier runs left, then begins to send. */
   async start(): Promise<void> {
-    await this.keeper.recover();
+    await this.#unlessAway(this.keeper.recover());
     this.#watcher.start();
-    await this.#watcher.survey();
+    await this.#unlessAway(this.#watcher.survey());
     this.authHolds.release();
     this.keeper.start();
     this.wake();
@@ -201,6 +201,16 @@ export class Engine {
 
   wake(): void {
     this.#turn.request();
+  }
+
+  /** A store that may be away at the start is repaired and looked through by the housekeeping once it is back. */
+  async #unlessAway(step: Promise<void>): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      if (!isAway(this.context.backend, error)) throw error;
+      this.#health.failed(error, 'keep');
+    }
   }
 
   /** Claims no more. Calls under way go on. A stage that fails to stop keeps back none of the others. */

@@ -13,6 +13,7 @@ import type { Logger } from '../types/logger.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Transport } from '../types/transport.ts';
 import { Ambient } from './ambient.ts';
+import { isAway } from './backendHealth.ts';
 import type { RequestItem } from './calls.ts';
 import { Calls } from './calls.ts';
 import { abortStart, closeEngine } from './close.ts';
@@ -305,8 +306,7 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
     let waiting: number;
     try {
       await engine.start();
-      const { ready, scheduled, blocked } = countsOf(await context.backend.requests.count({}));
-      waiting = ready + scheduled + blocked;
+      waiting = await waitingIn(context.backend);
     } catch (error) {
       counters.stop();
       await abortStart(engine);
@@ -373,5 +373,16 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       );
     }
     return this.#running;
+  }
+}
+
+/** How many requests wait in the store; 0 where it cannot be asked just now. */
+async function waitingIn(backend: Backend): Promise<number> {
+  try {
+    const { ready, scheduled, blocked } = countsOf(await backend.requests.count({}));
+    return ready + scheduled + blocked;
+  } catch (error) {
+    if (!isAway(backend, error)) throw error;
+    return 0;
   }
 }

@@ -1,4 +1,5 @@
 import { holdfastError } from '../../errors.ts';
+import type { Backend } from '../types/backend.ts';
 import type { Emitter } from './emitter.ts';
 import { messageOf } from './tell.ts';
 
@@ -30,4 +31,10 @@ export class BackendHealth {
     const code = holdfastError(error)?.code ?? 'BACKEND_UNAVAILABLE';
     this.#emitter.emit('backend:failed', { code, message: messageOf(error) });
   }
+}
+
+/** Whether it failed only because the store is away for now, which this backend takes in its stride. */
+export function isAway({ capabilities }: Backend, error: unknown): boolean {
+  if (capabilities.opensOffline !== true) return false;
+  return holdfastError(error, 'BACKEND_UNAVAILABLE', 'STORAGE_FULL') !== undefined;
 }

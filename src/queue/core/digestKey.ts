@@ -11,6 +11,8 @@ const BYTES = 32;
  */
 export async function loadDigestKey(backend: Backend, clock: Clock, random: Random): Promise<Uint8Array> {
   const now = clock.now();
+  const known = await backend.shared.get({ key: KEY, now });
+  if (typeof known?.value === 'string') return Buffer.from(known.value, 'base64');
   const fresh = Buffer.from(random.bytes(BYTES)).toString('base64');
   await backend.shared.set({ key: KEY, value: fresh, expiresAt: null, now, ifVersion: 0 });
   const stored = await backend.shared.get({ key: KEY, now });

@@ -28,7 +28,8 @@ export interface WaitsFor {
     | 'permit'
     | 'decision'
     | 'dispatch'
-    | 'probe';
+    | 'probe'
+    | 'store';
   /** Id, name or reason of it. */
   readonly of: string;
   /** Epoch ms at which it may end by itself, or null. */
@@ -83,6 +84,7 @@ async function waitsFor(
     case 'unknown':
       return [{ what: 'probe', of: request.reason, until: request.dueAt }];
     case 'scheduled':
+      if (request.reason === 'spilled') return [{ what: 'store', of: request.reason, until: null }];
       return [{ what: 'time', of: request.reason, until: request.dueAt }];
     case 'blocked':
       return blockers(request, context);

@@ -13,7 +13,7 @@ const PAGE = 200;
  */
 export async function isIdle(store: RequestStore, filter: RequestFilter): Promise<boolean> {
   if (await hasAny(store, filter, MOVING)) return false;
-  if (await hasAny(store, filter, ['scheduled'], ['retry', 'released', 'accepted'])) return false;
+  if (await hasAny(store, filter, ['scheduled'], ['retry', 'released', 'accepted', 'spilled'])) return false;
   return !(await anyBlockedMoves(store, filter));
 }
 

@@ -140,6 +140,12 @@ export class Teller {
   /** Tells the callers of a request, if its record says that it ended or is held. What ended elsewhere is forgotten here too. */
   tellRecord(record: StoredRequest): void {
     if (isTerminal(record.state)) this.forget(record.id);
+    if (record.state === 'superseded' && record.replayedAs !== null) {
+      // Another one stands for it: whoever waits, waits for that.
+      this.#callers.rename(record.id, record.replayedAs);
+      void this.lookUp([record.replayedAs]);
+      return;
+    }
     const cause = this.#lostWith.get(record.id) ?? lostConnection(record);
     if (record.state === 'unknown') this.#inDoubt(record, cause);
     const settled = settledOfRecord(record, cause);

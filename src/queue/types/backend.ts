@@ -13,6 +13,8 @@ export interface BackendCapabilities {
   readonly shared: boolean;
   /** `now`/`leaseNow` parameters are used as given; false where the store judges by a clock of its own. */
   readonly acceptsTime: boolean;
+  /** `open` resolves, and `enqueue` accepts, also while the store is away: a queue starts, and makes up for the rest later. @default false */
+  readonly opensOffline?: boolean | undefined;
 }
 
 /**

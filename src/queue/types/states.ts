@@ -87,6 +87,8 @@ export const REASONS = [
   'serverError',
   // superseded, by itself in another store
   'moved',
+  // scheduled: accepted while the store was away, and not there yet
+  'spilled',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];

@@ -56,7 +56,12 @@ export function judge(error: unknown): Verdict | undefined {
 
 export function failure(code: ErrorCode, advice: string, where: string, cause: unknown): HoldfastError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new HoldfastError(code, `${advice} (${where}: ${reason})`, { server: where, reason }, { cause });
+  return new HoldfastError(
+    code,
+    `${advice} (${where}: ${reason})`,
+    { server: where, reason, mayBeDone: false },
+    { cause },
+  );
 }
 
 /**

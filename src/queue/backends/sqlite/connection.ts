@@ -49,6 +49,17 @@ export function connect(driver: Driver, options: ConnectionOptions): Database {
 
 /** Refuses what is not ours, or is too new, by reading alone. Returns its version; 0 for an empty one. */
 function check(database: Database, path: string, newest: number): number {
+  if (database.isInTransaction()) return checkStill(database, path, newest);
+  // Another process may just be making it: all of it is to be of one moment.
+  database.exec('BEGIN');
+  try {
+    return checkStill(database, path, newest);
+  } finally {
+    rollback(database);
+  }
+}
+
+function checkStill(database: Database, path: string, newest: number): number {
   const version = pragma(database, 'user_version');
   const isOurs = pragma(database, 'application_id') === APPLICATION_ID;
   const tables = database.prepare('SELECT count(*) FROM sqlite_master').get()?.[0];
