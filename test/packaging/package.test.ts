@@ -91,6 +91,7 @@ describe.skipIf(!existsSync(`${ROOT}src/index.ts`))('the packed package', () => 
     );
     expect(files).toEqual(expect.arrayContaining(named.map((path) => path.replace('./', ''))));
     expect(files).toContain('LICENSE');
+    expect(files).toContain('dist/queue/backends/redis/lua/enqueue.lua');
     expect(files.filter((path) => /(^test|\.test\.|node_modules|tsbuildinfo|^bench|^scripts)/.test(path))).toEqual([]);
   });
 
