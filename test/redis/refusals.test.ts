@@ -1,4 +1,5 @@
-import { afterEach, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterEach, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
 import type { Backend } from '../../src/queue/types/backend.ts';
@@ -41,6 +42,29 @@ describeRedis('a server that refuses', () => {
     expect(await codeOf(storeOn(server, { password: 'wrong' }))).toBe('BACKEND_REFUSED');
     expect(await codeOf(storeOn(server))).toBe('BACKEND_REFUSED');
     await storeOn(server, { password: 'right' });
+  });
+
+  it('a user with the permissions that the documentation names is enough', async () => {
+    const server = await serverWith();
+    const page = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8');
+    const named = [...page.matchAll(/`([+~&][^`]*)`/g)].flatMap(([, words = '']) => words.split(' '));
+    expect(named.length).toBeGreaterThan(5);
+    await server.ask('ACL', 'SETUSER', 'app', 'on', '>secret', ...named);
+    const backend = await storeOn(server, { username: 'app', password: 'secret' });
+    const told = vi.fn();
+    backend.requests.watch(told);
+    const other = await storeOn(server);
+    await vi.waitFor(
+      async () => {
+        await enqueue(other, newRequest());
+        expect(told).toHaveBeenCalled();
+      },
+      { timeout: 5_000 },
+    );
+    expect((await enqueue(backend, newRequest()))[0]).toMatchObject({ status: 'accepted' });
+    expect(await codeOf(storeOn(server, { username: 'app', password: 'secret', keyPrefix: 'other' }))).toBe(
+      'BACKEND_REFUSED',
+    );
   });
 
   it('no message has the password', async () => {

@@ -16,6 +16,11 @@ const WRONG_PASSWORD: Verdict = {
   code: 'BACKEND_REFUSED',
   advice: 'Redis refuses the user name or password.',
 };
+const NO_PERMISSION: Verdict = {
+  verdict: 'fail',
+  code: 'BACKEND_REFUSED',
+  advice: 'The user may not do this on Redis.',
+};
 const WAIT = { verdict: 'wait' } as const;
 const ELSEWHERE = { verdict: 'elsewhere' } as const;
 
@@ -41,7 +46,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   NOREPLICAS: { verdict: 'fail', code: 'BACKEND_UNAVAILABLE', advice: 'Redis has too few replicas to take writes.' },
   NOAUTH: { verdict: 'fail', code: 'BACKEND_REFUSED', advice: 'Redis wants a password.' },
   WRONGPASS: WRONG_PASSWORD,
-  NOPERM: { verdict: 'fail', code: 'BACKEND_REFUSED', advice: 'The user may not do this on Redis.' },
+  NOPERM: NO_PERMISSION,
 };
 
 /** Judges what the server answered instead of a result; undefined where it is no answer of a server. */
@@ -51,6 +56,7 @@ export function judge(error: unknown): Verdict | undefined {
   const known = VERDICTS[word];
   if (known !== undefined) return known;
   if (/invalid (username-)?password|without any password/i.test(error.message)) return WRONG_PASSWORD;
+  if (/user executing the script can't/i.test(error.message)) return NO_PERMISSION;
   return { verdict: 'fail', code: 'BACKEND_UNAVAILABLE', advice: 'Redis refused a command.' };
 }
 
