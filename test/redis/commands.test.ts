@@ -38,6 +38,8 @@ async function commandsWith(stored: number): Promise<Record<string, number>> {
   open.push(() => server.dispose());
   const backend = await openStore({ port: server.port });
   open.push(() => backend.close());
+  // Nothing of the long lane is claimed: its head is not due.
+  await enqueue(backend, newRequest({ lane: 'one', notBefore: Date.now() + 3_600_000 }));
   for (let made = 0; made < stored; made += 500) {
     const some = Array.from({ length: 500 }, (_, n) =>
       newRequest({ fingerprint: hex(made + n), lane: `lane-${made + n}` }),
