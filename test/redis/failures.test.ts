@@ -195,4 +195,66 @@ describeRedis('a server that fails', () => {
       { timeout: 10_000, interval: 200 },
     );
   }, 20_000);
+
+  it('loses its script and the connection while it is loaded: calls go on, and close ends', async () => {
+    const server = await serverWith();
+    const proxy = await proxyOf(server);
+    const backend = await openStore({ port: Number(new URL(proxy.url).port), commandTimeoutMs: 15_000 });
+    await enqueue(backend, newRequest());
+    await proxy.swallow();
+    await server.ask('SCRIPT', 'FLUSH');
+    const asked = enqueue(backend, newRequest());
+    proxy.cut();
+    await proxy.pass();
+    expect((await asked)[0]).toMatchObject({ status: 'accepted' });
+    await backend.close();
+  }, 40_000);
+
+  it('is frozen when the store is closed: closing ends all the same', async () => {
+    const server = await serverWith();
+    const backend = await openStore({ port: server.port });
+    await enqueue(backend, newRequest());
+    server.pause();
+    const from = systemClock.monotonicNow();
+    await backend.close();
+    expect(since(from)).toBeLessThan(6_000);
+    server.resume();
+  }, 20_000);
+
+  it('was away for longer than a lease: who comes back first takes nobody for dead', async () => {
+    const server = await serverWith({ appendonly: 'always' });
+    const options = { port: server.port, commandTimeoutMs: 1_000 };
+    const first = await openStore(options, { leaseMs: 1_500, worker: 'first' });
+    open.push(() => first.close());
+    const second = await openStore(options, { leaseMs: 1_500, worker: 'second' });
+    open.push(() => second.close());
+    await enqueue(second, newRequest({ sender: 'process:second', ephemeral: true, effect: 'read', harmless: true }));
+    const from = systemClock.monotonicNow();
+    await server.kill();
+    await vi.waitFor(() => expect(since(from)).toBeGreaterThan(2_500), { timeout: 5_000 });
+    await server.restart();
+    const recover = { worker: 'first', now: Date.now(), leaseNow: 0, limit: 100 };
+    const recovered = await vi.waitFor(() => first.requests.recover(recover), { timeout: 5_000, interval: 20 });
+    expect(recovered).toEqual({ recovered: [], ended: [], more: false });
+    await vi.waitFor(() => second.requests.count({}), { timeout: 5_000 });
+    expect(await count(second)).toEqual({ ready: 1 });
+  }, 30_000);
+
+  it('passes on what somebody else published: it does no harm', async () => {
+    const server = await serverWith();
+    const backend = await storeOn({ port: server.port, name: 'news' });
+    let told = 0;
+    backend.requests.watch(() => {
+      told += 1;
+      throw new Error('a listener that throws');
+    });
+    await vi.waitFor(
+      async () => {
+        await server.ask('PUBLISH', 'holdfast:{news}:news', 'not ours');
+        expect(told).toBeGreaterThan(0);
+      },
+      { timeout: 5_000 },
+    );
+    expect((await enqueue(backend, newRequest()))[0]).toMatchObject({ status: 'accepted' });
+  });
 });

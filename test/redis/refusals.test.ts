@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { afterEach, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
@@ -69,7 +70,10 @@ describeRedis('a server that refuses', () => {
 
   it('no message has the password', async () => {
     const server = await serverWith({ password: 'right' });
-    const error = await storeOn(server, { password: 's3cret-wrong' }).catch((reason: unknown) => reason);
+    const error = await storeOn(server, { username: 'app', password: 's3cret-wrong' }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(inspect(error, { depth: 9 })).not.toContain('s3cret');
     expect(JSON.stringify(holdfastError(error)?.toJSON())).not.toContain('s3cret');
     const down = await openStore({ url: 'redis://:s3cret@127.0.0.1:1', commandTimeoutMs: 300 }).catch(
       (e: unknown) => e,
@@ -141,6 +145,7 @@ describeRedis('a server that refuses', () => {
     const settlements = [{ ...held, next, progress: NO_PROGRESS, result }];
     expect(await backend.requests.settle({ now: Date.now(), settlements })).toMatchObject([{ status: 'settled' }]);
     expect((await claim()).length).toBeGreaterThan(0);
+    await storeOn(server); // a worker that starts now can work off what waits
 
     await server.ask('CONFIG', 'SET', 'maxmemory', '100mb');
     expect((await enqueue(backend, newRequest()))[0]).toMatchObject({ status: 'accepted' });

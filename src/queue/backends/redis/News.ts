@@ -49,10 +49,14 @@ export class News {
   }
 
   #receive(message: Buffer): void {
-    const from = new Unpacker(message);
-    from.array();
-    if (from.text() === this.#link.handle) return;
-    this.#tell(from.isNothing() ? undefined : from.list((one) => idOf(one.bytes())));
+    try {
+      const from = new Unpacker(message);
+      from.array();
+      if (from.text() === this.#link.handle) return;
+      this.#tell(from.isNothing() ? undefined : from.list((one) => idOf(one.bytes())));
+    } catch {
+      this.#tell(undefined); // whatever it says, and whoever said it: looking does no harm
+    }
   }
 
   #tell(ended: readonly string[] | undefined): void {
@@ -70,7 +74,13 @@ export class News {
       this.#spacing = undefined;
       if (this.#isDue) this.#tell([]);
     });
-    for (const listener of [...this.#listeners]) listener(told);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(told);
+      } catch {
+        // Its own; the others are told all the same.
+      }
+    }
   }
 
   /** Asks now, and from now on until nobody listens. */

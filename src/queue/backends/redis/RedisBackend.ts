@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../../errors.ts';
-import type { Clock } from '../../../system/clock.ts';
+import type { Clock, Timer } from '../../../system/clock.ts';
 import type {
   Backend,
   BackendCapabilities,
@@ -10,11 +10,11 @@ import type {
 } from '../../types/backend.ts';
 import type { RedisOptions } from '../../types/redis.ts';
 import type { RequestStore } from '../../types/store.ts';
-import { committer } from './commit.ts';
+import { committer, WAIT_TIMEOUT_MS } from './commit.ts';
 import { historyOver, sharedStateOver } from './companions.ts';
 import type { Connection } from './connection.ts';
 import { connect } from './ioredis.ts';
-import type { Unpacker } from './msgpack.ts';
+import type { Packable, Unpacker } from './msgpack.ts';
 import { News } from './News.ts';
 import { RedisLink } from './RedisLink.ts';
 import { requestsOver } from './requests.ts';
@@ -22,6 +22,8 @@ import { KEY_NAMES, loadScript } from './script.ts';
 import { askServer, checkServer, durabilityOf } from './server.ts';
 
 const COMMAND_TIMEOUT_MS = 5_000;
+/** How long closing waits for answers, and for giving up the lease of life. */
+const CLOSE_MS = 2_000;
 
 export interface RedisBackendOptions extends RedisOptions {
   /** Of the queue: processes that give the same name (and `keyPrefix`) share it. @default 'queue' */
@@ -97,6 +99,8 @@ export class RedisBackend implements Backend {
       commandTimeoutMs: this.#options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
       leaseMs: () => (this.#isTimeGiven ? null : options.leaseMs),
       commit: committer(connection, this.#options),
+      commitMs: this.#options.waitTimeoutMs ?? WAIT_TIMEOUT_MS,
+      back: () => [options.identity.worker, this.#signOfLife(options)],
     });
     this.#connection = connection;
     this.#link = link;
@@ -127,9 +131,12 @@ export class RedisBackend implements Backend {
   }
 
   async #live(link: RedisLink, worker: string, leaseNow: number, isOwn: boolean): Promise<void> {
-    const { bootId, pidNamespace, pid, processStart } = this.#identity();
-    const own = isOwn && [bootId, pidNamespace, pid, processStart, this.#opening?.leaseMs ?? 0];
+    const own = isOwn && this.#opening !== undefined && this.#signOfLife(this.#opening);
     await link.call('live', [worker, own], { writes: true, leaseNow });
+  }
+
+  #signOfLife({ identity, leaseMs }: OpenOptions): Packable {
+    return [identity.bootId, identity.pidNamespace, identity.pid, identity.processStart, leaseMs];
   }
 
   async keepAlive({ worker, leaseNow }: { readonly worker: string; readonly leaseNow: number }): Promise<void> {
@@ -150,14 +157,24 @@ export class RedisBackend implements Backend {
     if (link === undefined || !isOpen) return;
     try {
       await this.#opened;
-      await link.settled();
-      // A lease of life that cannot be given up lapses by itself.
-      await link.call('leave', [this.#identity().worker], { writes: true }).catch(() => undefined);
+      // What cannot be answered or given up in time is left: a lease of life lapses by itself.
+      await this.#within(CLOSE_MS, link.settled());
+      await this.#within(CLOSE_MS, link.call('leave', [this.#identity().worker], { writes: true }));
     } catch {
       return; // whoever opened it was told
     } finally {
       link.close();
     }
+  }
+
+  /** Waits for a step, but no longer than so many ms, and whatever comes of it. */
+  async #within(ms: number, step: Promise<unknown>): Promise<void> {
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#clock.schedule(ms, resolve, { keepAlive: true });
+    });
+    await Promise.race([step.catch(() => undefined), late]);
+    timer?.cancel();
   }
 
   #watch(listener: (ended?: readonly string[]) => void): () => void {

@@ -1,10 +1,11 @@
-import type { HoldfastError } from '../../../errors.ts';
+import { holdfastError } from '../../../errors.ts';
 import type { Clock, Timer } from '../../../system/clock.ts';
+import type { Ask, Call, Caller, LinkOptions } from './call.ts';
 import type { Connection } from './connection.ts';
 import { failure, judge, unanswered } from './errors.ts';
 import type { Packable } from './msgpack.ts';
 import { Packer, Unpacker } from './msgpack.ts';
-import type { Script, Verb } from './script.ts';
+import type { Verb } from './script.ts';
 import { MOST_UNANSWERED, partOf } from './script.ts';
 
 /** How often it is looked whether the server still answers. */
@@ -15,51 +16,19 @@ const SILENT_MS = 4_000;
 const IDLE_MS = 2_000;
 /** How soon a call is made again that the server could not serve just now. */
 const AGAIN_MS = 50;
-
-export interface LinkOptions {
-  readonly script: Script;
-  readonly keys: readonly string[];
-  /** Channel of news about changes. */
-  readonly news: string;
-  /** A call not answered for so long is given up. */
-  readonly commandTimeoutMs: number;
-  /** Ms a lease lasts; null: the caller's times are used as they are. */
-  readonly leaseMs: () => number | null;
-  /** Waits until a write has the durability that was asked for. */
-  readonly commit?: (() => Promise<void>) | undefined;
-}
-
-interface Call {
-  readonly verb: string;
-  /** 0: it only reads. */
-  readonly number: number;
-  readonly argument: Buffer;
-  readonly givenAt: number;
-  /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
-  epoch: number;
-  /** How often it was sent. */
-  sends: number;
-  /** Its caller was told that there is no answer. */
-  isGivenUp: boolean;
-  readonly resolve: (answer: Buffer) => void;
-  readonly reject: (error: HoldfastError) => void;
-  readonly undo: ((answer: Unpacker) => void) | undefined;
-}
-
-/** What a verb is asked with. */
-export interface Ask {
-  readonly writes: boolean;
-  readonly leaseNow?: number | undefined;
-  /** Given the answer when it comes after its caller was told that there is none. */
-  readonly undo?: ((answer: Unpacker) => void) | undefined;
-}
+/** How soon another server is looked for where this one takes no writes. */
+const ELSEWHERE_MS = 200;
+/** So long may it take until a connection can be used, from the try on. */
+const HANDSHAKE_MS = 7_000;
+/** After an outage everyone else gets so long to come back, too, before anybody takes them for dead. */
+const GRACE_MS = 2_000;
 
 /**
  * The way to the server: calls go out in order and without waiting for each other, survive the loss of the connection, and take
  * effect once, since the server keeps the answers of the last ones. A call that stays unanswered is given up in time; the
  * link itself goes on trying for as long as it is open.
  */
-export class RedisLink {
+export class RedisLink implements Caller {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #options: LinkOptions;
@@ -74,6 +43,12 @@ export class RedisLink {
   #handle = '';
   #cause: unknown;
   #heardAt = 0;
+  #bytesRead = 0;
+  /** When the present try to connect began, the connection was lost, and it came back from an outage. Monotonic ms. */
+  #triedAt = 0;
+  #lostAt: number | undefined;
+  #backAt = Number.NEGATIVE_INFINITY;
+  #commits = 0;
   #timer: Timer | undefined;
   #again: Timer | undefined;
   #idle: Set<() => void> = new Set();
@@ -97,7 +72,13 @@ export class RedisLink {
     return this.#handle;
   }
 
+  /** The connection was away for so long that nobody could renew a lease, and is back for a moment only. */
+  get isBackJustNow(): boolean {
+    return this.#clock.monotonicNow() - this.#backAt < GRACE_MS;
+  }
+
   open(): void {
+    this.#triedAt = this.#clock.monotonicNow();
     this.#connection.open({
       ready: () => this.#ready(),
       lost: (cause) => this.#lost(cause),
@@ -124,7 +105,16 @@ export class RedisLink {
   async call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker> {
     const { commit } = this.#options;
     const { call, answer } = await this.#make(verb, payload, ask);
-    if (ask.writes && commit !== undefined) await this.#commit(commit, call);
+    if (!ask.writes || commit === undefined) return new Unpacker(answer);
+    this.#commits += 1;
+    try {
+      await this.#commit(commit, call);
+    } catch (error) {
+      ask.undo?.(new Unpacker(answer), this);
+      throw holdfastError(error) ?? unanswered(this.#connection.where, verb, true, error);
+    } finally {
+      this.#commits -= 1;
+    }
     return new Unpacker(answer);
   }
 
@@ -136,13 +126,24 @@ export class RedisLink {
     let isSure = call.sends === 1;
     for (let epoch = call.epoch; ; epoch = this.#epoch) {
       if (!isSure) await this.#make('touch', false, { writes: true });
-      await commit();
-      if (epoch === this.#epoch) return;
+      try {
+        await commit();
+        if (epoch === this.#epoch) return;
+      } catch (error) {
+        const isLate = this.#clock.monotonicNow() - call.givenAt >= this.#options.commandTimeoutMs;
+        if (isLate || holdfastError(error) !== undefined || judge(error) !== undefined) throw error;
+      }
       isSure = false;
     }
   }
 
-  #make(verb: Verb, payload: Packable, { writes, leaseNow, undo }: Ask): Promise<{ call: Call; answer: Buffer }> {
+  /** `isFirst`: before all calls that wait. */
+  #make(
+    verb: Verb,
+    payload: Packable,
+    { writes, leaseNow, undo }: Ask,
+    isFirst = false,
+  ): Promise<{ call: Call; answer: Buffer }> {
     const { leaseMs, news } = this.#options;
     const length = leaseMs();
     const number = writes ? ++this.#lastNumber : 0;
@@ -161,25 +162,40 @@ export class RedisLink {
         reject,
         undo,
       };
-      this.#calls.push(call);
+      if (isFirst) this.#calls.unshift(call);
+      else this.#calls.push(call);
       if (this.#calls.length === 1) this.#connection.keepAlive(true);
       this.#pump();
     });
   }
 
   #waiting(): number {
-    return this.#calls.reduce((count, { isGivenUp }) => count + (isGivenUp ? 0 : 1), 0);
+    return this.#calls.reduce((count, { isGivenUp, verb }) => count + (isGivenUp || verb === 'look' ? 0 : 1), 0);
   }
 
   #ready(): void {
+    const now = this.#clock.monotonicNow();
     this.#epoch += 1;
     this.#isReady = true;
     this.#cause = undefined;
-    this.#heardAt = this.#clock.monotonicNow();
+    this.#heardAt = now;
+    const awayMs = this.#lostAt === undefined ? 0 : now - this.#lostAt;
+    this.#lostAt = undefined;
+    const leaseMs = this.#options.leaseMs();
+    if (leaseMs !== null && awayMs > leaseMs / 3 && this.#handle !== '') this.#comeBack(now);
     this.#pump();
   }
 
+  /** Says before anything else that this handle lives, and lets the others say so. */
+  #comeBack(now: number): void {
+    this.#backAt = now;
+    this.#make('back', this.#options.back(), { writes: false }, true).catch(() => undefined);
+  }
+
   #lost(cause: unknown): void {
+    const now = this.#clock.monotonicNow();
+    if (this.#isReady) this.#lostAt = now;
+    this.#triedAt = now;
     this.#isReady = false;
     this.#cause = cause ?? this.#cause;
     for (const call of this.#calls) call.epoch = 0;
@@ -194,21 +210,25 @@ export class RedisLink {
   #pump(): void {
     if (!this.#isReady || this.#isLoading || this.#isClosed) return;
     const oldest = this.#calls.find(({ number }) => number > 0)?.number ?? 0;
+    let previous = 0;
     for (const call of this.#calls) {
-      if (call.epoch !== 0) continue;
-      if (oldest > 0 && call.number >= oldest + MOST_UNANSWERED) break;
-      this.#send(call);
+      if (call.epoch === 0) {
+        if (oldest > 0 && call.number >= oldest + MOST_UNANSWERED) break;
+        this.#send(call, previous);
+      }
+      if (call.number > 0 && !call.isGivenUp) previous = call.number;
     }
   }
 
-  #send(call: Call): void {
+  /** `previous`: number of the call before it that is to take effect first. */
+  #send(call: Call, previous: number): void {
     const { script, keys } = this.#options;
     const epoch = this.#epoch;
     call.epoch = epoch;
     const isRecall = call.isGivenUp;
     const argument = isRecall ? this.#recall(call) : call.argument;
     call.sends += 1;
-    this.#connection.run(script.sha, keys, argument).then(
+    this.#connection.run(script.sha, keys, argument, `${epoch} ${previous}`).then(
       (answer) => {
         if (call.epoch === epoch) this.#receive(call, isRecall ? recalled(answer) : answer);
       },
@@ -228,7 +248,7 @@ export class RedisLink {
     this.#heardAt = this.#clock.monotonicNow();
     this.#remove(call);
     if (answer !== undefined) {
-      if (call.isGivenUp) call.undo?.(new Unpacker(answer));
+      if (call.isGivenUp) call.undo?.(new Unpacker(answer), this);
       else call.resolve(answer);
     }
     this.#answered();
@@ -243,7 +263,10 @@ export class RedisLink {
         this.#load();
         return;
       case 'elsewhere':
-        this.#connection.reset();
+        this.#again ??= this.#clock.schedule(ELSEWHERE_MS, () => {
+          this.#again = undefined;
+          this.#reset();
+        });
         return;
       case 'wait':
         this.#again ??= this.#clock.schedule(AGAIN_MS, () => {
@@ -283,18 +306,28 @@ export class RedisLink {
       if (!call.isGivenUp && now - call.givenAt >= this.#options.commandTimeoutMs) this.#giveUp(call, this.#cause);
     }
     this.#answered();
-    if (!this.#isReady) return;
+    if (!this.#isReady) {
+      if (now - this.#triedAt >= HANDSHAKE_MS) this.#reset();
+      return;
+    }
+    const { bytesRead } = this.#connection;
+    if (bytesRead !== this.#bytesRead) this.#heardAt = now; // part of an answer that takes its time
+    this.#bytesRead = bytesRead;
     const silentMs = now - this.#heardAt;
     const isAsked = this.#calls.some(({ epoch }) => epoch !== 0);
-    if (isAsked && silentMs >= SILENT_MS) {
+    if (isAsked && silentMs >= SILENT_MS + (this.#commits > 0 ? this.#options.commitMs : 0)) {
       this.#cause = new Error(`no answer for ${Math.round(silentMs)} ms`);
-      this.#isReady = false;
-      for (const call of this.#calls) call.epoch = 0;
-      this.#connection.reset();
+      this.#reset();
     } else if (!isAsked) {
       if (silentMs >= IDLE_MS) this.call('look', false, { writes: false }).catch(() => undefined);
       else this.#heardAt = Math.max(this.#heardAt, now - IDLE_MS);
     }
+  }
+
+  /** Gives the connection up and has another one made. */
+  #reset(): void {
+    this.#lost(undefined);
+    this.#connection.reset();
   }
 
   #giveUp(call: Call, cause: unknown): void {

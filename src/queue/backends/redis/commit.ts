@@ -2,7 +2,8 @@ import { HoldfastError } from '../../../errors.ts';
 import type { RedisOptions } from '../../types/redis.ts';
 import type { Connection } from './connection.ts';
 
-const WAIT_TIMEOUT_MS = 5_000;
+/** How long a write waits for replicas or files where nothing is said. */
+export const WAIT_TIMEOUT_MS = 5_000;
 
 /** Waits, after a write, until as many replicas or append-only files have it as was asked for; undefined where nothing was. */
 export function committer(connection: Connection, options: RedisOptions): (() => Promise<void>) | undefined {

@@ -5,6 +5,8 @@ import type { RedisLink } from './RedisLink.ts';
 
 const READ = { writes: false } as const;
 const WRITE = { writes: true } as const;
+/** Stands for `Infinity`, which no command takes. */
+const MOST = 1e9;
 
 /** Small shared values, semaphores and buckets, as calls of the script. */
 export function sharedStateOver(link: () => RedisLink): SharedState {
@@ -19,7 +21,7 @@ export function sharedStateOver(link: () => RedisLink): SharedState {
     },
     delete: async ({ key }) => (await first(link().call('sharedDelete', [key], WRITE))).boolean(),
     async list({ prefix, now, limit }) {
-      const answer = await link().call('sharedList', [prefix, now, limit], READ);
+      const answer = await link().call('sharedList', [prefix, now, Math.min(limit, MOST)], READ);
       return answer.list((one) => {
         one.array();
         return { key: one.text(), ...readValue(one) };
@@ -55,13 +57,13 @@ export function historyOver(link: () => RedisLink): History {
       return (await link().call('append', payload, WRITE)).list((one) => one.number());
     },
     async query({ stream, after, limit }) {
-      const answer = await link().call('history', [stream, after, limit], READ);
+      const answer = await link().call('history', [stream, after, Math.min(limit, MOST)], READ);
       return answer.list((one) => {
         one.array();
         return { seq: one.number(), stream, at: one.number(), data: JSON.parse(one.text()) as Json }; // written by `append`
       });
     },
     trim: async ({ stream, keep, before }) =>
-      (await first(link().call('trim', [stream, keep, before], WRITE))).number(),
+      (await first(link().call('trim', [stream, Math.min(keep, MOST), before], WRITE))).number(),
   };
 }

@@ -13,13 +13,15 @@ export interface Connection {
   /** Starts connecting. Rejects only for what waiting cannot mend: a wrong password, a name that means nothing. */
   open(events: ConnectionEvents): void;
   /** Runs the script by its hash. */
-  run(sha: string, keys: readonly string[], argument: Buffer): Promise<Buffer>;
-  /** Gives the server the script. */
+  run(sha: string, keys: readonly string[], argument: Buffer, place: string): Promise<Buffer>;
+  /** Gives the server the script. Rejects when the connection is lost. */
   load(text: string): Promise<void>;
-  /** One command on the connection that runs scripts, after what was sent before. */
+  /** One command on the connection that runs scripts, after what was sent before. Rejects when the connection is lost. */
   ask(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** Calls back for messages on a channel once it is subscribed to, also after the connection came back. */
   listen(channel: string, onMessage: (message: Buffer) => void): Subscription;
+  /** Bytes read so far: an answer on its way is no silence. */
+  readonly bytesRead: number;
   /** While false, nothing of it keeps the process alive. */
   keepAlive(isBusy: boolean): void;
   /** Drops the connection and makes another. */

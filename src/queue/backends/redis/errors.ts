@@ -30,13 +30,17 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   LOADING: WAIT,
   BUSY: WAIT,
   TRYAGAIN: WAIT,
+  // Of the script itself: a call before it has to be made first, or it came on a connection that was given up.
+  GAP: WAIT,
+  STALE: WAIT,
   CLUSTERDOWN: WAIT,
   MASTERDOWN: ELSEWHERE,
   READONLY: ELSEWHERE,
   MISCONF: {
     verdict: 'fail',
     code: 'STORAGE_FULL',
-    advice: 'Redis cannot save to its disk and takes no writes; what is stored is intact.',
+    advice:
+      'Redis cannot save to its disk and takes no writes, not even the ends of what is under way; what is stored is intact.',
   },
   OOM: {
     verdict: 'fail',
@@ -56,8 +60,17 @@ export function judge(error: unknown): Verdict | undefined {
   const known = VERDICTS[word];
   if (known !== undefined) return known;
   if (/invalid (username-)?password|without any password/i.test(error.message)) return WRONG_PASSWORD;
+  if (/max number of clients/i.test(error.message)) return WAIT;
   if (/user executing the script can't/i.test(error.message)) return NO_PERMISSION;
   return { verdict: 'fail', code: 'BACKEND_UNAVAILABLE', advice: 'Redis refused a command.' };
+}
+
+/** The same error without the command, which the library adds to its errors, and with it passwords and bodies. */
+function bare(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const { name, message, stack } = cause;
+  const code = 'code' in cause && typeof cause.code === 'string' ? { code: cause.code } : {};
+  return Object.assign(new Error(message), { name, stack }, code);
 }
 
 export function failure(code: ErrorCode, advice: string, where: string, cause: unknown): HoldfastError {
@@ -66,7 +79,7 @@ export function failure(code: ErrorCode, advice: string, where: string, cause: u
     code,
     `${advice} (${where}: ${reason})`,
     { server: where, reason, mayBeDone: false },
-    { cause },
+    { cause: bare(cause) },
   );
 }
 
@@ -79,6 +92,6 @@ export function unanswered(where: string, verb: string, mayBeDone: boolean, caus
     'BACKEND_UNAVAILABLE',
     `Redis did not answer in time (${where}, ${verb}: ${reason}).`,
     { server: where, verb, reason, mayBeDone },
-    cause === undefined ? undefined : { cause },
+    cause === undefined ? undefined : { cause: bare(cause) },
   );
 }

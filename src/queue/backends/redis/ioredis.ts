@@ -136,6 +136,10 @@ class Nodes {
     return found;
   }
 
+  get bytesRead(): number {
+    return this.all.reduce((sum, node) => sum + ((node as unknown as Inside).stream?.bytesRead ?? 0), 0);
+  }
+
   /** Lets the sockets keep the process alive, or not. */
   hold(isBusy: boolean): void {
     for (const node of this.all) {
@@ -161,22 +165,21 @@ class Layout {
     this.#key = key;
   }
 
-  command(sha: string, keys: readonly string[], argument: Buffer): IORedis.Command {
+  command(sha: string, keys: readonly string[], argument: Buffer, place: string): IORedis.Command {
     if (sha !== this.#sha) {
       const words = ['evalsha', sha, `${keys.length}`, ...keys];
       const text = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('');
       this.#sha = sha;
-      this.#head = Buffer.from(`*${words.length + 1}\r\n${text}`);
+      this.#head = Buffer.from(`*${words.length + 2}\r\n${text}`);
     }
     // One key is named for the library: it tells the node.
     const command = new this.#library.Command('evalsha', [sha, '1', this.#key], { replyEncoding: null });
     const length = Buffer.from(`$${argument.length}\r\n`);
-    command.toWritable = () => Buffer.concat([this.#head, length, argument, END]);
+    const rest = Buffer.from(`\r\n$${place.length}\r\n${place}\r\n`);
+    command.toWritable = () => Buffer.concat([this.#head, length, argument, rest]);
     return command;
   }
 }
-
-const END = Buffer.from('\r\n');
 
 /** What is sent in one turn goes out in one write. */
 class Corked {
@@ -210,12 +213,23 @@ function adapt(client: Client, subscriber: Client, where: string, key: string, l
     if (subscriber !== client) listening.hold(false);
     (client as unknown as Inside).subscriber?.getInstance()?.stream?.unref?.();
   };
+  // The library never answers what was under way when a connection was lost.
+  const ends = new Set<(error: Error) => void>();
+  const endAll = (): void => {
+    for (const end of ends) end(new Error('the connection was lost'));
+  };
   const held = async <T>(ask: () => Promise<T>): Promise<T> => {
+    let end: (error: Error) => void = () => undefined;
+    const lost = new Promise<never>((_, reject) => {
+      end = reject;
+    });
+    ends.add(end);
     asked += 1;
     if (asked === 1) hold();
     try {
-      return await ask();
+      return await Promise.race([ask(), lost]);
     } finally {
+      ends.delete(end);
       asked -= 1;
       if (asked === 0) hold();
     }
@@ -232,15 +246,16 @@ function adapt(client: Client, subscriber: Client, where: string, key: string, l
       for (const one of clients) for (const event of ['connect', 'ready', '+node']) one.on(event, hold);
       client.on('ready', () => events.ready());
       client.on('close', () => {
+        endAll();
         events.lost(cause);
         cause = undefined;
       });
       for (const one of clients) one.connect().catch(() => undefined); // it tries again by itself
     },
-    async run(sha, keys, argument) {
+    async run(sha, keys, argument, place) {
       try {
         corked.cork();
-        return (await client.sendCommand(layout.command(sha, keys, argument))) as Buffer; // the script answers a string
+        return (await client.sendCommand(layout.command(sha, keys, argument, place))) as Buffer; // the script answers a string
       } catch (error) {
         if ('refreshSlotsCache' in client) client.refreshSlotsCache(() => undefined);
         throw error;
@@ -263,6 +278,9 @@ function adapt(client: Client, subscriber: Client, where: string, key: string, l
         },
       };
     },
+    get bytesRead() {
+      return nodes.bytesRead;
+    },
     keepAlive(busy) {
       isBusy = busy;
       hold();
@@ -271,6 +289,7 @@ function adapt(client: Client, subscriber: Client, where: string, key: string, l
       for (const one of new Set([client, subscriber])) one.disconnect(true);
     },
     close() {
+      endAll();
       for (const one of new Set([client, subscriber])) one.disconnect();
     },
   };

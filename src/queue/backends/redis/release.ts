@@ -1,14 +1,14 @@
 import type { StoredRequest } from '../../types/request.ts';
 import { NO_PROGRESS } from '../../types/request.ts';
 import type { EnqueueResult, Settlement } from '../../types/store.ts';
+import type { Caller } from './call.ts';
 import { packSettlement } from './pack.ts';
-import type { RedisLink } from './RedisLink.ts';
 
 /**
  * Gives back leases whose grant was heard of too late: who claimed was told that the server did not answer, so nothing was sent
  * and nobody else need wait for the leases to lapse.
  */
-export function releaseClaimed(link: RedisLink, claimed: readonly StoredRequest[], now: number): void {
+export function releaseClaimed(link: Caller, claimed: readonly StoredRequest[], now: number): void {
   release(
     link,
     claimed.flatMap(({ id, lease, progress }) => (lease === null ? [] : [unsent(id, lease.token, progress)])),
@@ -17,7 +17,7 @@ export function releaseClaimed(link: RedisLink, claimed: readonly StoredRequest[
 }
 
 /** The same for leases given at acceptance. */
-export function releaseAccepted(link: RedisLink, results: readonly EnqueueResult[], now: number): void {
+export function releaseAccepted(link: Caller, results: readonly EnqueueResult[], now: number): void {
   release(
     link,
     results.flatMap((one) =>
@@ -31,7 +31,7 @@ function unsent(id: string, token: number, progress: StoredRequest['progress']):
   return { id, token, next: { state: 'ready', reason: 'released' }, progress, notSent: true };
 }
 
-function release(link: RedisLink, settlements: readonly Settlement[], now: number): void {
+function release(link: Caller, settlements: readonly Settlement[], now: number): void {
   if (settlements.length === 0) return;
   const payload = [now, settlements.map((one) => packSettlement(one, link.packer))];
   // Where this fails too the leases lapse.

@@ -2,6 +2,7 @@ import type { WorkerIdentity } from '../../types/backend.ts';
 import type { StoredRequest } from '../../types/request.ts';
 import type { Binding, ClaimResult, RequestStore } from '../../types/store.ts';
 import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import type { Caller } from './call.ts';
 import { count, find } from './find.ts';
 import { idBytes, idOf } from './hex.ts';
 import type { Packable, Unpacker } from './msgpack.ts';
@@ -21,6 +22,8 @@ export interface Surroundings {
 }
 
 const READ = { writes: false } as const;
+/** Stands for `Infinity`, which no command takes. */
+const MOST = 1e9;
 
 /** The store of requests, as calls of the script. */
 export function requestsOver({ link, watch, identity, gone }: Surroundings): RequestStore {
@@ -41,7 +44,8 @@ export function requestsOver({ link, watch, identity, gone }: Surroundings): Req
         let index = 0;
         return answer.list((one) => readEnqueueResult(one, requests[index++]?.id ?? ''));
       };
-      const undo = claim === null ? undefined : (answer: Unpacker) => releaseAccepted(link(), read(answer), batch.now);
+      const undo =
+        claim === null ? undefined : (answer: Unpacker, open: Caller) => releaseAccepted(open, read(answer), batch.now);
       return ask('enqueue', ({ packer }) => packEnqueue(batch, packer), read, { writes: true, undo });
     },
     claim: ({ worker, leaseUntil, now, channels }) =>
@@ -55,7 +59,7 @@ export function requestsOver({ link, watch, identity, gone }: Surroundings): Req
           PROMOTIONS_PER_CLAIM,
         ],
         readClaim,
-        { writes: true, undo: (answer) => releaseClaimed(link(), readClaim(answer).claimed, now) },
+        { writes: true, undo: (answer, open) => releaseClaimed(open, readClaim(answer).claimed, now) },
       ),
     claimUnknown: ({ worker, now, until, limit, channels }) =>
       ask(
@@ -94,6 +98,8 @@ export function requestsOver({ link, watch, identity, gone }: Surroundings): Req
     async recover({ worker, now, leaseNow, limit }) {
       // Whether a process still runs can only be told here, on its machine.
       const dead = await ask('workers', () => false, gone, { writes: false, leaseNow });
+      // After an outage nobody could give a sign of life: everyone gets the time to. The connection may have come back just now.
+      if (link().isBackJustNow) return { recovered: [], ended: [], more: false };
       const read = (answer: Unpacker) => {
         answer.array();
         return { recovered: readMoved(answer), ended: readEnded(answer), more: answer.boolean() };
@@ -123,7 +129,7 @@ export function requestsOver({ link, watch, identity, gone }: Surroundings): Req
         'purge',
         () => [
           now,
-          limit,
+          Math.min(limit, MOST),
           keepAfter,
           ids === undefined ? false : ids.map(idBytes),
           retention.succeededMs,

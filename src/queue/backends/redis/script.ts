@@ -11,7 +11,7 @@ const PARTS = {
   enqueue: ['enqueue'],
   claim: ['claim', 'claimUnknown', 'renew'],
   settle: ['settle', 'amend'],
-  workers: ['live', 'leave', 'begin', 'touch', 'workers', 'look'],
+  workers: ['live', 'back', 'leave', 'begin', 'touch', 'workers', 'look'],
   recover: ['recover', 'expire'],
   find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
   shared: ['sharedGet', 'sharedSet', 'sharedDelete', 'sharedList', 'acquire', 'release', 'take'],

@@ -69,14 +69,17 @@ local function nextHeld(after, limit)
   return tags, #tags == limit and (struct.unpack('>I6', tags[limit]))
 end
 
+-- Bytes of content that one answer has, about.
+local MOST_BYTES = 4194304
+
 -- {order, after, limit, wanted, scan}: one step of a walk that looks at no more than `scan` requests. Gives the records that
 -- may match, and where to go on (false: the end).
 q.verbs.find = function(p)
   local isEnded, limit, wanted = p[1] == 'ended', p[3], p[4]
   local step = isEnded and nextEnded or nextAccepted
   if not isEnded and wanted[1] == 2 ^ IS_HELD then step = nextHeld end
-  local found, position, looked = {}, p[2], 0
-  while position and looked < p[5] and #found < limit do
+  local found, position, looked, bytes = {}, p[2], 0, 0
+  while position and looked < p[5] and #found < limit and bytes < MOST_BYTES do
     local tags, reached = step(position, 256)
     q.load(tags)
     looked = looked + 256
@@ -85,7 +88,8 @@ q.verbs.find = function(p)
       local row = q.rows[tag]
       if row and matches(row, wanted) then
         found[#found + 1] = row
-        if #found == limit then
+        bytes = bytes + row[BYTES]
+        if #found == limit or bytes >= MOST_BYTES then
           position = isEnded and row[ENDED_SEQ] or row[SEQ]
           break
         end

@@ -63,6 +63,11 @@ q.verbs.purge = function(p)
     while true do
       local names, tags = call('ZRANGE', key, from, from + PAGE - 1), {}
       for _, name in ipairs(names) do
+        -- Ends come in this order: those of which a subscriber has not been told are all behind it.
+        if struct.unpack('>I6', name) > keepAfter then
+          names = {}
+          break
+        end
         local endedAt = struct.unpack('>d', name, ENDED_TIME)
         if endedAt < latest then isInOrder = false end
         latest = math.max(latest, endedAt)

@@ -22,6 +22,8 @@ local PLACED_TAG, LANE_TAG, RANK_TAG, BOUND_TAG, PLACED_NUMBER = 14, 9, 18, 6, 5
 
 -- Rows by tag (false: there is none), what is known of them, and those changed since the last flush.
 q.rows, q.memo, q.changed = {}, {}, {}
+-- How many of the changed ones are committed.
+q.committed = 0
 
 function q.has(row, flag)
   return bit.band(row[FLAGS], flag) ~= 0
@@ -198,7 +200,9 @@ function q.commit(row)
 end
 
 function q.commitAll()
-  for _, row in ipairs(q.changed) do q.commit(row) end
+  local changed = q.changed
+  for index = q.committed + 1, #changed do q.commit(changed[index]) end
+  q.committed = #changed
 end
 
 -- Ids of what ended or was held: somebody may wait for it elsewhere. Too many are not named one by one.
@@ -236,7 +240,7 @@ function q.packRows()
       end
     end
   end
-  q.changed = {}
+  q.changed, q.committed = {}, 0
   return arguments
 end
 

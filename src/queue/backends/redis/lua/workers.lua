@@ -9,14 +9,15 @@ function q.allWorkers()
   return workers
 end
 
--- A lease longer than it can be was written under another boot's monotonic clock.
+-- Where times are given, a lease longer than it can be was written under another boot's monotonic clock.
 function q.isLapsed(row, boot)
   local rest = row[W_UNTIL] - q.leaseNow
-  return rest <= 0 or (row[W_BOOT] ~= boot and rest > row[W_LEASE_MS])
+  return rest <= 0 or (not q.hasOwnTime and row[W_BOOT] ~= boot and rest > row[W_LEASE_MS])
 end
 
 function q.forgetWorker(name, row)
   q.write(WORKERS, name, false)
+  q.write(ANSWERS, row[W_HANDLE] .. ':fence', false)
   for turn = 0, MOST_ANSWERS - 1 do q.write(ANSWERS, row[W_HANDLE] .. ':' .. turn, false) end
 end
 
@@ -32,6 +33,15 @@ q.verbs.live = function(p)
   return { true }
 end
 
+-- {worker, {boot, namespace, pid, start, leaseMs}}: the same, at once and before anything else, by a handle that was away.
+q.verbs.back = function(p)
+  local row = p[2]
+  row[W_UNTIL], row[W_HANDLE] = q.leaseNow + row[W_LEASE_MS], q.handle
+  call('HDEL', WORKERS, p[1])
+  call('HSET', WORKERS, p[1], cmsgpack.pack(row))
+  return { true }
+end
+
 -- {worker}: gives up its lease of life.
 q.verbs.leave = function(p)
   local found = call('HGET', WORKERS, p[1])
@@ -41,6 +51,7 @@ end
 
 -- A number for a new handle.
 q.verbs.begin = function()
+  call('HDEL', ANSWERS, 'none') -- a write that cannot grow: workers can start while the server is full
   return { call('HINCRBY', ANSWERS, 'handles', 1) }
 end
 

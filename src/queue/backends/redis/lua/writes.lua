@@ -84,4 +84,5 @@ end
 -- Undoes a verb that has written nothing yet.
 function q.forgetAll()
   q.sets, q.hashes, q.changed, q.changedPlaces, q.blocks = {}, {}, {}, {}, {}
+  q.committed = 0
 end

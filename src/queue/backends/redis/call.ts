@@ -1,0 +1,51 @@
+import type { HoldfastError } from '../../../errors.ts';
+import type { Packable, Packer, Unpacker } from './msgpack.ts';
+import type { Script, Verb } from './script.ts';
+
+export interface LinkOptions {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  /** Channel of news about changes. */
+  readonly news: string;
+  /** A call not answered for so long is given up. */
+  readonly commandTimeoutMs: number;
+  /** Ms a lease lasts; null: the caller's times are used as they are. */
+  readonly leaseMs: () => number | null;
+  /** Waits until a write has the durability that was asked for, at most `commitMs`. */
+  readonly commit?: (() => Promise<void>) | undefined;
+  readonly commitMs: number;
+  /** What a sign of life says, once the handle has a name. */
+  readonly back: () => Packable;
+}
+
+/** A call that has no answer yet. */
+export interface Call {
+  readonly verb: string;
+  /** 0: it only reads. */
+  readonly number: number;
+  readonly argument: Buffer;
+  readonly givenAt: number;
+  /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
+  epoch: number;
+  /** How often it was sent. */
+  sends: number;
+  /** Its caller was told that there is no answer. */
+  isGivenUp: boolean;
+  readonly resolve: (answer: Buffer) => void;
+  readonly reject: (error: HoldfastError) => void;
+  readonly undo: Ask['undo'];
+}
+
+/** What a verb is asked with. */
+export interface Ask {
+  readonly writes: boolean;
+  readonly leaseNow?: number | undefined;
+  /** Given the answer when it comes after its caller was told that there is none. */
+  readonly undo?: ((answer: Unpacker, link: Caller) => void) | undefined;
+}
+
+/** Who makes calls. */
+export interface Caller {
+  readonly packer: Packer;
+  call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker>;
+}
