@@ -5,49 +5,10 @@ import { afterEach } from 'vitest';
 import type { SQLiteBackendOptions } from '../../../src/queue/backends/sqlite/SQLiteBackend.ts';
 import { SQLiteBackend } from '../../../src/queue/backends/sqlite/SQLiteBackend.ts';
 import type { OpenOptions } from '../../../src/queue/types/backend.ts';
-import type { NewRequest } from '../../../src/queue/types/request.ts';
+import { NOW } from '../newRequest.ts';
 
-export const NOW = 1_700_000_000_000;
+export { NOW, newRequest } from '../newRequest.ts';
 export const LIMITS = { maxSize: 1_000_000, maxBytes: 1_000_000_000 };
-
-let made = 0;
-
-export function newRequest(fields: Partial<NewRequest> = {}): NewRequest {
-  made += 1;
-  return {
-    id: `01890a5d-ac96-774b-bccf-${made.toString(16).padStart(12, '0')}`,
-    zone: 'api',
-    channel: 'api',
-    sender: '',
-    ephemeral: false,
-    content: { method: 'POST', path: '/notes', headers: [['content-type', 'text/plain']], body: 'hello' },
-    effect: 'action',
-    harmless: false,
-    lane: null,
-    after: [],
-    refs: [],
-    principal: 'ann',
-    auth: 'none',
-    client: null,
-    key: null,
-    fingerprint: null,
-    digest: null,
-    join: { rule: 'none' },
-    idempotencyKey: null,
-    base: null,
-    priority: 5,
-    rank: { form: 'value', value: 0 },
-    notBefore: null,
-    expiresAt: null,
-    acceptedAt: NOW,
-    trace: null,
-    tags: [],
-    durable: true,
-    replayOf: null,
-    bytes: 10,
-    ...fields,
-  };
-}
 
 export function opening(worker: string, other: Partial<OpenOptions> = {}): OpenOptions {
   const identity = { worker, bootId: 'boot', pidNamespace: 'ns', pid: 1, processStart: '1' };

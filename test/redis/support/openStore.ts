@@ -6,6 +6,8 @@ import type { NewRequest } from '../../../src/queue/types/request.ts';
 import type { EnqueueResult } from '../../../src/queue/types/store.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 
+export { newRequest } from '../../backends/newRequest.ts';
+
 export const NO_LIMITS = { maxSize: 1_000_000, maxBytes: 1_000_000_000 };
 
 /** An opened store as a queue would have it: judged by the server's clock. */
@@ -23,42 +25,6 @@ export async function openStore(
     isGone: () => false,
   });
   return backend;
-}
-
-export function newRequest(fields: Partial<NewRequest> = {}): NewRequest {
-  return {
-    id: randomUUID(),
-    zone: 'api',
-    channel: 'api',
-    sender: '',
-    ephemeral: false,
-    content: { method: 'POST', path: '/notes', headers: [], body: 'hello' },
-    effect: 'action',
-    harmless: false,
-    lane: null,
-    after: [],
-    refs: [],
-    principal: 'ann',
-    auth: 'none',
-    client: null,
-    key: null,
-    fingerprint: null,
-    digest: null,
-    join: { rule: 'none' },
-    idempotencyKey: null,
-    base: null,
-    priority: 5,
-    rank: { form: 'value', value: 0 },
-    notBefore: null,
-    expiresAt: null,
-    acceptedAt: systemClock.now(),
-    trace: null,
-    tags: [],
-    durable: true,
-    replayOf: null,
-    bytes: 10,
-    ...fields,
-  };
 }
 
 export function enqueue(backend: Backend, ...requests: readonly NewRequest[]): Promise<EnqueueResult[]> {

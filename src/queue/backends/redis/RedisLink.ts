@@ -110,7 +110,7 @@ export class RedisLink implements Caller {
     try {
       await this.#commit(commit, call);
     } catch (error) {
-      ask.undo?.(new Unpacker(answer), this);
+      this.#undo(ask.undo, answer);
       throw holdfastError(error) ?? unanswered(this.#connection.where, verb, true, error);
     } finally {
       this.#commits -= 1;
@@ -150,6 +150,10 @@ export class RedisLink implements Caller {
     const time = length === null ? (leaseNow ?? 0) : false;
     const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload, partOf(verb)]);
     return new Promise((resolve, reject) => {
+      if (this.#isClosed) {
+        reject(unanswered(this.#connection.where, verb, false, new Error('the store was closed')));
+        return;
+      }
       const call: Call = {
         verb,
         number,
@@ -248,10 +252,18 @@ export class RedisLink implements Caller {
     this.#heardAt = this.#clock.monotonicNow();
     this.#remove(call);
     if (answer !== undefined) {
-      if (call.isGivenUp) call.undo?.(new Unpacker(answer), this);
+      if (call.isGivenUp) this.#undo(call.undo, answer);
       else call.resolve(answer);
     }
     this.#answered();
+  }
+
+  #undo(undo: Ask['undo'], answer: Buffer): void {
+    try {
+      undo?.(new Unpacker(answer), this);
+    } catch {
+      // The leases lapse.
+    }
   }
 
   #refused(call: Call, error: unknown): void {
