@@ -58,7 +58,8 @@ describePlainRedis('with a Redis server', () => {
   it('random sequences of verbs have equal answers on Redis and in memory', { timeout }, async () => {
     const server = await plainRedis();
     try {
-      await compare(async () => redisStore({ url: server.url }));
+      const { url, keyPrefix } = server;
+      await compare(async () => redisStore({ url, keyPrefix }));
     } finally {
       await server.dispose();
     }

@@ -24,7 +24,8 @@ function suite(name: string, start: () => Promise<Running>, wrap?: Parameters<ty
 
 async function plain(): Promise<Running> {
   const server = await plainRedis();
-  return { connection: { url: server.url }, dispose: () => server.dispose() };
+  const { url, keyPrefix } = server;
+  return { connection: { url, keyPrefix }, dispose: () => server.dispose() };
 }
 
 describePlainRedis('plain', () => suite('Redis', plain));

@@ -45,6 +45,6 @@ describePlainRedis('Redis', () => {
   describeBackend({
     name: 'Redis with a spill',
     runner: { describe, it },
-    create: () => redisStore({ url: redis.url }, (open) => withSpill(open())),
+    create: () => redisStore({ url: redis.url, keyPrefix: redis.keyPrefix }, (open) => withSpill(open())),
   });
 });

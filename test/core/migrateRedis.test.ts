@@ -30,7 +30,7 @@ describePlainRedis('a move to Redis', () => {
     await Promise.all([redis.dispose(), server.close()]);
   });
 
-  const pair = pairs(() => redis.url);
+  const pair = pairs(() => ({ url: redis.url, keyPrefix: redis.keyPrefix }));
 
   it.each<[Kind, Kind]>([
     ['sqlite', 'redis'],
@@ -55,7 +55,10 @@ describePlainRedis('a move to Redis', () => {
 
   it('by configuration, and back, and there again, leaves it to a queue there, in its order', async () => {
     const file = { backend: { kind: 'sqlite', path: join(folder, 'a.db') } } as const;
-    const there = { name: `moved-${randomUUID()}`, backend: { kind: 'redis', url: redis.url } } as const;
+    const there = {
+      name: `moved-${randomUUID()}`,
+      backend: { kind: 'redis', url: redis.url, keyPrefix: redis.keyPrefix },
+    } as const;
     const zones = { api: { origins: [server.origin] } };
     const from = new QueueManager({ config: { ...file, zones, dispatch: false } });
     await from.start();

@@ -25,8 +25,8 @@ describePlainRedis('machines whose clocks differ by five minutes', () => {
   const leaseNow = (skewMs = 0): number => systemClock.monotonicNow() + skewMs;
 
   async function open(name: string): Promise<void> {
-    right = await openStore({ url: redis.url, name }, { worker: 'right' });
-    wrong = await openStore({ url: redis.url, name }, { worker: 'wrong' });
+    right = await openStore({ url: redis.url, keyPrefix: redis.keyPrefix, name }, { worker: 'right' });
+    wrong = await openStore({ url: redis.url, keyPrefix: redis.keyPrefix, name }, { worker: 'wrong' });
   }
 
   const claim = async (backend: Backend, worker: string, skewMs = 0) => {

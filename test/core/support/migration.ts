@@ -3,6 +3,7 @@ import { MemoryBackend } from '../../../src/queue/backends/memory/MemoryBackend.
 import { MemoryStorage } from '../../../src/queue/backends/memory/MemoryStorage.ts';
 import type { MigrateOptions } from '../../../src/queue/core/migration/migrateOptions.ts';
 import { migrateQueue } from '../../../src/queue/core/migration/migrateQueue.ts';
+import type { RedisOptions } from '../../../src/queue/types/redis.ts';
 import type { Carried, Progress, StoredRequest } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import type { Clock } from '../../../src/system/clock.ts';
@@ -27,14 +28,14 @@ export interface Pair {
 }
 
 /** Makes pairs of stores that are removed after each test. `redis` tells where a server is, for those of that kind. */
-export function pairs(redis?: () => string): (from?: Kind, to?: Kind) => Promise<Pair> {
+export function pairs(redis?: () => RedisOptions): (from?: Kind, to?: Kind) => Promise<Pair> {
   const stores: ConformanceStore[] = [];
   afterEach(async () => {
     for (const store of stores.splice(0)) await store.dispose();
   });
   const make = async (kind: Kind): Promise<ConformanceStore> => {
     if (kind === 'memory') return memoryStore();
-    return kind === 'sqlite' ? sqliteStore() : redisStore({ url: redis?.() });
+    return kind === 'sqlite' ? sqliteStore() : redisStore(redis?.() ?? {});
   };
   const open = async (kind: Kind): Promise<Trial> => {
     const store = await make(kind);
