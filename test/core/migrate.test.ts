@@ -3,7 +3,7 @@ import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts'
 import { migrateQueue } from '../../src/queue/core/migration/migrateQueue.ts';
 import { ids } from '../../src/testing/conformance/Trial.ts';
 import type { Kind } from './support/migration.ts';
-import { allOf, drain, fillAllStates, pairs, past, recordsOf, TRIED } from './support/migration.ts';
+import { allOf, carried, drain, fillAllStates, pairs, recordsOf, TRIED } from './support/migration.ts';
 
 const pair = pairs();
 
@@ -50,7 +50,9 @@ describe('a move of what waits', () => {
   it('goes on where it stood: due times are met, tokens and callers count on', async () => {
     const { from, to, move } = await pair('memory', 'sqlite');
     const progress = TRIED;
-    const { id } = await from.accept({ carried: past({ reason: 'retry', dueAt: from.now + 50, token: 3, progress }) });
+    const { id } = await from.accept({
+      carried: carried({ reason: 'retry', dueAt: from.now + 50, token: 3, progress }),
+    });
     await move();
     expect(await to.claim()).toEqual([]);
     to.now += 50;

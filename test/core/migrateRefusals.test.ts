@@ -13,7 +13,7 @@ import type { MigrationResult } from '../../src/queue/core/migration/result.ts';
 import { hookBackend } from '../../src/testing/backendHooks.ts';
 import type { Trial } from '../../src/testing/conformance/Trial.ts';
 import { ids } from '../../src/testing/conformance/Trial.ts';
-import { allOf, drain, pairs, past, recordsOf } from './support/migration.ts';
+import { allOf, carried, drain, pairs, recordsOf } from './support/migration.ts';
 
 const pair = pairs();
 
@@ -92,7 +92,7 @@ describe('a request that is in somebody’s hands', () => {
 describe('a request whose reason changes while it is set aside', () => {
   it('is taken with the one it has in the end', async () => {
     const { from, to, clock } = await pair();
-    const { id } = await from.accept({ carried: past({ isHeld: true, reason: 'auth' }) });
+    const { id } = await from.accept({ carried: carried({ isHeld: true, reason: 'auth' }) });
     let times = 0;
     const racing = hookBackend(from.backend, {
       before: async (verb) => {
@@ -107,7 +107,7 @@ describe('a request whose reason changes while it is set aside', () => {
 
   it('stays where it keeps changing', async () => {
     const { from, to, clock } = await pair();
-    const { id } = await from.accept({ carried: past({ isHeld: true, reason: 'auth' }) });
+    const { id } = await from.accept({ carried: carried({ isHeld: true, reason: 'auth' }) });
     let isAuth = true;
     const racing = hookBackend(from.backend, {
       before: async (verb, query) => {
@@ -140,7 +140,7 @@ describe('a request that is changed while its copy is there', () => {
 
   it('stays where somebody takes the fence away, with what is still behind it; its copy goes', async () => {
     const { from, to, move } = await pair();
-    const held = await from.accept({ lane: 'l', carried: past({ isHeld: true, reason: 'auth' }) });
+    const held = await from.accept({ lane: 'l', carried: carried({ isHeld: true, reason: 'auth' }) });
     const behind = await from.accept({ lane: 'l' });
     const other = await from.accept();
     const released: Promise<unknown>[] = [];
@@ -189,8 +189,8 @@ describe('a move by a filter', () => {
 
   it('matches a held request by the reason it is held for', async () => {
     const { from, to, move } = await pair();
-    const auth = await from.accept({ carried: past({ isHeld: true, reason: 'auth' }) });
-    await from.accept({ carried: past({ isHeld: true, reason: 'operator' }) });
+    const auth = await from.accept({ carried: carried({ isHeld: true, reason: 'auth' }) });
+    await from.accept({ carried: carried({ isHeld: true, reason: 'operator' }) });
     expect((await move({ filter: { state: 'held', reason: 'auth' } })).moved).toBe(1);
     await to.stands(auth.id, 'held', 'auth');
   });
@@ -203,7 +203,7 @@ describe('a request that the other store refuses', () => {
     const there = await to.accept({ id: from.id(77) });
     const first = await from.accept({ lane: 'l' });
     const conflict = await from.accept({ lane: 'l', key: 'taken', digest: 'd' });
-    const after = await from.accept({ after: [first.id], carried: past({ dueAt: from.now + 9, reason: 'retry' }) });
+    const after = await from.accept({ after: [first.id], carried: carried({ dueAt: from.now + 9, reason: 'retry' }) });
     const present = await from.accept({ id: there.id, sender: 'client:c' });
     const free = await from.accept({ lane: 'm' });
     const stays = [first.id, conflict.id, after.id, present.id];
@@ -264,7 +264,7 @@ describe('a move that is stopped', () => {
   it.each(['setAside', 'copy'])('by its signal while it does %s gives everything back', async (phase) => {
     const { from, to, move } = await pair('sqlite', 'sqlite');
     for (let n = 0; n < 6; n += 1) await from.accept({ lane: n > 2 ? 'l' : null });
-    await from.accept({ carried: past({ isHeld: true, reason: 'auth' }) });
+    await from.accept({ carried: carried({ isHeld: true, reason: 'auth' }) });
     const before = await everything(from);
     const stop = new AbortController();
     const onProgress: MigrateOptions['onProgress'] = (told) => told.phase === phase && stop.abort(new Error('enough'));

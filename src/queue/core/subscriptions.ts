@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Timer } from '../../system/clock.ts';
-import { matchesFilter } from '../strategies/matchesFilter.ts';
 import type { SettledFilter, SettledNotice } from '../types/events.ts';
+import { matchesFilter } from '../types/matchesFilter.ts';
 import type { StoredRequest } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Context } from './context.ts';

@@ -5,7 +5,7 @@ import { group } from './group.ts';
 import { ids, LEASE_MS } from './Trial.ts';
 
 /** What a request brings along that was waiting, unless said otherwise. */
-function carried(fields: Partial<Carried> = {}): Carried {
+export function carried(fields: Partial<Carried> = {}): Carried {
   return {
     isHeld: false,
     reason: 'accepted',

@@ -3,7 +3,7 @@ import { migrateQueue } from '../../../src/queue/core/migration/migrateQueue.ts'
 import type { Trial } from '../../../src/testing/conformance/Trial.ts';
 import { ids } from '../../../src/testing/conformance/Trial.ts';
 import type { Pair } from './migration.ts';
-import { past } from './migration.ts';
+import { carried } from './migration.ts';
 import { stepwise } from './steps.ts';
 
 const SENDERS = ['', 'client:crm'];
@@ -13,13 +13,13 @@ const LEASE_MS = 60_001;
 /** Lanes, ties, all states, and two groups that have to stay: one in hand, one that the other store refuses. */
 export async function fill({ from, to }: Pair): Promise<string[]> {
   await to.accept({ id: to.id(400), key: 'taken' });
-  const held = past({ isHeld: true, reason: 'auth' });
+  const held = carried({ isHeld: true, reason: 'auth' });
   const requests = [
     from.request(),
     from.request({ lane: 'a' }),
     from.request({ lane: 'b', sender: 'client:crm' }),
-    from.request({ lane: 'a', carried: past({ reason: 'retry', dueAt: from.now + 5 }) }),
-    from.request({ carried: past({ reason: 'retry', dueAt: from.now + 9 }) }),
+    from.request({ lane: 'a', carried: carried({ reason: 'retry', dueAt: from.now + 5 }) }),
+    from.request({ carried: carried({ reason: 'retry', dueAt: from.now + 9 }) }),
     from.request({ lane: 'b', carried: held }),
     from.request({ lane: 'a', after: [from.id(1), from.id(3)] }),
     from.request({ key: 'taken', lane: 'c' }),

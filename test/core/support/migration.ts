@@ -4,13 +4,16 @@ import { MemoryStorage } from '../../../src/queue/backends/memory/MemoryStorage.
 import type { MigrateOptions } from '../../../src/queue/core/migration/migrateOptions.ts';
 import { migrateQueue } from '../../../src/queue/core/migration/migrateQueue.ts';
 import type { RedisOptions } from '../../../src/queue/types/redis.ts';
-import type { Carried, Progress, StoredRequest } from '../../../src/queue/types/request.ts';
+import type { Progress, StoredRequest } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import type { Clock } from '../../../src/system/clock.ts';
+import { carried } from '../../../src/testing/conformance/carried.ts';
 import type { ConformanceStore } from '../../../src/testing/conformance/index.ts';
 import { ids, Trial } from '../../../src/testing/conformance/Trial.ts';
 import { redisStore } from '../../conformance/support/redisStore.ts';
 import { sqliteStore } from '../../conformance/support/sqliteStore.ts';
+
+export { carried };
 
 export type Kind = 'memory' | 'sqlite' | 'redis';
 
@@ -60,22 +63,6 @@ export function clockOf(trial: Trial): Clock {
   };
 }
 
-/** A past: what the store in which it happened knows of it. */
-export function past(fields: Partial<Carried> = {}): Carried {
-  return {
-    isHeld: false,
-    reason: 'accepted',
-    dueAt: null,
-    token: 0,
-    firstSentAt: null,
-    progress: NO_PROGRESS,
-    callers: 1,
-    result: null,
-    told: false,
-    ...fields,
-  };
-}
-
 /** All that is stored, in order. */
 export async function allOf(trial: Trial): Promise<readonly StoredRequest[]> {
   const { requests } = await trial.requests.find({ filter: {}, order: 'accepted', after: null, limit: 10_000 });
@@ -119,18 +106,21 @@ export async function fillAllStates(t: Trial): Promise<string[]> {
   const conflict = { status: 412, headers: [['etag', '"2"']] as const, body: new Uint8Array([1, 2, 3]) };
   const fields: Parameters<Trial['request']>[0][] = [
     { tags: ['first'], key: 'k1', digest: 'd1', rank: { form: 'value', value: 7 } },
-    { carried: past({ reason: 'retry', token: 3, firstSentAt: 5, progress: TRIED, callers: 2 }) },
-    { carried: past({ reason: 'retry', dueAt: t.now + 500, firstSentAt: 9, progress: TRIED }), sender: 'client:crm' },
+    { carried: carried({ reason: 'retry', token: 3, firstSentAt: 5, progress: TRIED, callers: 2 }) },
+    {
+      carried: carried({ reason: 'retry', dueAt: t.now + 500, firstSentAt: 9, progress: TRIED }),
+      sender: 'client:crm',
+    },
     { notBefore: t.now + 900, expiresAt: t.now + 5_000, base: { v: 1 } },
     {
       lane: 'l',
       content: { method: 'PUT', path: '/ünïcode?q=1', headers: [['a', 'b']], body: new Uint8Array([0, 255]) },
     },
-    { lane: 'l', carried: past({ reason: 'retry', dueAt: t.now + 700 }) },
+    { lane: 'l', carried: carried({ reason: 'retry', dueAt: t.now + 700 }) },
     { after: [t.id(1)], priority: 9, trace: 'tr' },
-    { lane: 'm', carried: past({ isHeld: true, reason: 'auth' }), sender: 'principal:ann', auth: 'live' },
-    { carried: past({ isHeld: true, reason: 'conflict', result: conflict, told: true, firstSentAt: 3 }) },
-    { lane: 'm', carried: past({ isHeld: true, reason: 'upgrade' }), idempotencyKey: 'ik', replayOf: t.id(999) },
+    { lane: 'm', carried: carried({ isHeld: true, reason: 'auth' }), sender: 'principal:ann', auth: 'live' },
+    { carried: carried({ isHeld: true, reason: 'conflict', result: conflict, told: true, firstSentAt: 3 }) },
+    { lane: 'm', carried: carried({ isHeld: true, reason: 'upgrade' }), idempotencyKey: 'ik', replayOf: t.id(999) },
   ];
   const requests = fields.map((one) => t.request(one));
   const results = await t.enqueue(requests);

@@ -1,3 +1,4 @@
+import { isAnyOf } from '../../types/matchesFilter.ts';
 import type { RequestFilter } from '../../types/request.ts';
 import type { RequestState } from '../../types/states.ts';
 import { isTerminal, REQUEST_STATES } from '../../types/states.ts';
@@ -64,11 +65,6 @@ function matches(entry: Entry, filter: RequestFilter): boolean {
     (filter.acceptedAfter === undefined || input.acceptedAt >= filter.acceptedAfter) &&
     (filter.tags ?? []).every((tag) => input.tags.includes(tag))
   );
-}
-
-function isAnyOf<T extends string>(value: T, allowed: T | readonly T[] | undefined): boolean {
-  if (allowed === undefined) return true;
-  return typeof allowed === 'string' ? allowed === value : allowed.includes(value);
 }
 
 /** {@link RequestStore.count} in one synchronous step. */

@@ -108,11 +108,10 @@ export class RedisBackend implements Backend {
     this.#phase = 'open';
     link.open();
     try {
-      const answer = await link.call('look', false, { writes: false });
+      await link.call('look', false, { writes: false }); // it answers at all
       const facts = await askServer(connection);
       checkServer(facts, this.#options, connection.where);
       this.#capabilities = this.#capable(durabilityOf(facts, this.#options));
-      answer.array();
       await this.#begin(link, options);
       this.#news = new News(connection, link, this.#clock, news);
     } catch (error) {

@@ -1,12 +1,11 @@
 import type { History, SharedState, SharedValue } from '../../types/backend.ts';
 import type { Json } from '../../types/request.ts';
 import type { Unpacker } from './msgpack.ts';
+import { MOST } from './pack.ts';
 import type { RedisLink } from './RedisLink.ts';
 
 const READ = { writes: false } as const;
 const WRITE = { writes: true } as const;
-/** Stands for `Infinity`, which no command takes. */
-const MOST = 1e9;
 
 /** Small shared values, semaphores and buckets, as calls of the script. */
 export function sharedStateOver(link: () => RedisLink): SharedState {

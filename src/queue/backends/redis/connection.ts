@@ -10,7 +10,7 @@ export interface ConnectionEvents {
 export interface Connection {
   /** For messages: host and port, without any secret. */
   readonly where: string;
-  /** Starts connecting. Rejects only for what waiting cannot mend: a wrong password, a name that means nothing. */
+  /** Starts connecting, and goes on trying until it is closed. */
   open(events: ConnectionEvents): void;
   /** Runs the script by its hash. */
   run(sha: string, keys: readonly string[], argument: Buffer, place: string): Promise<Buffer>;

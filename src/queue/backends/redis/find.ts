@@ -1,3 +1,4 @@
+import { isAnyOf, matchesFilter } from '../../types/matchesFilter.ts';
 import type { RequestFilter, StoredRequest } from '../../types/request.ts';
 import type { Reason, RequestState } from '../../types/states.ts';
 import { isTerminal } from '../../types/states.ts';
@@ -22,7 +23,7 @@ export async function find(link: RedisLink, { filter, order, after, limit }: Fin
   const place = ({ seq, endedSeq }: StoredRequest): number => (order === 'accepted' ? seq : (endedSeq ?? 0));
   const found: StoredRequest[] = [];
   for await (const request of candidates(link, filter, order, after ?? 0, limit + 1)) {
-    if (!matches(request, filter)) continue;
+    if (!matchesFilter(request, filter)) continue;
     if (found.length === limit) {
       const last = found.at(-1);
       return { requests: found, next: last === undefined ? after : place(last) };
@@ -44,7 +45,7 @@ export async function count(link: RedisLink, filter: RequestFilter | undefined):
   }
   const rows: Parameters<typeof addCount>[0] = new Map();
   for await (const request of candidates(link, filter ?? {}, 'accepted', 0, PAGE)) {
-    if (!matches(request, filter ?? {})) continue;
+    if (!matchesFilter(request, filter ?? {})) continue;
     const { channel, sender, bytes } = request;
     addCount(rows, { zone: request.zone, channel, sender, state: request.state, count: 1, bytes });
   }
@@ -105,25 +106,6 @@ function narrowed({ state, reason, zone, lane, acceptedBefore, acceptedAfter }: 
     acceptedBefore ?? false,
     acceptedAfter ?? false,
   ];
-}
-
-function matches(request: StoredRequest, filter: RequestFilter): boolean {
-  return (
-    (filter.ids === undefined || filter.ids.includes(request.id)) &&
-    (filter.key === undefined || filter.key === request.key) &&
-    isAnyOf(request.state, filter.state) &&
-    isAnyOf(request.reason, filter.reason) &&
-    (filter.zone === undefined || filter.zone === request.zone) &&
-    (filter.lane === undefined || filter.lane === request.lane) &&
-    (filter.principal === undefined || filter.principal === request.principal) &&
-    (filter.acceptedBefore === undefined || request.acceptedAt < filter.acceptedBefore) &&
-    (filter.acceptedAfter === undefined || request.acceptedAt >= filter.acceptedAfter) &&
-    (filter.tags ?? []).every((tag) => request.tags.includes(tag))
-  );
-}
-
-function isAnyOf<T extends string>(value: T, allowed: T | readonly T[] | undefined): boolean {
-  return allowed === undefined || listOf(allowed).includes(value);
 }
 
 function listOf<T>(value: T | readonly T[]): readonly T[] {

@@ -6,6 +6,9 @@ import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY } from './flags.ts'
 import { digestBytes, hashBytes, idBytes } from './hex.ts';
 import type { Packable, Packer } from './msgpack.ts';
 
+/** Stands for `Infinity` as a limit, which no command takes. */
+export const MOST = 1e9;
+
 const JOIN_RULES = { none: 0, tail: 1, window: 2 } as const;
 const PROCESS_SENDER = 'process:';
 

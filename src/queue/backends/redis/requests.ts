@@ -6,7 +6,7 @@ import type { Caller } from './call.ts';
 import { count, find } from './find.ts';
 import { idBytes, idOf } from './hex.ts';
 import type { Packable, Unpacker } from './msgpack.ts';
-import { packChange, packEnqueue, packSettlement } from './pack.ts';
+import { MOST, packChange, packEnqueue, packSettlement } from './pack.ts';
 import type { RedisLink } from './RedisLink.ts';
 import { releaseAccepted, releaseClaimed } from './release.ts';
 import type { Verb } from './script.ts';
@@ -22,8 +22,6 @@ export interface Surroundings {
 }
 
 const READ = { writes: false } as const;
-/** Stands for `Infinity`, which no command takes. */
-const MOST = 1e9;
 
 /** The store of requests, as calls of the script. */
 export function requestsOver({ link, watch, identity, gone }: Surroundings): RequestStore {

@@ -1,3 +1,4 @@
+import { isAnyOf } from '../../types/matchesFilter.ts';
 import type { RequestFilter } from '../../types/request.ts';
 import type { Reason, RequestState } from '../../types/states.ts';
 import { SPILLED_REASON, SPILLED_STATE } from './Entry.ts';
@@ -16,8 +17,8 @@ export function filtersOf(filter: RequestFilter): {
   readonly ended: RequestFilter | undefined;
 } {
   const { state, reason } = filter;
-  const isWaiting = wants<RequestState>(state, SPILLED_STATE) && wants<Reason>(reason, SPILLED_REASON);
-  const ends = ENDS.filter((end) => wants<RequestState>(state, end));
+  const isWaiting = isAnyOf<RequestState>(SPILLED_STATE, state) && isAnyOf<Reason>(SPILLED_REASON, reason);
+  const ends = ENDS.filter((end) => isAnyOf<RequestState>(end, state));
   return {
     waiting: isWaiting ? { ...filter, state: BEHIND, reason: undefined } : undefined,
     ended: ends.length > 0 ? { ...filter, state: ends } : undefined,
@@ -36,10 +37,5 @@ export function matches(
   record: { readonly state: RequestState; readonly reason: Reason },
   { state, reason }: RequestFilter,
 ): boolean {
-  return wants(state, record.state) && wants(reason, record.reason);
-}
-
-function wants<T extends string>(asked: T | readonly T[] | undefined, one: T): boolean {
-  if (asked === undefined) return true;
-  return typeof asked === 'string' ? asked === one : asked.includes(one);
+  return isAnyOf(record.state, state) && isAnyOf(record.reason, reason);
 }

@@ -1,4 +1,4 @@
-import { matchesFilter } from '../../strategies/matchesFilter.ts';
+import { matchesFilter } from '../../types/matchesFilter.ts';
 import type { StoredRequest } from '../../types/request.ts';
 import type { RequestState } from '../../types/states.ts';
 import { isTerminal } from '../../types/states.ts';

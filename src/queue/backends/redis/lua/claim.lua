@@ -21,11 +21,13 @@ q.verbs.claim = function(p)
   local claimed, report = {}, q.newReport()
   local left = p[5]
   q.placesOf(p[4]) -- reads them all at once
-  for _, channel in ipairs(p[4]) do
-    left = left - promote(q.placesOf({ channel }), now, math.max(left, channel[3]))
+  local placesOf = {}
+  for index, channel in ipairs(p[4]) do
+    placesOf[index] = q.placesOf({ channel })
+    left = left - promote(placesOf[index], now, math.max(left, channel[3]))
   end
-  for _, channel in ipairs(p[4]) do
-    local ids, wanted = q.placesOf({ channel }), channel[3]
+  for index, channel in ipairs(p[4]) do
+    local ids, wanted = placesOf[index], channel[3]
     while wanted > 0 do
       q.sync(READY)
       local some = q.withSome(ids, IS_READY)

@@ -1,4 +1,4 @@
-import type { RequestFilter, StoredRequest } from '../types/request.ts';
+import type { RequestFilter, StoredRequest } from './request.ts';
 
 /** Whether a record matches: the same question as a store answers by `find`, for records that are at hand already. */
 export function matchesFilter(request: StoredRequest, filter: RequestFilter): boolean {
@@ -16,7 +16,8 @@ export function matchesFilter(request: StoredRequest, filter: RequestFilter): bo
   );
 }
 
-function isAnyOf<T extends string>(value: T, allowed: T | readonly T[] | undefined): boolean {
+/** Whether a value is the one, or among those, that a field of a filter asks for. */
+export function isAnyOf<T extends string>(value: T, allowed: T | readonly T[] | undefined): boolean {
   if (allowed === undefined) return true;
   return typeof allowed === 'string' ? allowed === value : allowed.includes(value);
 }
