@@ -89,6 +89,7 @@ describeRedis('a queue on a Redis that goes away', () => {
     const queue = await queueOn(redis, server.origin);
     for (let n = 0; n < 10; n += 1) await post(queue, server.origin, n);
     await vi.waitFor(() => expect(applied(server)).toBe(10), { timeout: 10_000 });
+    await queue.close(); // it would go on claiming, and giving back what no replica confirms
     const former = await sentinel.master();
     await former.kill();
     await sentinel.waitForFailover(former);
@@ -105,6 +106,7 @@ describeRedis('a queue on a Redis that goes away', () => {
     const queue = await queueOn({ cluster: cluster.nodes, waitReplicas: 1, commandTimeoutMs: 20_000 }, server.origin);
     for (let n = 0; n < 10; n += 1) await post(queue, server.origin, n);
     await vi.waitFor(() => expect(applied(server)).toBe(10), { timeout: 10_000 });
+    await queue.close(); // it would go on claiming, and giving back what no replica confirms
     const other = await queueOn({ cluster: cluster.nodes, commandTimeoutMs: 20_000 }, server.origin);
     const owner = await cluster.ownerOf('holdfast:{queue}:totals');
     await owner.kill();
