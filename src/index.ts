@@ -6,6 +6,8 @@ export { refreshingToken } from './client/auth/refreshingToken.ts';
 export type { TokenSource } from './client/auth/tokenSource.ts';
 export { Call, type WithResponse } from './client/Call.ts';
 export type { ApiClientOptions, CallOptions } from './client/clientOptions.ts';
+export type { Resource, ResourceCallOptions, ResourceId } from './client/Resource.ts';
+export type { ResourceOptions } from './client/resourceOptions.ts';
 export { createUndiciTransport, type UndiciTransportOptions } from './client/transport/UndiciTransport.ts';
 export { closeOnSignals } from './closeOnSignals.ts';
 export {
@@ -27,6 +29,7 @@ export {
   createTestConfiguration,
 } from './queue/core/config/presets.ts';
 export { validateConfiguration } from './queue/core/config/resolve.ts';
+export type { ConflictRecord } from './queue/core/conflictLog.ts';
 export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
 export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
 export type { QueueDispatcher } from './queue/core/frontFetch.ts';
@@ -38,10 +41,30 @@ export type { MigrationEnd } from './queue/core/migration/ends.ts';
 export type { MigrateOptions } from './queue/core/migration/migrateOptions.ts';
 export { migrateQueue } from './queue/core/migration/migrateQueue.ts';
 export type * from './queue/core/migration/result.ts';
+export type { Outlook } from './queue/core/outlook.ts';
+export type { LeaveOptions, LeavePolicy, Left, PrincipalSummary, Principals } from './queue/core/principals.ts';
+export { byNaturalKey, type NaturalKeyOptions } from './queue/core/probeKits/byNaturalKey.ts';
+export { byStamp, type StampOptions, stampOf } from './queue/core/probeKits/byStamp.ts';
+export { byVersion, type VersionOptions } from './queue/core/probeKits/byVersion.ts';
+export { byWindow, type WindowOptions } from './queue/core/probeKits/byWindow.ts';
+export type { ListOptions as ProbeListOptions } from './queue/core/probeKits/lookup.ts';
+export { byResource } from './queue/core/probes.ts';
 export { type BoundQueue, QueueManager, type QueueParts } from './queue/core/QueueManager.ts';
+export type { PlannedRequest, PlanOptions, ReplayPlan } from './queue/core/replayPlan.ts';
 export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
+export type { ResourceQueue, ResourceRules } from './queue/core/resources.ts';
 export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
 export type { QueueStats } from './queue/monitoring/Counters.ts';
+export type {
+  Conflict,
+  ConflictRules,
+  ConflictStrategy,
+  Equals,
+  FieldConflict,
+  FieldResolver,
+  MergeOptions,
+  Resolution,
+} from './queue/strategies/conflict.ts';
 export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';
 export type * from './queue/types/calls.ts';

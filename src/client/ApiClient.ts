@@ -1,12 +1,16 @@
 import { HoldfastError } from '../errors.ts';
 import { refusedHandle } from '../queue/core/handles/refusedHandle.ts';
-import type { CallQueue, ClientBinding, RequestOptions } from '../queue/types/calls.ts';
+import type { ResourceQueue } from '../queue/core/resources.ts';
+import type { CallQueue, ClientBinding, RequestHandle, RequestOptions } from '../queue/types/calls.ts';
 import type { HeaderList } from '../queue/types/request.ts';
 import { Call } from './Call.ts';
 import { headerPairs, mergeHeaders } from './clientHeaders.ts';
 import type { ApiClientOptions, CallOptions } from './clientOptions.ts';
 import { callRequestOptions, clientRequestOptions } from './clientOptions.ts';
 import { ClientUrl } from './clientUrl.ts';
+import { Resource } from './Resource.ts';
+import type { ResourceOptions } from './resourceOptions.ts';
+import { assertResource } from './resourceOptions.ts';
 
 /**
  * Calls one API through a queue. A call is given to the queue at once, in the order of the calls, and is a promise of its
@@ -26,6 +30,7 @@ export class ApiClient {
   readonly #defaults: RequestOptions | undefined;
   readonly #binding: ClientBinding | undefined;
   #unregister: (() => void) | undefined;
+  readonly #resources: { close(): void }[] = [];
   #closed = false;
 
   constructor(options: ApiClientOptions) {
@@ -66,8 +71,41 @@ export class ApiClient {
     return this.request('DELETE', path, undefined, options);
   }
 
+  /**
+   * One kind of thing the API has, with what is to be done about conflicts and unknown outcomes, declared once.
+   *
+   * @throws CONFIG_INVALID for wrong options, and a name that this client has given before
+   * @example
+   * const tickets = api.resource('ticket', { path: '/tickets', schema: Ticket, version: 'etag', onConflict: 'merge' });
+   * await tickets.update(7, { title: 'new' });
+   */
+  resource<T = unknown>(name: string, options: ResourceOptions<T>): Resource<T> {
+    this.#assertOpen();
+    assertResource(name, options);
+    const queue = this.#queue;
+    if (!hasResources(queue)) {
+      const problems = [{ path: 'queue', expected: 'a queue that knows resources', got: 'another one' }];
+      throw new HoldfastError('CONFIG_INVALID', `The queue of the client ${this.name} knows no resources.`, {
+        problems,
+      });
+    }
+    const resource = new Resource<T>(`${this.name}#${name}`, options, queue, (...call) => this.#request(...call));
+    this.#resources.push(resource);
+    return resource;
+  }
+
   /** Any method, for the rare ones: QUERY, OPTIONS, a DELETE with a body. */
   request<T = unknown>(method: string, path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
+    return this.#request(method, path, body, options);
+  }
+
+  #request<T>(
+    method: string,
+    path: string,
+    body: unknown,
+    options: CallOptions<T> | undefined,
+    watch?: (handle: RequestHandle) => RequestHandle,
+  ): Call<T> {
     let requestOptions: RequestOptions | undefined;
     let url: string;
     let headers: HeaderList | undefined;
@@ -80,7 +118,7 @@ export class ApiClient {
       return new Call<T>(refusedHandle(asHoldfastError(error)));
     }
     const handle = this.#queue.call({ method, url, headers, body }, requestOptions, this.#binding);
-    return new Call<T>(handle, options?.schema);
+    return new Call<T>(watch === undefined ? handle : watch(handle), options?.schema);
   }
 
   /** Takes no more calls. Its stored requests that need its credentials wait until a client of its name is there again. Idempotent. */
@@ -88,6 +126,7 @@ export class ApiClient {
     this.#closed = true;
     this.#unregister?.();
     this.#unregister = undefined;
+    for (const resource of this.#resources.splice(0)) resource.close();
   }
 
   [Symbol.dispose](): void {
@@ -99,6 +138,10 @@ export class ApiClient {
     const message = `The client ${this.name} was closed; nothing was stored.`;
     throw new HoldfastError('QUEUE_CLOSED', message, { accepted: false });
   }
+}
+
+function hasResources(queue: CallQueue): queue is ResourceQueue {
+  return typeof (queue as Partial<ResourceQueue>).registerResource === 'function';
 }
 
 /** What is not ours came of values that are not what their types say. */

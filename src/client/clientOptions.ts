@@ -15,8 +15,8 @@ export interface CallOptions<T = unknown> extends RequestOptions {
   readonly schema?: Schema<T> | undefined;
 }
 
-/** Options of a client. A `key` names one call and has no default. */
-export interface ApiClientOptions extends Omit<RequestOptions, 'key'> {
+/** Options of a client. A `key` and a `localId` belong to one call and have no default. */
+export interface ApiClientOptions extends Omit<RequestOptions, 'key' | 'localId'> {
   readonly queue: CallQueue;
   /** What paths are appended to: `https://api.example.com/v1`. */
   readonly baseUrl: string | URL;
@@ -43,10 +43,15 @@ const REQUEST_OPTIONS: Keys<RequestOptions> = {
   principal: 'queue',
   zone: 'queue',
   base: 'queue',
+  localId: 'queue',
+  yields: 'queue',
+  onFailure: 'queue',
+  onUnknown: 'queue',
+  resource: 'queue',
   signal: 'queue',
 };
 const CALL_OPTIONS: Keys<CallOptions> = { ...REQUEST_OPTIONS, headers: 'client', query: 'client', schema: 'client' };
-const { key: _, ...CLIENT_DEFAULTS } = REQUEST_OPTIONS;
+const { key: _, localId: __, ...CLIENT_DEFAULTS } = REQUEST_OPTIONS;
 const CLIENT_OPTIONS: Keys<ApiClientOptions> = {
   ...CLIENT_DEFAULTS,
   queue: 'client',

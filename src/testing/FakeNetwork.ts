@@ -3,7 +3,7 @@ import type { Clock } from '../system/clock.ts';
 import type { FakeServerOptions, NetworkFault, NetworkStep } from './FakeServer.ts';
 import { FakeServer } from './FakeServer.ts';
 import type { ReceivedRequest, ServerAnswer } from './serverSteps.ts';
-import { encodeAnswer } from './serverSteps.ts';
+import { encodeAnswer, isHeard, UNHEARD } from './serverSteps.ts';
 
 const FAULTS: Readonly<Record<NetworkFault['kind'], { readonly code: string; readonly message: string }>> = {
   refused: { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' },
@@ -157,7 +157,7 @@ function perform(server: FakeServer, step: Exclude<NetworkStep, NetworkFault>, r
     (step.kind === 'answer' ? step.answer : undefined) ?? server.respond(received);
   if (step.apply) return server.ledger.apply(request, respond);
   server.ledger.pass(request);
-  return respond(request);
+  return isHeard(step) ? respond(request) : UNHEARD;
 }
 
 function receive(call: TransportCall, n: number): ReceivedRequest {

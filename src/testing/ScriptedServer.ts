@@ -10,7 +10,7 @@ import type { ServerLedgerOptions } from './ServerLedger.ts';
 import { ServerLedger } from './ServerLedger.ts';
 import { ServerScript } from './ServerScript.ts';
 import type { ReceivedRequest, ServerAnswer, ServerStep } from './serverSteps.ts';
-import { answer, encodeAnswer } from './serverSteps.ts';
+import { answer, encodeAnswer, isHeard, UNHEARD } from './serverSteps.ts';
 
 export interface ScriptedServerOptions extends ServerLedgerOptions {
   /** What is answered where no step says otherwise. @default 201 to POST, else 200, telling method and path */
@@ -160,7 +160,7 @@ export class ScriptedServer implements AsyncDisposable {
       (step.kind === 'answer' ? step.answer : undefined) ?? this.#respond(received);
     if (step.apply) return this.ledger.apply(request, respond);
     this.ledger.pass(request);
-    return respond(request);
+    return isHeard(step) ? respond(request) : UNHEARD;
   }
 
   #later(ms: number, callback: () => void): void {

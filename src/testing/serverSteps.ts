@@ -79,6 +79,14 @@ export const partialHead: ServerStep = Object.freeze({ kind: 'partialHead', appl
 /** Applies; the status and half of the body arrive. */
 export const partialBody: ServerStep = Object.freeze({ kind: 'partialBody', apply: true });
 
+/** What stands for the answer of a server that does nothing and is not heard: its `respond`, which may keep what it is told, is not asked. */
+export const UNHEARD: ServerAnswer = Object.freeze({ status: 503 });
+
+/** Whether any of the answer leaves the server. */
+export function isHeard({ kind }: ServerStep): boolean {
+  return kind !== 'hang' && kind !== 'reset' && kind !== 'partialHead';
+}
+
 /** An answer in the form of the wire: body as bytes, with its content type. */
 export function encodeAnswer(given: ServerAnswer): { status: number; headers: HeaderList; body: Uint8Array } {
   const headers = given.headers ?? [];

@@ -91,14 +91,20 @@ describe('resolveConfiguration', () => {
 
   it.each([
     ['ietf', { header: 'idempotency-key', ttlMs: 86_400_000, quoting: 'string' }],
-    ['stripe', { header: 'idempotency-key', ttlMs: 86_400_000, quoting: 'bare' }],
-    [{ header: 'X-Key' }, { header: 'x-key', ttlMs: 86_400_000, quoting: 'bare' }],
+    ['stripe', { header: 'idempotency-key', ttlMs: 86_400_000, quoting: 'bare', replayHeader: 'idempotent-replayed' }],
+    ['stripe-v2', { header: 'idempotency-key', ttlMs: 2_592_000_000, methods: ['POST', 'DELETE'] }],
+    ['oasis', { header: 'repeatability-request-id', firstSentHeader: 'repeatability-first-sent', ttlMs: 300_000 }],
+    [{ header: 'X-Key' }, { header: 'x-key', ttlMs: 86_400_000, quoting: 'bare', methods: null, replayHeader: null }],
+    [
+      { header: 'X-Key', methods: ['post'], ignoredHeader: { name: 'X-Status', value: 'Ignored' } },
+      { header: 'x-key', methods: ['POST'], ignoredHeader: { name: 'x-status', value: 'ignored' } },
+    ],
     [
       { header: 'X-Key', ttlMs: null, quoting: 'string' },
       { header: 'x-key', ttlMs: null, quoting: 'string' },
     ],
   ] as const)('resolves the idempotency %j', (idempotency, expected) => {
-    expect(zoneOf(resolveConfiguration({ zones: { crm: { ...zone, idempotency } } }))?.idempotency).toEqual(expected);
+    expect(zoneOf(resolveConfiguration({ zones: { crm: { ...zone, idempotency } } }))?.idempotency).toMatchObject(expected);
   });
 
   it('normalises origins, secret headers and the health check', () => {

@@ -18,7 +18,7 @@ const stopAfterMs = 60_000 + numRuns * 2000;
 
 /** Plays random sequences on a fresh store each and in memory, and compares every answer. */
 async function compare(makeStore: () => Promise<ConformanceStore>): Promise<void> {
-  const sequences = fc.array(command, { minLength: 20, maxLength: 40, size: 'max' });
+  const sequences = fc.array(command, { minLength: 30, maxLength: 60, size: 'max' });
   await fc.assert(
     fc.asyncProperty(sequences, async (commands) => {
       const store = await makeStore();

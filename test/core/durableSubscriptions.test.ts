@@ -57,6 +57,20 @@ describe('a durable subscriber', () => {
     expect(told).toEqual(['1', '2', '3', '1', '2', '3']);
   });
 
+  it('is told at once after a crash that found it with nothing to do', async () => {
+    const test = await world();
+    const told: string[] = [];
+    const handler = ({ tags }: SettledNotice) => void told.push(tags[0] ?? '');
+    test.queue.subscribe({}, handler, { durable: 'billing' });
+    await send(test, '1');
+    await test.clock.advance(5_000);
+    await test.crash();
+    test.queue.subscribe({}, handler, { durable: 'billing' });
+    await send(test, '2');
+    await test.clock.advance(2_000);
+    expect(told).toEqual(['1', '2']);
+  });
+
   it('is told again what it failed on, and nothing after it before that', async () => {
     const test = await world();
     const told: string[] = [];

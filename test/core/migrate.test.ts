@@ -80,6 +80,24 @@ describe('a move of what waits', () => {
     expect(await to.counts()).toEqual({ ready: 1 });
   });
 
+  it.each(kinds)(
+    'from %s to %s keeps what its failure does to others, and abandons nobody on its way',
+    async (...kind) => {
+      const { from, to, move } = await pair(...kind);
+      const intent = { resource: 'notes', localId: 'l', yields: '/id', onUnknown: 'drop' } as const;
+      const create = await from.accept({ lane: 'l', onFailure: 'cascade', intent });
+      const others = [await from.accept({ lane: 'l', onFailure: 'halt' }), await from.accept({ after: [create.id] })];
+      expect(await move()).toMatchObject({ moved: 3, refusedCount: 0 });
+      expect(await from.counts()).toEqual({ superseded: 3 });
+      expect(await to.counts()).toEqual({ ready: 1, blocked: 2 });
+      expect(await to.get(create.id)).toMatchObject({ onFailure: 'cascade', intent });
+      expect((await to.get(others[0]?.id ?? '')).onFailure).toBe('halt');
+      expect('intent' in (await to.get(others[1]?.id ?? ''))).toBe(false);
+      await to.settle(await to.lease(create.id), { state: 'dead', reason: 'rejected' });
+      for (const { id } of others) expect((await to.get(id)).bundle).toBe(create.id);
+    },
+  );
+
   it('drops what has ended from what a request comes after', async () => {
     const { from, to, move } = await pair();
     const done = await from.done();

@@ -248,8 +248,8 @@ describe('a request that the other store refuses', () => {
 
   it('stays where it refers to what is known here only', async () => {
     const { from, move } = await pair();
-    const bind = [{ localId: 'local-1', serverId: '7', type: 'note', zone: 'api', requestId: from.id(1) }];
-    await from.done({}, { bind });
+    const binding = { localId: 'local-1', serverId: '7', type: 'note', zone: 'api', requestId: from.id(1) };
+    await from.done({}, { bind: [{ ...binding, boundAt: from.now }] });
     const bound = await from.accept({ refs: [{ at: '/path', localId: 'local-1' }] });
     await from.accept({ refs: [{ at: '/path', localId: 'local-2' }] });
     const result = await move();

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { hang, park, unavailable } from '../../src/testing/serverSteps.ts';
-import { call, drain, enqueue, expectNoPermitsHeld, HOUR_MS, KEYED, MINUTE_MS, testQueues } from './support/queues.ts';
+import { hang, park, resetBeforeApply, unavailable } from '../../src/testing/serverSteps.ts';
+import {
+  call,
+  drain,
+  enqueue,
+  expectNoPermitsHeld,
+  HOUR_MS,
+  KEYED,
+  MINUTE_MS,
+  testQueues,
+  zone,
+} from './support/queues.ts';
 
 const start = testQueues();
 const JUMPS = [
@@ -33,6 +43,25 @@ describe.each(JUMPS)('a wall clock that jumps %s', (_, jumpMs) => {
     expect(test.server.ledger.entries.length).toBe(1);
     await test.clock.advance(2 * MINUTE_MS);
     expect(second.told()).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('neither stalls the look for a request in doubt, nor hurries it: what is parked on its way can still land', async () => {
+    let looks = 0;
+    const probe = async () => {
+      looks += 1;
+      return { outcome: 'applied' } as const;
+    };
+    const test = await start({ config: { zones: zone({ probe }) } });
+    test.server.script.next(resetBeforeApply);
+    const { id } = await enqueue(test.queue, 'POST', '/notes');
+    await test.clock.advance(MINUTE_MS / 2);
+    test.clock.setWall(test.clock.now() + jumpMs);
+    await test.clock.advance(MINUTE_MS / 2 - 5_000);
+    expect(looks).toBe(0);
+    // After a step back the wait that is left is counted anew.
+    await test.clock.advance(MINUTE_MS + 15_000);
+    expect(looks).toBe(1);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'appliedEarlier' });
   });
 
   it('neither stalls the probe of a zone that is down, nor hurries it', async () => {

@@ -3,6 +3,7 @@ import type {
   Effect,
   FetchTerms,
   HeaderList,
+  Intent,
   Json,
   NewRequest,
   Progress,
@@ -14,7 +15,10 @@ import { NO_PROGRESS } from '../types/request.ts';
 import type { Reason, RequestState } from '../types/states.ts';
 import { REASONS, REQUEST_STATES } from '../types/states.ts';
 
-/** Layout of stored records. Readers accept every version up to this one. */
+/**
+ * Layout of stored records. Readers accept every version up to this one. What is only added at the end of a head, and absent from
+ * those without it, needs no new one.
+ */
 export const RECORD_VERSION = 1;
 
 /** The part of a request that no index and no move needs: read only when somebody wants the whole record. */
@@ -34,6 +38,7 @@ export interface Head {
   readonly tags: readonly string[];
   readonly replayOf: string | null;
   readonly fetch: FetchTerms | undefined;
+  readonly intent: Intent | undefined;
 }
 
 /** Place of `tags` in the text of {@link encodeHead}, for stores that can look into JSON. */
@@ -41,10 +46,10 @@ export const TAGS_PATH = '$[13]';
 
 /** One JSON array, the version first: names of fields would cost more bytes than most of the values. */
 export function encodeHead(
-  head: Omit<Head, 'method' | 'path' | 'headers' | 'fetch'>,
+  head: Omit<Head, 'method' | 'path' | 'headers' | 'fetch' | 'intent'> & Pick<NewRequest, 'intent'>,
   content: Omit<RequestContent, 'body'>,
 ): string {
-  const fields = [
+  const fields: unknown[] = [
     RECORD_VERSION,
     content.method,
     content.path,
@@ -61,7 +66,10 @@ export function encodeHead(
     head.tags,
     head.replayOf,
   ];
-  return JSON.stringify(content.fetch === undefined ? fields : [...fields, content.fetch]);
+  // What nearly none has is at the end, left out as far as there is nothing after it.
+  if (head.intent !== undefined) fields.push(content.fetch ?? null, head.intent);
+  else if (content.fetch !== undefined) fields.push(content.fetch);
+  return JSON.stringify(fields);
 }
 
 export function headOf(request: NewRequest): string {
@@ -86,7 +94,8 @@ export function decodeHead(text: string): Head {
     string | null,
     string[],
     string | null,
-    FetchTerms?,
+    (FetchTerms | null)?,
+    Intent?,
   ];
   return {
     method: fields[1],
@@ -103,7 +112,8 @@ export function decodeHead(text: string): Head {
     trace: fields[12],
     tags: fields[13],
     replayOf: fields[14],
-    fetch: fields[15],
+    fetch: fields[15] ?? undefined,
+    intent: fields[16],
   };
 }
 

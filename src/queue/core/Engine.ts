@@ -7,6 +7,7 @@ import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
 import { BackendHealth, isAway } from './backendHealth.ts';
 import { Callers } from './callers.ts';
+import { Consequences } from './consequences.ts';
 import type { Context } from './context.ts';
 import { Credentials } from './credentials.ts';
 import { Detached } from './detached.ts';
@@ -15,17 +16,25 @@ import { Dispatcher } from './dispatcher.ts';
 import { FetchCallers } from './fetchCallers.ts';
 import { Identities } from './identify.ts';
 import { Intake } from './intake.ts';
+import { Judge } from './judge.ts';
 import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
 import { Lookup } from './lookup.ts';
+import { Preparation } from './preparation.ts';
 import { Reachability } from './reachability.ts';
+import { Reader } from './reader.ts';
 import { ReadJoins } from './readJoins.ts';
 import { Reception } from './reception.ts';
+import { Reconciler } from './reconciler.ts';
 import { Resolver } from './resolver.ts';
+import type { ResourceRules } from './resources.ts';
+import { Resources } from './resources.ts';
+import { Seals } from './seals.ts';
 import { Settler } from './settler.ts';
 import { Shares } from './shares.ts';
 import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
+import { Versions } from './versions.ts';
 import { Watcher } from './watcher.ts';
 import { Withdrawal } from './withdrawal.ts';
 import type { Zone } from './zone.ts';
@@ -49,6 +58,9 @@ export class Engine {
   readonly authHolds: AuthHolds;
   readonly lookup: Lookup;
   readonly withdrawal: Withdrawal;
+  readonly resources = new Resources();
+  readonly seals: Seals;
+  readonly live: LiveCredentials;
   readonly #credentials: Credentials;
   readonly #detached: Detached;
   readonly #settler: Settler;
@@ -79,6 +91,8 @@ export class Engine {
     const fetchCallers = new FetchCallers(callers, config.maxStoredResultBytes);
     this.fetchCallers = fetchCallers;
     const live = new LiveCredentials();
+    this.live = live;
+    this.seals = new Seals(context);
     const health = new BackendHealth(context.emitter);
     this.#health = health;
     const identities = new Identities(config.principal, digestKey, context.worker);
@@ -111,10 +125,30 @@ export class Engine {
       this.keeper.arm();
       wake();
     });
+    const reader = new Reader(context, this.#credentials, (zone, connectivity, error) =>
+      this.#reachability.observed(zone, { connectivity, served: false, pauseZoneUntil: null }, error),
+    );
+    const { resources } = this;
+    const versions = new Versions(context);
+    const reconciler = new Reconciler(context, reader);
+    const declared = {
+      resources,
+      preparation: new Preparation(context, resources, versions, reader),
+      consequences: new Consequences(context, { resources, versions, reconciler, callers }),
+    };
+    const judge = new Judge(context, { zones, callers, resources });
     this.attempts = new Attempts(
       context,
-      zones,
-      { credentials: this.#credentials, callers, fetchCallers, settler: this.#settler, teller: this.teller },
+      {
+        credentials: this.#credentials,
+        callers,
+        fetchCallers,
+        settler: this.#settler,
+        teller: this.teller,
+        declared,
+        judge,
+        seals: this.seals,
+      },
       {
         wake,
         renewed: () => this.authHolds.release(),
@@ -122,9 +156,7 @@ export class Engine {
       },
     );
     this.#dispatcher = new Dispatcher(context, zones, { attempts: this.attempts, teller: this.teller, health }, wake);
-    this.resolver = new Resolver(context, zones, this.#credentials, this.#settler, (zone, connectivity, error) =>
-      this.#reachability.observed(zone, { connectivity, served: false, pauseZoneUntil: null }, error),
-    );
+    this.resolver = new Resolver(context, zones, { resources, reader, settler: this.#settler, seals: this.seals });
     this.authHolds = new AuthHolds(context, zones, this.#credentials, this.teller);
     this.keeper = new Keeper(
       context,
@@ -136,6 +168,7 @@ export class Engine {
         keepAfter,
         probe: () => this.#reachability.probe(zones.all),
         checkCallers: () => this.#watcher.checkCallers(),
+        loadSeals: () => this.seals.load(),
       },
     );
     this.#watcher = new Watcher(
@@ -148,7 +181,12 @@ export class Engine {
         teller: this.teller,
         remembered: { ids: () => this.#remembered(), pending: () => this.intake.pendingIds },
       },
-      { wake, held: () => this.authHolds.release(), look: () => this.keeper.look() },
+      {
+        wake,
+        held: () => this.authHolds.release(),
+        look: () => this.keeper.look(),
+        loadSeals: () => this.seals.load(),
+      },
     );
     const shares = new Shares();
     this.#shares = shares;
@@ -177,12 +215,17 @@ export class Engine {
         wake,
         survey: () => this.#inBackground(this.#watcher.survey()),
         ended: (id) => this.#ended(id),
+        endedAside: (requests) => this.teller.allEnded(requests.map((one) => ({ ...one, endedSeq: 0 }))),
+        lookUp: (id) => void this.teller.lookUp([id]),
+        waits: (request) => {
+          if (this.seals.has(request.principal)) this.#inBackground(this.seals.hold(request, this.teller));
+        },
       },
     );
     this.intake = new Intake(
       context,
       zones,
-      admissionRules(identities, hash),
+      admissionRules(identities, hash, resources),
       { reads: new ReadJoins(), detached: this.#detached },
       reception,
     );
@@ -192,6 +235,7 @@ export class Engine {
   /** Repairs what earlier runs left, then begins to send. */
   async start(): Promise<void> {
     await this.#unlessAway(this.keeper.recover());
+    await this.#unlessAway(this.seals.load());
     this.#watcher.start();
     await this.#unlessAway(this.#watcher.survey());
     this.authHolds.release();
@@ -255,10 +299,20 @@ export class Engine {
     };
   }
 
-  /** Whether a live credential of this principal is at hand. */
-  knows(principal: string): boolean {
-    return this.#credentials.live.knows(principal);
+  /** Makes requests of that resource sendable by this process, as {@link register} does those of a client. */
+  registerResource(rules: ResourceRules): () => void {
+    const undo = this.resources.add(rules);
+    this.zones.addClient(rules.name);
+    this.#inBackground(this.#watcher.survey());
+    this.authHolds.release();
+    return () => {
+      undo();
+      this.zones.removeClient(rules.name);
+    };
   }
+
+  /** Whether a live credential of this principal is at hand. */
+  readonly knows = (principal: string): boolean => this.live.knows(principal);
 
   get isStoreFailing(): boolean {
     return this.#health.isFailing;
@@ -294,11 +348,16 @@ export class Engine {
   }
 }
 
-function admissionRules(identities: Identities, hash: (data: string | Uint8Array) => string): AdmissionRules {
+function admissionRules(
+  identities: Identities,
+  hash: (data: string | Uint8Array) => string,
+  resources: Resources,
+): AdmissionRules {
   const byZone = new WeakMap<Zone, HeaderRules>();
   return {
     identities,
     hash,
+    resources,
     headersOf(zone) {
       const known = byZone.get(zone);
       if (known !== undefined) return known;

@@ -6,20 +6,19 @@ import { createIds } from '../../system/ids.ts';
 import type { Random } from '../../system/random.ts';
 import { systemRandom } from '../../system/random.ts';
 import type { Backend } from '../types/backend.ts';
-import type { CallQueue, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
+import type { ClientBinding, LocalId, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { EventSource, QueueEventMap, QueueEventName, SettledFilter } from '../types/events.ts';
 import type { FetchFront, FetchOptions, QueuedFetch } from '../types/fetch.ts';
 import type { Logger } from '../types/logger.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Transport } from '../types/transport.ts';
 import { Ambient } from './ambient.ts';
-import { isAway } from './backendHealth.ts';
 import type { RequestItem } from './calls.ts';
 import { Calls } from './calls.ts';
 import { abortStart, closeEngine } from './close.ts';
 import { closedError } from './closedError.ts';
 import type { QueueCounters } from './composition.ts';
-import { createBackend, createCounters, createFetch, createTransport } from './composition.ts';
+import { createCounters, createFetch } from './composition.ts';
 import type { QueueOptions } from './config/options.ts';
 import { resolveConfiguration } from './config/resolve.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
@@ -38,12 +37,17 @@ import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
 import { Held } from './held.ts';
 import { IdleWatch } from './idleWatch.ts';
+import { LocalIds } from './localIds.ts';
 import { guardLogger } from './loggerGuard.ts';
+import { openContext, waitingIn } from './opening.ts';
+import { Principals } from './principals.ts';
+import type { PlanOptions, ReplayPlan } from './replayPlan.ts';
+import { replayPlan } from './replayPlan.ts';
 import type { Counts, QueueHealth } from './report.ts';
-import { countsOf, zoneHealth } from './report.ts';
+import { countsOf, healthOf } from './report.ts';
+import type { ResourceQueue, ResourceRules } from './resources.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { currentIdentity, isGone } from './workerIdentity.ts';
 
 /** Parts of a queue. All have working defaults; tests and hosts pass their own. */
 export interface QueueParts {
@@ -66,6 +70,8 @@ interface Running {
   readonly subscriptions: Subscriptions;
   readonly deadLetters: DeadLetters;
   readonly held: Held;
+  readonly localIds: LocalIds;
+  readonly principals: Principals;
   readonly idle: IdleWatch;
   readonly fetch: FetchFront;
 }
@@ -82,7 +88,7 @@ export interface BoundQueue {
  * A queue of outbound HTTP calls: makes each durable, sends it when and where it can be sent, and settles it once. A thin
  * facade over the stages of {@link Engine}. `start` before use; `close` ends everything it began.
  */
-export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
+export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable {
   readonly name: string;
   /**
    * A WHATWG `fetch` whose calls go through the queue: same arguments, same `Response`, same rejections. Options of the queue stand in
@@ -209,23 +215,16 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   /** Where a request stands, why, and what can be promised about it. @throws REQUEST_NOT_FOUND */
   async explain(id: string): Promise<Explanation> {
     const { engine } = this.#use();
-    return explain(await engine.lookup.record(id), engine.context, engine.zones, (principal) =>
-      engine.knows(principal),
-    );
+    return explain(await engine.lookup.record(id), engine);
   }
 
-  async health(): Promise<QueueHealth> {
-    const { engine } = this.#use();
-    const zones = Array.from(engine.zones.all, zoneHealth);
-    const isOffline = zones.some((zone) => zone.connectivity === 'down' || zone.connectivity === 'captive');
-    const failing = engine.isStoreFailing;
-    return {
-      status: isOffline || failing ? 'degraded' : 'ok',
-      backend: { ...engine.context.backend.capabilities, failing },
-      zones,
-      counts: countsOf(await engine.context.backend.requests.count({})),
-      waitingCallers: engine.callers.size,
-    };
+  /** What would be sent of all that waits, in which order, and what would keep it, as far as the store can tell: nobody else is asked. */
+  replayPlan(options: PlanOptions = {}): Promise<ReplayPlan> {
+    return replayPlan(this.#use().engine, options);
+  }
+
+  health(): Promise<QueueHealth> {
+    return healthOf(this.#use().engine);
   }
 
   /** What happened in this process since `start`. */
@@ -252,6 +251,39 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   idle(filter: RequestFilter = {}): Promise<void> {
     assertFilter(filter);
     return this.#use().idle.wait(filter);
+  }
+
+  /**
+   * A new local id: it stands for the id that the server will give to what a request makes (`localId` of that request), and may be used in the path, the
+   * query or the JSON body of later ones, which wait for it.
+   *
+   * @throws REQUEST_INVALID for a type that is no name
+   */
+  localId(type: string): LocalId {
+    return this.#use().localIds.make(type);
+  }
+
+  /** What a local id stands for; undefined as long as it is not known. @throws REQUEST_INVALID for what is no local id */
+  serverId(localId: string): Promise<string | number | undefined> {
+    return this.#use().localIds.serverId(localId);
+  }
+
+  /**
+   * Says what a local id stands for, where the answer of the server did not. What is held for want of it goes on.
+   *
+   * @throws REQUEST_INVALID, REQUEST_NOT_FOUND where no request of that local id is stored, ILLEGAL_MOVE while it is being sent
+   */
+  bind(localId: string, serverId: string | number): Promise<void> {
+    return this.#use().localIds.bind(localId, serverId);
+  }
+
+  registerResource(rules: ResourceRules): () => void {
+    return this.#use().engine.registerResource(rules);
+  }
+
+  /** Whose requests are stored, and who is present. */
+  get principals(): Principals {
+    return this.#use().principals;
   }
 
   get deadLetters(): DeadLetters {
@@ -288,7 +320,16 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const context = await this.#open();
+    const context = await openContext({
+      config: this.#config,
+      clock: this.#clock,
+      random: this.#random,
+      ids: this.#ids,
+      emitter: this.#emitter,
+      logger: this.#logger,
+      backend: this.#parts.backend,
+      transport: this.#parts.transport,
+    });
     try {
       await this.#run(context);
     } catch (error) {
@@ -313,41 +354,21 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       throw error;
     }
     this.#counters = counters;
+    const idle = new IdleWatch(context, this.#emitter);
+    const wake = (): void => engine.wake();
     this.#running = {
       engine,
       calls,
       subscriptions,
-      deadLetters: new DeadLetters(context, (request) => calls.replay(request)),
-      held: new Held(context, engine.zones, engine.teller, () => engine.wake()),
-      idle: new IdleWatch(context, this.#emitter),
+      deadLetters: new DeadLetters(context, (requests) => calls.replay(requests)),
+      held: new Held(context, engine.zones, engine.teller, wake),
+      localIds: new LocalIds(context, engine.zones, engine.teller, wake),
+      principals: new Principals(context, engine, { idle: (principal) => idle.wait({ principal }), wake }),
+      idle,
       fetch,
     };
     this.#emitter.on('request:settled', () => subscriptions.poke());
     this.#emitter.emit('queue:started', { worker: context.worker, waiting });
-  }
-
-  async #open(): Promise<Context> {
-    const worker = this.#ids.next();
-    const identity = currentIdentity(worker);
-    const backend = this.#parts.backend ?? (await createBackend(this.#config, this.#clock));
-    await backend.open({
-      identity,
-      now: this.#clock.now(),
-      leaseNow: this.#clock.monotonicNow(),
-      leaseMs: this.#config.leaseMs,
-      isGone: (other) => isGone(identity, other),
-    });
-    return {
-      config: this.#config,
-      clock: this.#clock,
-      random: this.#random,
-      ids: this.#ids,
-      backend,
-      transport: this.#parts.transport ?? (await createTransport(this.#clock)),
-      emitter: this.#emitter,
-      logger: this.#logger,
-      worker,
-    };
   }
 
   async #close(deadlineMs: number): Promise<void> {
@@ -373,16 +394,5 @@ export class QueueManager implements CallQueue, EventSource, AsyncDisposable {
       );
     }
     return this.#running;
-  }
-}
-
-/** How many requests wait in the store; 0 where it cannot be asked just now. */
-async function waitingIn(backend: Backend): Promise<number> {
-  try {
-    const { ready, scheduled, blocked } = countsOf(await backend.requests.count({}));
-    return ready + scheduled + blocked;
-  } catch (error) {
-    if (!isAway(backend, error)) throw error;
-    return 0;
   }
 }

@@ -4,11 +4,12 @@ import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
 import { assertHeaders } from '../strategies/headers.ts';
 import { defaultLane, laneKey } from '../strategies/lane.ts';
+import { entityOf, mayRefer } from '../strategies/localId.ts';
 import { priorityNumber } from '../strategies/priority.ts';
 import { rankOf } from '../strategies/rank.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { FetchCall } from '../types/fetch.ts';
-import type { Effect, FetchTerms, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
+import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
 import { fill } from './ambient.ts';
 import type { EncodedBody } from './body.ts';
 import { encodeBody, ofBytes } from './body.ts';
@@ -18,9 +19,15 @@ import { requestPart, ruleFor } from './fetchSettings.ts';
 import { suggestion } from './filter.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';
+import type { Replay } from './intents.ts';
+import { declared } from './intents.ts';
 import type { LiveSecret } from './liveCredentials.ts';
 import type { Offered } from './offeredCredential.ts';
 import { offeredCredential } from './offeredCredential.ts';
+import type { References } from './references.ts';
+import { findReferences } from './references.ts';
+import type { Resources } from './resources.ts';
+import { squashed } from './squashing.ts';
 import type { Target } from './target.ts';
 import { invalidRequest, parseTarget } from './target.ts';
 import type { Zone } from './zone.ts';
@@ -40,17 +47,6 @@ export interface Admission {
   readonly replay?: Replay | undefined;
 }
 
-/** What a replay keeps of its dead letter. */
-export interface Replay {
-  readonly of: string;
-  readonly idempotencyKey: string;
-  /** Lane key as stored. */
-  readonly lane: string | null;
-  readonly auth: NewRequest['auth'];
-  readonly client: string | null;
-  readonly fetch: FetchTerms | undefined;
-}
-
 /** A call that passed validation: what will be stored, and what must not be. */
 export interface Admitted {
   readonly request: NewRequest;
@@ -68,6 +64,8 @@ export interface Admitted {
   readonly mayJoin: boolean;
   /** By what an identical read of this process may be joined, or null. */
   readonly readDigest: string | null;
+  /** What to store where the request that `replaces` names cannot be replaced any more. */
+  readonly otherwise?: NewRequest | undefined;
 }
 
 /** Parts of admission that are made once per queue. */
@@ -76,6 +74,7 @@ export interface AdmissionRules {
   /** Hashes canonical content into a fingerprint. */
   readonly hash: (content: string | Uint8Array) => string;
   readonly identities: Identities;
+  readonly resources: Resources;
 }
 
 const NONE: readonly never[] = Object.freeze([]);
@@ -95,6 +94,11 @@ export const REQUEST_OPTIONS: ReadonlySet<string> = new Set(
     principal: true,
     zone: true,
     base: true,
+    localId: true,
+    yields: true,
+    onFailure: true,
+    onUnknown: true,
+    resource: true,
     signal: true,
   } satisfies Record<keyof RequestOptions, true>),
 );
@@ -117,47 +121,78 @@ export function admit(
   const isReplay = admission.replay !== undefined;
   const provider = isReplay ? undefined : (admission.client?.auth ?? target.zone.policy.auth);
   const offered = offeredCredential(provider, rules.identities.isDeclared(admission.client), context);
-  if (body instanceof Promise || offered instanceof Promise) {
-    return Promise.all([body, offered]).then(([encoded, settled]) =>
-      build(admission, target, encoded, settled, context, rules),
-    );
+  const isResource = !isReplay && admission.options.resource !== undefined;
+  if (body instanceof Promise || offered instanceof Promise || isResource || mayRefer(target.path, body.body)) {
+    return admitLater(admission, target, body, offered, context, rules);
   }
-  return build(admission, target, body, offered, context, rules);
+  return build(admission, target, body, offered, undefined, context, rules);
+}
+
+/** The way of calls that have something to wait for, or to look up in the store. */
+async function admitLater(
+  admission: Admission,
+  target: Target,
+  body: EncodedBody | Promise<EncodedBody>,
+  offered: Offered | undefined | Promise<Offered | undefined>,
+  context: Context,
+  rules: AdmissionRules,
+): Promise<Admitted> {
+  const [encoded, settled] = await Promise.all([body, offered]);
+  let references: References | undefined;
+  if (admission.replay === undefined && mayRefer(target.path, encoded.body)) {
+    const headers = withContentType(listHeaders(admission.input.headers, []), encoded.contentType);
+    const content = { path: target.path, headers, body: encoded.body };
+    references = await findReferences(context, content, admission.options.localId);
+  }
+  const admitted = build(admission, target, encoded, settled, references, context, rules);
+  return { ...admitted, ...(await squashed(admitted.request, context.backend.requests, rules.resources)) };
 }
 
 function build(
   admission: Admission,
   target: Target,
-  encoded: EncodedBody,
+  given: EncodedBody,
   offered: Offered | undefined,
+  references: References | undefined,
   context: Context,
   rules: AdmissionRules,
 ): Admitted {
   const { options, durable } = admission;
+  const encoded = references === undefined ? given : { ...given, body: references.content.body };
   const { zone, method } = target;
   const { config } = context;
   const headerRules = rules.headersOf(zone);
-  const { given, priority, notBefore, deadline } = validate(admission, encoded, config.maxBytes);
-  const { stored, secret, volatile } = headerRules.splitHeaders(given);
-  const { path, secretQuery } = headerRules.splitQuery(target.path);
+  const { listed, priority, notBefore, deadline } = validate(admission, encoded, config.maxBytes);
+  const { stored, secret, volatile } = headerRules.splitHeaders(listed);
+  const { path, secretQuery } = headerRules.splitQuery(references?.content.path ?? target.path);
   const now = context.clock.now();
   const terms = admission.fetch?.terms ?? admission.replay?.fetch;
-  const headers = terms === undefined ? stored : withEncodings(stored, given);
+  const headers = terms === undefined ? stored : withEncodings(stored, listed);
   const content = { method, path, headers, body: encoded.body, ...(terms !== undefined && { fetch: terms }) };
-  const effect = options.effect ?? zone.policy.effectOf?.(content) ?? inferEffect({ method, headers });
+  const isEntity = options.localId !== undefined || options.yields !== undefined;
+  const effect = options.effect ?? zone.policy.effectOf?.(content) ?? inferEffect({ method, headers }, isEntity);
   const isRead = effect === 'read';
   const ephemeral = isRead && !durable;
   const live = secret.length > 0 || secretQuery !== '' ? { headers: secret, query: secretQuery } : null;
   const { client, replay } = admission;
   const { principal: named } = options;
-  const who = rules.identities.identify({ live, offered, ephemeral, principal: named, client, replay });
-  const lane =
+  const who = rules.identities.identify({
+    live,
+    offered,
+    ephemeral,
+    principal: named,
+    client,
+    replay,
+    resource: options.resource,
+  });
+  const laneAt = (place: string): string | null =>
     replay === undefined
-      ? laneOf(options.lane, isRead ? null : defaultLane(method, path), who.principal, zone.name)
+      ? laneOf(options.lane, isRead ? null : naturalLane(method, place, options.localId), who.principal, zone.name)
       : replay.lane;
+  const lane = laneAt(path);
   const key =
     options.key ??
-    (isRead || replay !== undefined ? null : headerOf(given, zone.policy.idempotency?.header ?? 'idempotency-key'));
+    (isRead || replay !== undefined ? null : headerOf(listed, zone.policy.idempotency?.header ?? 'idempotency-key'));
   const join = joinRule(options, { effect, lane, now, key }, config.dedupeWindowMs);
   const mayJoin = options.dedupe !== false;
 
@@ -166,16 +201,18 @@ function build(
   if (key !== null || (mayJoin && (ephemeral || join.rule !== 'none'))) {
     const { principal } = who;
     // A principal may be no more than claimed (an unverified token): equal secrets show that both callers may have the answer. What has a
-    // key is known by that, also when it is repeated with a newer token.
+    // key is known by that, also when it is repeated with a newer token, or when its local ids have server ids by then.
     const isJoinedByKey = key !== null && !ephemeral;
+    const isAsGiven = isJoinedByKey && references !== undefined;
+    const place = isAsGiven ? headerRules.splitQuery(target.path).path : path;
     const canonical = canonicalContent({
       method,
       zone: zone.name,
-      path,
+      path: place,
       principal,
-      lane,
+      lane: isAsGiven ? laneAt(place) : lane,
       headers,
-      body: encoded.body,
+      body: isAsGiven ? given.body : encoded.body,
       terms,
       secret: live === null || isJoinedByKey ? undefined : rules.identities.secretDigest(live),
     });
@@ -195,8 +232,8 @@ function build(
       effect,
       harmless: isHarmless(effect, false),
       lane,
-      after: copied(options.after),
-      refs: NONE,
+      after: predecessors(options.after, references?.after ?? replay?.after),
+      refs: references?.refs ?? replay?.refs ?? NONE,
       principal: who.principal,
       auth: who.auth,
       client: who.client,
@@ -216,6 +253,7 @@ function build(
       durable,
       replayOf: replay?.of ?? null,
       bytes: encoded.bytes + path.length,
+      ...declared(options, effect, replay),
     },
     zone,
     secret: live,
@@ -241,6 +279,18 @@ function withEncodings(stored: HeaderList, given: HeaderList): HeaderList {
   return encodings === null ? stored : [...stored, ['accept-encoding', encodings]];
 }
 
+/** The lane of the entity that is made or named by its local id, else that of the path. */
+function naturalLane(method: string, path: string, localId: string | undefined): string | null {
+  if (localId !== undefined) return localId;
+  const lane = defaultLane(method, path);
+  return lane === null ? null : (entityOf(path) ?? lane);
+}
+
+/** Those the call names, and those it follows from. */
+function predecessors(named: readonly string[] | undefined, implied: readonly string[] | undefined): readonly string[] {
+  return implied === undefined ? copied(named) : copied([...(named ?? NONE), ...implied]);
+}
+
 /** The caller's own list may change before it is stored. */
 function copied(list: readonly string[] | undefined): readonly string[] {
   return list === undefined || list.length === 0 ? NONE : [...list];
@@ -255,9 +305,8 @@ export function placeOf(zone: string, path: string): string {
 function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) {
   const { input, options } = admission;
   const problems: Problem[] = [];
-  const listed = listHeaders(input.headers, problems);
-  const given = withContentType(listed, encoded.contentType);
-  assertHeaders(given, problems);
+  const listed = withContentType(listHeaders(input.headers, problems), encoded.contentType);
+  assertHeaders(listed, problems);
   const priority = priorityNumber(options.priority);
   if (priority === undefined) {
     problems.push({ path: 'priority', expected: '1 to 10 or the name of a priority', got: String(options.priority) });
@@ -284,7 +333,7 @@ function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) 
       problems.push({ path: name, expected: 'a non-empty string', got: String(value) });
   }
   if (priority === undefined || problems.length > 0) throw invalidRequest(problems);
-  return { given, priority, notBefore, deadline };
+  return { listed, priority, notBefore, deadline };
 }
 
 function withContentType(headers: HeaderList, contentType: string | null): HeaderList {

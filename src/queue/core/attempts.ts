@@ -1,32 +1,28 @@
-import { decide } from '../strategies/decide.ts';
-import type { Decision, DecisionInput, RetryPolicy } from '../strategies/decision.ts';
-import { mayResend } from '../strategies/resend.ts';
+import type { Decision } from '../strategies/decision.ts';
 import type { HttpResponse, Progress } from '../types/request.ts';
-import type { Move } from '../types/store.ts';
+import type { Move, Settlement } from '../types/store.ts';
 import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import type { Callers } from './callers.ts';
+import type { Consequences } from './consequences.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
-import { probeFor } from './probes.ts';
-import { resendRules } from './resendRules.ts';
-import { retryPolicy } from './retryPolicy.ts';
-import { clientSender } from './senders.ts';
+import type { Judge, Judged } from './judge.ts';
+import type { Preparation, Prepared } from './preparation.ts';
+import { Refreshes } from './refreshes.ts';
+import type { Resources } from './resources.ts';
+import type { Seals } from './seals.ts';
+import { senderOf } from './senders.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
 import { callOf } from './wire.ts';
-import { within } from './within.ts';
 import type { Zone } from './zone.ts';
-import type { Zones } from './zones.ts';
 
 /** One request being sent by this process. */
-interface Flight {
-  readonly request: SentRequest;
-  readonly token: number;
-  readonly zone: Zone;
+interface Flight extends Judged {
   /** Closes the wire, for reads whose caller left. */
   readonly abort: AbortController | undefined;
   /** Wait for its end. */
@@ -46,17 +42,26 @@ export interface AttemptEvents {
   ): void;
 }
 
+/** What serves requests of which something was declared beside what goes on the wire. */
+export interface Declared {
+  readonly resources: Resources;
+  readonly preparation: Preparation;
+  readonly consequences: Consequences;
+}
+
 /** Sends claimed requests, each holding a permit, and hands the settlement on. Never rejects, never forgets one. */
 export class Attempts {
   readonly #context: Context;
-  readonly #zones: Zones;
   readonly #credentials: Credentials;
   readonly #callers: Callers;
   readonly #fetchCallers: FetchCallers;
   readonly #settler: Settler;
   readonly #teller: Teller;
+  readonly #declared: Declared;
+  readonly #judge: Judge;
+  readonly #seals: Seals;
+  readonly #refreshes: Refreshes;
   readonly #events: AttemptEvents;
-  readonly #policy: RetryPolicy;
   readonly #flights = new Map<string, Flight>();
   #whenEmpty: (() => void)[] = [];
   /** Requests whose callers may call them off, and what to do for each caller once that is over. */
@@ -64,25 +69,29 @@ export class Attempts {
 
   constructor(
     context: Context,
-    zones: Zones,
     parts: {
       readonly credentials: Credentials;
       readonly callers: Callers;
       readonly fetchCallers: FetchCallers;
       readonly settler: Settler;
       readonly teller: Teller;
+      readonly declared: Declared;
+      readonly judge: Judge;
+      readonly seals: Seals;
     },
     events: AttemptEvents,
   ) {
     this.#context = context;
-    this.#zones = zones;
     this.#credentials = parts.credentials;
     this.#callers = parts.callers;
     this.#fetchCallers = parts.fetchCallers;
     this.#settler = parts.settler;
     this.#teller = parts.teller;
+    this.#declared = parts.declared;
+    this.#judge = parts.judge;
+    this.#seals = parts.seals;
+    this.#refreshes = new Refreshes(context);
     this.#events = events;
-    this.#policy = retryPolicy(context.config);
   }
 
   /** Requests sent and not settled: whose leases must be kept alive. */
@@ -178,7 +187,7 @@ export class Attempts {
   async #run(flight: Flight): Promise<void> {
     const { request, zone } = flight;
     const job = this.#isPlain(flight)
-      ? this.#jobFor(flight, await this.#send(flight, NO_CREDENTIAL))
+      ? this.#plainJob(flight, await this.#send(flight, NO_CREDENTIAL))
       : await this.#attempt(flight);
     zone.bulkhead.giveBack(1);
     this.#settler.add(this.#maybeTellEarly(job, request));
@@ -187,7 +196,8 @@ export class Attempts {
 
   /** Nothing to check or to fetch before it can be sent. */
   #isPlain({ request }: Flight): boolean {
-    return request.auth === 'none' && request.expiresAt === null && !request.progress.unresolved;
+    const isBare = request.intent === undefined && request.refs.length === 0 && !this.#seals.has(request.principal);
+    return isBare && request.auth === 'none' && request.expiresAt === null && !request.progress.unresolved;
   }
 
   /** Reads, and all requests under `settleAck: 'early'`, are answered before the commit. */
@@ -202,12 +212,44 @@ export class Attempts {
     const { request, zone } = flight;
     const { clock } = this.#context;
     const inDoubt = request.progress.unresolved && request.effect !== 'read';
+    if (await this.#seals.keeps(request.principal)) return this.#unsent(flight, { state: 'held', reason: 'principal' });
     if (request.expiresAt !== null && request.expiresAt <= clock.now() && !inDoubt) {
       return this.#unsent(flight, { state: 'dead', reason: 'expired' });
     }
-    if (request.progress.unresolved && !this.#mayResend(flight)) {
+    if (request.progress.unresolved && !this.#judge.mayResend(request, zone)) {
       return this.#unsent(flight, { state: 'unknown', reason: 'unanswered', dueAt: clock.now() });
     }
+    const { preparation } = this.#declared;
+    if (!preparation.isNeeded(request)) return this.#sendPrepared(flight, undefined);
+    const prepared = await preparation.prepare(request, zone);
+    if (prepared.kind === 'unsent') return this.#unsent(flight, prepared.next);
+    if (prepared.kind === 'conflict') return this.#metBefore(flight, prepared);
+    return this.#sendPrepared(
+      { ...flight, request: prepared.request, freshUntil: prepared.freshUntil },
+      prepared.patch,
+    );
+  }
+
+  /** A look before the send showed a conflict. */
+  #metBefore(flight: Flight, { request, remote }: Extract<Prepared, { kind: 'conflict' }>): Promise<SettleJob> {
+    const { zone } = flight;
+    const { resources, consequences } = this.#declared;
+    const rules = resources.of(request);
+    const job = this.#unsent(flight, { state: 'held', reason: 'conflict' });
+    if (rules === undefined) return Promise.resolve(job);
+    return consequences.reconciled(job, {
+      request,
+      zone,
+      rules,
+      trigger: 'changed',
+      progress: request.progress,
+      remote,
+    });
+  }
+
+  /** `patch`: what it is frozen as from now on. */
+  async #sendPrepared(flight: Flight, patch: Settlement['patch']): Promise<SettleJob> {
+    const { request, zone } = flight;
     let attachment: Attachment | undefined = NO_CREDENTIAL;
     try {
       if (request.auth !== 'none') attachment = await this.#credentials.attach(request, zone);
@@ -216,7 +258,7 @@ export class Attempts {
     }
     if (attachment === undefined) return this.#notOurs(flight);
     let result = await this.#send(flight, attachment);
-    let decision = this.#decide(flight, result, attachment, false);
+    let decision = this.#judge.decide(flight, result, attachment, false);
     if (decision.refreshAuth) {
       const renewed = await this.#refresh(flight, attachment);
       if (renewed !== undefined) {
@@ -225,21 +267,17 @@ export class Attempts {
         result = await this.#send(flight, attachment);
         if (result.phase === 'answered' && result.response.status !== 401) this.#events.renewed();
       }
-      decision = this.#decide(flight, result, attachment, true);
+      decision = this.#judge.decide(flight, result, attachment, true);
     }
     if (decision.move.state === 'held' && decision.move.reason === 'auth')
       this.#credentials.refused(request.id, attachment);
-    return this.#jobOf(flight, result, decision);
+    const job = this.#jobOf(flight, result, decision);
+    if (request.intent === undefined && patch === undefined) return job;
+    return this.#declared.consequences.of(job, { request, zone, result, decision, patch });
   }
 
-  /** A closed gate may have kept it past the time in which a resend is harmless. */
-  #mayResend({ request, zone }: Flight): boolean {
-    const { clock, config } = this.#context;
-    return mayResend({ request, ...resendRules(request, zone.policy, config) }, clock.now());
-  }
-
-  #jobFor(flight: Flight, result: TransportResult): SettleJob {
-    return this.#jobOf(flight, result, this.#decide(flight, result, NO_CREDENTIAL, false));
+  #plainJob(flight: Flight, result: TransportResult): SettleJob {
+    return this.#jobOf(flight, result, this.#judge.decide(flight, result, NO_CREDENTIAL, false));
   }
 
   #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
@@ -253,52 +291,16 @@ export class Attempts {
     return transport.send({ ...call, live, signal: abort?.signal });
   }
 
-  async #refresh(flight: Flight, attachment: Attachment): Promise<Attachment | undefined> {
-    const { provider, version } = attachment;
+  async #refresh({ request, zone }: Flight, { provider, version }: Attachment): Promise<Attachment | undefined> {
     if (provider?.refresh === undefined || version === null) return undefined;
     try {
-      const { clock, config } = this.#context;
-      const refresh = provider.refresh(version);
-      const isRenewed = await within(clock, config.attemptTimeoutMs, 'the refresh of a credential', refresh);
-      return isRenewed ? await this.#credentials.attach(flight.request, flight.zone) : undefined;
+      const isRenewed = await this.#refreshes.renew(provider, version, request.client ?? zone.name);
+      return isRenewed ? await this.#credentials.attach(request, zone) : undefined;
     } catch (error) {
-      this.#context.logger.warn('a credential could not be refreshed', {
-        zone: flight.zone.name,
-        error: messageOf(error),
-      });
+      const told = { zone: zone.name, error: messageOf(error) };
+      this.#context.logger.warn('a credential could not be refreshed', told);
       return undefined;
     }
-  }
-
-  #decide(flight: Flight, result: TransportResult, attachment: Attachment, refreshed: boolean): Decision {
-    const { request, token, zone } = flight;
-    const { clock, config, random } = this.#context;
-    const { keyed, keyTtlMs } = resendRules(request, zone.policy, config);
-    const input: DecisionInput = {
-      request,
-      token,
-      origin: zone.policy.origin,
-      result,
-      now: clock.now(),
-      random: random.number,
-      hasCaller: this.#callers.has(request.id),
-      keyed,
-      keyTtlMs,
-      refreshed,
-      zone: {
-        retryAnswered5xx: zone.policy.retryAnswered5xx,
-        canRefresh: attachment.provider?.refresh !== undefined,
-        declaredAuth: attachment.provider !== undefined,
-        hasProbe: probeFor(request, zone.policy) !== undefined,
-        served: zone.servedAt,
-        everAnswered: zone.everAnswered,
-        othersAnswer: this.#zones.anyOtherAnswered(zone),
-        onlineAt: zone.onlineAt,
-      },
-      policy: this.#policy,
-      classify: zone.policy.classify,
-    };
-    return decide(input);
   }
 
   #jobOf(flight: Flight, result: TransportResult, decision: Decision): SettleJob {
@@ -346,7 +348,7 @@ export class Attempts {
     if (request.client === null || this.#credentials.client(request.client) !== undefined) {
       return this.#unsent(flight, { state: 'held', reason: 'auth' });
     }
-    zone.senders.delete(clientSender(request.client));
+    zone.senders.delete(senderOf(request.client, request.intent?.resource));
     return this.#unsent(flight, { state: 'ready', reason: 'retry' });
   }
 
@@ -375,10 +377,13 @@ export class Attempts {
     const code = flight.abort?.signal.aborted === true ? 'CALL_ABORTED' : 'ATTEMPT_BROKEN';
     const error = Object.assign(new Error(messageOf(cause), { cause }), { code });
     try {
-      const decision = this.#decide(flight, { phase: 'sent', error }, NO_CREDENTIAL, true);
+      const decision = this.#judge.decide(flight, { phase: 'sent', error }, NO_CREDENTIAL, true);
       const { move } = decision;
       if (move.state !== 'unknown') return decision;
-      return { ...decision, move: { ...move, dueAt: this.#context.clock.now() + this.#policy.baseDelayMs } };
+      return {
+        ...decision,
+        move: { ...move, dueAt: this.#context.clock.now() + this.#context.config.retry.baseDelayMs },
+      };
     } catch {
       // What broke is the decision itself, as the log says: a person must look.
       const progress: Progress = { ...request.progress, unresolved: true };

@@ -2,7 +2,7 @@ import type { StoredRequest } from '../types/request.ts';
 import type { Change } from '../types/store.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
-import { ANYONE, clientSender, principalSender } from './senders.ts';
+import { principalSender, senderOf } from './senders.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
 import type { Zone } from './zone.ts';
@@ -91,12 +91,13 @@ export class AuthHolds {
   }
 
   async #senderOf(request: StoredRequest, zone: Zone): Promise<string | undefined> {
-    const { principal, client } = request;
+    const { principal, client, intent } = request;
     if (request.auth === 'live' && this.#credentials.hasOtherLive(request)) return principalSender(principal);
     if (client !== null && !this.#zones.hasClient(client)) return undefined;
+    if (intent?.resource !== undefined && !this.#zones.hasClient(intent.resource)) return undefined;
     if (!(await this.#provides(request, zone))) return undefined;
     if (request.auth === 'live') return principalSender(principal);
-    return client === null ? ANYONE : clientSender(client);
+    return senderOf(client, intent?.resource);
   }
 
   /** A provider that fails keeps back its own requests only. */

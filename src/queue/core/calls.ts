@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../errors.ts';
+import { parseLocalId } from '../strategies/localId.ts';
 import type { Accepted, ClientBinding, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { FetchCall } from '../types/fetch.ts';
 import type { StoredRequest } from '../types/request.ts';
+import type { RequestStore } from '../types/store.ts';
 import type { Admission } from './admit.ts';
 import type { Engine } from './Engine.ts';
 import { Moment } from './moment.ts';
+import { openMakers } from './references.ts';
 import type { Desk } from './submission.ts';
 import { StoredSubmission, Submission } from './submission.ts';
 import { invalidRequest } from './target.ts';
@@ -40,18 +43,18 @@ export class Calls implements Desk {
   }
 
   call(input: RequestInput, options: RequestOptions = {}, client?: ClientBinding): RequestHandle {
-    return this.#submit({ id: this.#engine.context.ids.next(), input, options, client, durable: false });
+    return this.#submit({ id: this.#idFor(options), input, options, client, durable: false });
   }
 
   /** A call of `fetch`. */
   fetch(input: RequestInput, options: RequestOptions, fetch: FetchCall): RequestHandle {
-    const id = this.#engine.context.ids.next();
+    const id = this.#idFor(options);
     if (fetch.caller !== undefined) this.#engine.fetchCallers.add(id, fetch.caller);
     return this.#submit({ id, input, options, client: undefined, durable: fetch.durable, fetch });
   }
 
   enqueue(input: RequestInput, options: RequestOptions): RequestHandle {
-    return this.#submit({ id: this.#engine.context.ids.next(), input, options, client: undefined, durable: true });
+    return this.#submit({ id: this.#idFor(options), input, options, client: undefined, durable: true });
   }
 
   /** `under` fills in what the scope of the call says. */
@@ -60,7 +63,7 @@ export class Calls implements Desk {
     under: (options: RequestOptions) => RequestOptions | undefined,
   ): RequestHandle[] {
     for (const [index, { options }] of items.entries()) checkItem(options, index);
-    const ids = items.map(() => this.#engine.context.ids.next());
+    const ids = items.map(({ options }) => this.#idFor(options));
     const afters = items.map(({ options }, index) => options?.after?.map((one) => earlier(one, index, ids)));
     // From here on nothing throws: whoever listens to a signal is given to the intake.
     const calls = items.map((item, index) => {
@@ -80,10 +83,20 @@ export class Calls implements Desk {
   }
 
   /**
-   * Accepts a dead letter anew: same bytes, same key for the server, a new place in its lane. The new id follows from the old one, so that
-   * a replay that was cut off, or made by two processes at once, is accepted once.
+   * Accepts dead letters anew, all or none: same bytes, same key for the server, a new place in their lanes, waiting for each other as before. The new id
+   * follows from the old one, so that a replay that was cut off, or made by two processes at once, is accepted once.
    */
-  replay(dead: StoredRequest): Promise<Accepted> {
+  async replay(dead: readonly StoredRequest[]): Promise<Accepted[]> {
+    const { requests } = this.#engine.context.backend;
+    const admissions = await Promise.all(
+      dead.map(async (one) => this.#replayOf(one, await predecessorsOf(requests, one, dead))),
+    );
+    const calls = admissions.map((admission) => ({ submission: new Submission(admission.id, this), admission }));
+    this.#engine.intake.push(calls, calls.length > 1);
+    return Promise.all(calls.map(({ submission }) => submission.accepted()));
+  }
+
+  #replayOf(dead: StoredRequest, after: readonly string[]): Admission {
     const zone = this.#engine.zones.mustBeNamed(dead.zone);
     const { method, path, headers, body, fetch } = dead.content;
     const options: RequestOptions = {
@@ -93,9 +106,10 @@ export class Calls implements Desk {
       principal: dead.principal,
       zone: dead.zone,
       base: dead.base,
+      onFailure: dead.onFailure ?? 'continue',
       dedupe: false,
     };
-    return this.#submit({
+    return {
       id: replayId(dead.id),
       input: { method, url: `${zone.policy.origin}${path}`, headers, body },
       options,
@@ -108,8 +122,11 @@ export class Calls implements Desk {
         auth: dead.auth,
         client: dead.client,
         fetch,
+        intent: dead.intent,
+        after,
+        refs: dead.refs,
       },
-    }).accepted();
+    };
   }
 
   register(client: ClientBinding): () => void {
@@ -147,6 +164,11 @@ export class Calls implements Desk {
     return this.#engine.withdrawal.abandon(id, reason, departure);
   }
 
+  /** A local id names the request that will give the server id: it has been minted already. */
+  #idFor(options: { readonly localId?: string | undefined } | undefined): string {
+    return parseLocalId(options?.localId)?.requestId ?? this.#engine.context.ids.next();
+  }
+
   #submit(admission: Admission): Submission {
     const { signal } = admission.options;
     if (signal !== undefined && typeof signal.addEventListener !== 'function') {
@@ -164,6 +186,18 @@ export class Calls implements Desk {
     this.#engine.intake.pushOne(submission, admission);
     return submission;
   }
+}
+
+/** What a replay waits for: those it waited for that are replayed with it, and who gives the ids it refers to. */
+async function predecessorsOf(
+  store: RequestStore,
+  dead: StoredRequest,
+  replayed: readonly StoredRequest[],
+): Promise<readonly string[]> {
+  const together = new Set(replayed.map(({ id }) => id));
+  const makers = await openMakers(store, dead.refs);
+  const after = [...dead.after.filter((id) => together.has(id)), ...makers];
+  return [...new Set(after.map((id) => (together.has(id) ? replayId(id) : id)))];
 }
 
 /** A UUIDv7 of the same time, with the rest derived. */

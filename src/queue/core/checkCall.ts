@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors.ts';
+import { parseLocalId } from '../strategies/localId.ts';
 import type { RequestInput, RequestOptions } from '../types/calls.ts';
-import type { Effect } from '../types/request.ts';
+import type { Effect, OnFailure, OnUnknown } from '../types/request.ts';
 import { suggestion } from './filter.ts';
 import { invalidRequest } from './target.ts';
 
@@ -18,6 +19,9 @@ const EFFECTS: ReadonlySet<unknown> = new Set(
     relative: true,
   } satisfies Record<Effect, true>),
 );
+
+const ON_FAILURE: ReadonlySet<unknown> = new Set<OnFailure>(['continue', 'halt', 'cascade']);
+const ON_UNKNOWN: ReadonlySet<unknown> = new Set<OnUnknown>(['hold', 'resend', 'drop']);
 
 /** Refuses what is no request, and misspelled fields: a body or headers that go missing without a word are worse than an error. */
 export function checkInput(input: RequestInput): void {
@@ -42,10 +46,29 @@ export function checkOptions(options: RequestOptions, problems: Problem[]): void
   if (dedupe !== undefined && typeof dedupe !== 'boolean') {
     problems.push({ path: 'dedupe', expected: 'a boolean', got: nameOf(dedupe) });
   }
+  checkIntent(options, problems);
   if (tags !== undefined) checkTexts('tags', tags, problems);
   if (after !== undefined) checkTexts('after', after, problems);
   if (base !== undefined && !isJson(base)) {
     problems.push({ path: 'base', expected: 'a value that JSON can express', got: nameOf(base) });
+  }
+}
+
+function checkIntent({ localId, yields, onFailure, onUnknown, resource }: RequestOptions, problems: Problem[]): void {
+  if (localId !== undefined && parseLocalId(localId) === undefined) {
+    problems.push({ path: 'localId', expected: 'a local id that queue.localId() gave', got: nameOf(localId) });
+  }
+  if (yields !== undefined && !(typeof yields === 'string' && yields.startsWith('/'))) {
+    problems.push({ path: 'yields', expected: 'a JSON pointer such as /id', got: String(yields) });
+  }
+  if (onFailure !== undefined && !ON_FAILURE.has(onFailure)) {
+    problems.push({ path: 'onFailure', expected: `one of ${[...ON_FAILURE].join(', ')}`, got: String(onFailure) });
+  }
+  if (onUnknown !== undefined && !ON_UNKNOWN.has(onUnknown)) {
+    problems.push({ path: 'onUnknown', expected: `one of ${[...ON_UNKNOWN].join(', ')}`, got: String(onUnknown) });
+  }
+  if (resource !== undefined && (typeof resource !== 'string' || resource === '')) {
+    problems.push({ path: 'resource', expected: 'the name of a resource', got: nameOf(resource) });
   }
 }
 

@@ -50,8 +50,8 @@ export class Credentials {
   readonly #timeoutMs: number;
   readonly #clients = new Map<string, ClientBinding>();
   readonly #pairings = new Set<string>();
-  /** The credential the server refused, by request: an object for a live one, else its version. */
-  readonly #refused = new Map<string, LiveSecret | number>();
+  /** The credential the server refused, by request: of a live one its secret, else whose it was and its version, which every provider counts for itself. */
+  readonly #refused = new Map<string, LiveSecret | Pick<Attachment, 'provider' | 'version'>>();
 
   constructor(
     live: LiveCredentials,
@@ -105,9 +105,9 @@ export class Credentials {
   }
 
   /** The server refused the request with this: it goes on only under another one. */
-  refused(id: string, { secret, version }: Attachment): void {
+  refused(id: string, { secret, provider, version }: Attachment): void {
     this.live.forgetSecret(id);
-    this.#refused.set(id, version ?? secret);
+    this.#refused.set(id, version === null ? secret : { provider, version });
     if (this.#refused.size <= MAX_REFUSED) return;
     const oldest = this.#refused.keys().next().value;
     if (oldest !== undefined) this.#refused.delete(oldest);
@@ -125,8 +125,15 @@ export class Credentials {
     const provider = this.#providerOf(request, zone);
     if (provider === undefined) return false;
     const present = await this.#present(provider, client);
-    if (present === undefined || present.credential.version === this.#refused.get(request.id)) return false;
+    if (present === undefined || this.#isRefused(request.id, provider, present.credential)) return false;
     return this.#isTheirs(request.principal, present.own);
+  }
+
+  #isRefused(id: string, provider: AuthProvider, { version }: Credential): boolean {
+    const refused = this.#refused.get(id);
+    return (
+      refused !== undefined && 'provider' in refused && refused.provider === provider && refused.version === version
+    );
   }
 
   /** None for a client's request where that client is not: the zone's credential is another one. */

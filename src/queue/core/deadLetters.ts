@@ -1,9 +1,11 @@
+import { HoldfastError } from '../../errors.ts';
 import type { Accepted } from '../types/calls.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { BulkOptions, BulkResult } from './bulk.ts';
 import { forEachMatching } from './bulk.ts';
 import type { Context } from './context.ts';
 import { assertFilter } from './filter.ts';
+import { notFound } from './lookup.ts';
 
 export interface DeadLetterFilter extends Omit<RequestFilter, 'state'> {
   /** Also those whose waiting caller was given the answer, and may have acted on it. @default only those named by `ids` */
@@ -24,16 +26,17 @@ export interface Page {
 }
 
 const DEAD_WRITES = { state: 'dead' } as const;
+const PAGE = 256;
 
 /** Writes that ended unsuccessfully and are kept for inspection and replay. */
 export class DeadLetters {
   readonly #context: Context;
   /** Being replayed by this process: the store knows of it only once the new request is accepted. */
   readonly #replaying = new Set<string>();
-  readonly #accept: (request: StoredRequest) => Promise<Accepted>;
+  readonly #accept: (requests: readonly StoredRequest[]) => Promise<Accepted[]>;
 
-  /** `accept` accepts a dead letter anew. */
-  constructor(context: Context, accept: (request: StoredRequest) => Promise<Accepted>) {
+  /** `accept` accepts dead letters anew, all or none. */
+  constructor(context: Context, accept: (requests: readonly StoredRequest[]) => Promise<Accepted[]>) {
     this.#context = context;
     this.#accept = accept;
   }
@@ -68,22 +71,61 @@ export class DeadLetters {
    *
    * @throws BULK_REFUSED for an empty filter or another count than expected
    */
-  async replay(filter: DeadLetterFilter, options: BulkOptions = {}): Promise<BulkResult> {
+  replay(filter: DeadLetterFilter, options: BulkOptions = {}): Promise<BulkResult> {
     const { backend, clock } = this.#context;
     const { rest, isMeant } = readFilter(filter);
     const isReplayable = (request: StoredRequest): boolean => isMeant(request) && request.replayedAs === null;
     return forEachMatching(backend.requests, clock, rest, DEAD_WRITES, isReplayable, options, async (request) => {
-      if (this.#replaying.has(request.id)) return false;
-      this.#replaying.add(request.id);
-      try {
-        const { id } = await this.#accept(request);
-        const changes = [{ id: request.id, from: ['dead'] as const, patch: { replayedAs: id } }];
-        await backend.requests.amend({ now: clock.now(), changes });
-        return true;
-      } finally {
-        this.#replaying.delete(request.id);
-      }
+      return (await this.#replayAll([request])).length === 1;
     });
+  }
+
+  /**
+   * Accepts a request that failed, and all that was abandoned with it, again: together or not at all, in the same order, waiting for each other as before.
+   * `id` is that of the one that failed.
+   *
+   * @throws REQUEST_NOT_FOUND, ILLEGAL_MOVE where it is not dead or was replayed already
+   */
+  async replayBundle(id: string): Promise<BulkResult> {
+    const { requests } = this.#context.backend;
+    const [root] = await requests.get({ ids: [id] });
+    if (root === undefined) throw notFound(id);
+    if (root.state !== 'dead' || root.replayedAs !== null) {
+      const what = root.state === 'dead' ? 'was replayed already' : `is ${root.state}, not dead`;
+      throw new HoldfastError('ILLEGAL_MOVE', `request ${id} ${what}`, { id, zone: root.zone });
+    }
+    const bundle = [root];
+    for (let after: number | null = null; ; ) {
+      const page = await requests.find({
+        filter: { bundle: id, ...DEAD_WRITES },
+        order: 'accepted',
+        after,
+        limit: PAGE,
+      });
+      bundle.push(...page.requests.filter(({ replayedAs }) => replayedAs === null));
+      if (page.next === null) break;
+      after = page.next;
+    }
+    const done = await this.#replayAll(bundle);
+    return { matched: bundle.length, done: done.length };
+  }
+
+  async #replayAll(requests: readonly StoredRequest[]): Promise<readonly Accepted[]> {
+    if (requests.some(({ id }) => this.#replaying.has(id))) return [];
+    const { backend, clock } = this.#context;
+    for (const { id } of requests) this.#replaying.add(id);
+    try {
+      const accepted = await this.#accept(requests);
+      const changes = requests.map(({ id }, index) => ({
+        id,
+        from: ['dead'] as const,
+        patch: { replayedAs: accepted[index]?.id },
+      }));
+      await backend.requests.amend({ now: clock.now(), changes });
+      return accepted;
+    } finally {
+      for (const { id } of requests) this.#replaying.delete(id);
+    }
   }
 
   /** Deletes matching dead letters for good. @throws BULK_REFUSED for an empty filter or another count than expected */

@@ -15,6 +15,7 @@ const FIELDS = [
   'tags',
   'acceptedBefore',
   'acceptedAfter',
+  'bundle',
 ] as const;
 
 /** Refuses filters that would silently match something else than was meant. */

@@ -1,6 +1,9 @@
 import { HoldfastError } from '../../errors.ts';
+import type { IdempotencyDialect } from '../strategies/dialects.ts';
+import { sentAfresh } from '../strategies/progress.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Change, Move } from '../types/store.ts';
+import { bindingOf } from './bindings.ts';
 import type { Context } from './context.ts';
 import type { ListOptions, Page } from './deadLetters.ts';
 import { assertFilter } from './filter.ts';
@@ -49,11 +52,17 @@ export class Held {
   }
 
   /**
-   * Carries out a decision. `by` names who decided, for the record.
+   * Carries out a decision. `by` names who decided, for the record. With `markApplied`, `serverId` tells what the server made: the local id of the request
+   * stands for it from then on.
    *
    * @throws REQUEST_INVALID for an unknown decision and a `probe` of what was never sent, REQUEST_NOT_FOUND, or ILLEGAL_MOVE when it is not held (any more)
    */
-  async resolve(held: { readonly id: string } | string, decision: HeldDecision, by: string): Promise<void> {
+  async resolve(
+    held: { readonly id: string } | string,
+    decision: HeldDecision,
+    by: string,
+    { serverId }: { readonly serverId?: string | number | undefined } = {},
+  ): Promise<void> {
     if (!Object.hasOwn(MOVES, decision)) {
       const expected = `one of ${Object.keys(MOVES).join(', ')}`;
       throw invalidRequest([{ path: 'decision', expected, got: String(decision) }]);
@@ -67,13 +76,20 @@ export class Held {
       throw invalidRequest([{ path: 'decision', expected, got: decision }]);
     }
     const now = clock.now();
-    const [result] = await backend.requests.amend({ now, changes: [changeFor(record, decision)] });
+    const binding = decision === 'markApplied' ? bindingOf(record, serverId, now) : undefined;
+    const dialect = this.#zones.named(record.zone)?.policy.idempotency;
+    const change = { ...changeFor(record, decision, now, dialect), bind: binding && [binding] };
+    const [result] = await backend.requests.amend({ now, changes: [change] });
     if (result === undefined || result.status === 'notFound') throw notFound(id);
     if (result.status === 'refused') {
       const message = `request ${id} is ${result.state}, not held: "${decision}" cannot be done`;
       throw new HoldfastError('ILLEGAL_MOVE', message, { id, zone: record.zone, state: result.state });
     }
     const { zone } = record;
+    if (binding !== undefined) {
+      const { localId, type } = binding;
+      emitter.emit('id:bound', { requestId: id, zone, localId, serverId: binding.serverId, type });
+    }
     if (decision === 'markApplied' || decision === 'resend') {
       emitter.emit('request:resolved', { requestId: id, zone, how: 'operator', state: result.state });
     }
@@ -100,8 +116,14 @@ export class Held {
   }
 }
 
-function changeFor(record: StoredRequest, decision: HeldDecision): Change {
+function changeFor(
+  record: StoredRequest,
+  decision: HeldDecision,
+  now: number,
+  dialect: IdempotencyDialect | undefined,
+): Change {
   // A decision settles what was in doubt; a probe still has to.
-  const progress = { ...record.progress, unresolved: decision === 'probe', probes: 0, faults: 0 };
+  const settled = { ...record.progress, unresolved: decision === 'probe', probes: 0, faults: 0 };
+  const progress = decision === 'resend' ? sentAfresh(settled, now, dialect) : settled;
   return { id: record.id, from: ['held'], to: MOVES[decision], patch: { progress } };
 }

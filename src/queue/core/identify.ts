@@ -4,7 +4,7 @@ import type { ClientBinding } from '../types/calls.ts';
 import type { NewRequest } from '../types/request.ts';
 import type { LiveSecret } from './liveCredentials.ts';
 import type { Offered } from './offeredCredential.ts';
-import { ANYONE, clientSender, principalSender, processSender } from './senders.ts';
+import { principalSender, processSender, senderOf } from './senders.ts';
 
 /** Whose request it is, and who may send it. */
 export interface Identity extends Pick<NewRequest, 'principal' | 'auth' | 'client' | 'sender'> {
@@ -36,8 +36,10 @@ export class Identities {
     readonly ephemeral: boolean;
     readonly principal: string | undefined;
     readonly client: ClientBinding | undefined;
+    /** The resource it is of: whoever has its rules may send it. */
+    readonly resource?: string | undefined;
     /** The dead letter it replays: as that was sent, so is it, though nothing of its credentials be at hand here. */
-    readonly replay?: Pick<NewRequest, 'auth' | 'client'> | undefined;
+    readonly replay?: Pick<NewRequest, 'auth' | 'client' | 'intent'> | undefined;
   }): Identity {
     const { live, client, replay } = call;
     if (replay !== undefined && live === null && call.principal !== undefined) return replayed(replay, call.principal);
@@ -50,12 +52,7 @@ export class Identities {
       principal,
       auth: live !== null ? 'live' : offered === undefined ? 'none' : 'zone',
       client: clientName,
-      sender:
-        call.ephemeral || live !== null
-          ? processSender(this.#worker)
-          : clientName === null
-            ? ANYONE
-            : clientSender(clientName),
+      sender: call.ephemeral || live !== null ? processSender(this.#worker) : senderOf(clientName, call.resource),
       // Only the call can say so: a credential that is not of the declared principal is somebody else's.
       vouchesFor: offered !== undefined && call.principal !== undefined && principal !== own ? own : null,
     };
@@ -106,8 +103,11 @@ export class Identities {
 }
 
 /** It vouches for nobody: that a principal sends with a provider's credential is said by the call that named both. */
-function replayed({ auth, client }: Pick<NewRequest, 'auth' | 'client'>, principal: string): Identity {
+function replayed(
+  { auth, client, intent }: Pick<NewRequest, 'auth' | 'client' | 'intent'>,
+  principal: string,
+): Identity {
   // Its process may be gone: any process with a credential of its principal may send it.
-  const sender = auth === 'live' ? principalSender(principal) : client === null ? ANYONE : clientSender(client);
+  const sender = auth === 'live' ? principalSender(principal) : senderOf(client, intent?.resource);
   return { principal, auth, client, sender, vouchesFor: null };
 }

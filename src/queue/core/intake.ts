@@ -51,6 +51,8 @@ export class Intake {
   readonly #leaders = new Map<string, Entry>();
   #waiting: Entry[] = [];
   readonly #storing = new Set<readonly Entry[]>();
+  /** What is to take the place of another request is with the store: those behind it wait for what becomes of it. */
+  #isReplacing = false;
   #underway = 0;
   readonly #drain = new Drain(() => this.pending);
 
@@ -132,14 +134,24 @@ export class Intake {
 
   /** Hands every call that is admitted, and before which none is still in admission, to the store. */
   flush(): void {
+    if (this.#isReplacing || this.#isLookedAtAgain()) return;
     let ready = 0;
-    while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) ready += 1;
+    while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) {
+      const { request, refusal } = this.#waiting[ready]?.admitted as Admitted; // see above
+      const isReplacement = request.replaces !== undefined;
+      if ((isReplacement && ready > 0) || refusal !== undefined) break;
+      ready += 1;
+      if (isReplacement) break;
+    }
     // A batch goes to the store whole: it waits for the last of its calls.
     const unready = this.#waiting[ready]?.batch;
     while (unready !== undefined && ready > 0 && this.#waiting[ready - 1]?.batch === unready) ready -= 1;
     if (ready === 0) return this.#drain.check();
     const entries = this.#waiting.splice(0, ready).filter((entry) => !this.#callOff(entry) && !this.#join(entry));
+    if (this.#waiting[0]?.admitted !== undefined) this.#events.wake();
     if (entries.length === 0) return this.#drain.check();
+    const [first] = entries;
+    if (first?.admitted?.otherwise !== undefined) this.#isReplacing = true;
     for (let start = 0; start < entries.length; ) {
       const { batch } = entries[start] as Entry; // start < length
       let end = start + 1;
@@ -152,7 +164,18 @@ export class Intake {
     }
   }
 
+  /** What is refused for what was in its lane when it was made is looked at again once all calls before it are stored. */
+  #isLookedAtAgain(): boolean {
+    const [next] = this.#waiting;
+    if (next?.admitted?.refusal === undefined) return false;
+    if (this.#storing.size > 0) return true;
+    next.admitted = undefined;
+    this.#admit(next, undefined);
+    return true;
+  }
+
   #admit(entry: Entry, siblings: readonly Entry[] | undefined): void {
+    const isNext = this.#waiting[0] === entry && this.#storing.size === 0;
     try {
       const admitted = admit(entry.admission, this.#context, this.#zones, this.#rules);
       if (!(admitted instanceof Promise)) {
@@ -161,7 +184,10 @@ export class Intake {
       }
       admitted.then(
         (result) => {
-          entry.admitted = result;
+          const { refusal } = result;
+          if (refusal !== undefined && (isNext || entry.batch !== undefined))
+            return this.#refuse(entry, siblings, refusal);
+          entry.admitted = entry.batch === undefined ? result : asItself(result);
           this.#events.wake();
         },
         (error: unknown) => this.#refuse(entry, siblings, error),
@@ -278,6 +304,10 @@ export class Intake {
       }
       this.#underway -= entries.length;
       this.#storing.delete(entries);
+      if (this.#isReplacing || this.#waiting[0]?.admitted?.refusal !== undefined) {
+        this.#isReplacing = false;
+        this.#events.wake();
+      }
       this.#drain.check();
     }
   }
@@ -300,6 +330,12 @@ export class Intake {
   #deliver(entry: Entry, result: EnqueueResult, allowance: Map<Zone, number>): void {
     const admitted = entry.admitted as Admitted; // admitted: see flush
     const { request, zone } = admitted;
+    if (result.status === 'refused' && result.why === 'replaced' && admitted.otherwise !== undefined) {
+      // What it was to replace was sent meanwhile: it is stored as itself, before those that wait behind it.
+      entry.admitted = { ...admitted, request: admitted.otherwise, otherwise: undefined };
+      this.#waiting.unshift(entry);
+      return;
+    }
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
     if (result.status === 'joined') {
       this.forget(request.id);
@@ -316,6 +352,12 @@ export class Intake {
     entry.submission.refuse(error);
     this.#events.refused(entry.admission.id, error);
   }
+}
+
+/** Of a batch all or none are accepted: what one of it would replace may be gone by then, which is no reason to refuse the others. */
+function asItself(admitted: Admitted): Admitted {
+  const { otherwise, ...rest } = admitted;
+  return otherwise === undefined ? admitted : { ...rest, request: otherwise };
 }
 
 /** What a whole batch was refused for: the error of the one call that could not be accepted. */
@@ -338,6 +380,7 @@ function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, request:
       });
     case 'dependency':
     case 'neighbour':
+    case 'replaced':
       return new HoldfastError('REQUEST_INVALID', `${what} was not accepted: ${result.detail}`, {
         problems: [
           {

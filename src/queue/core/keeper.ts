@@ -23,6 +23,8 @@ export interface KeeperEvents {
   keepAfter(): Promise<number>;
   /** Callers may wait for what ended unseen. */
   checkCallers(): Promise<void>;
+  /** Another process may have sealed a principal. */
+  loadSeals(): Promise<void>;
   /** Zones that are down may be due for a health check. */
   probe(): void;
 }
@@ -85,6 +87,7 @@ export class Keeper {
       if (await this.#steps.look()) this.look();
     });
     this.#every('callers', leaseMs / 3, () => this.#events.checkCallers());
+    this.#every('seals', leaseMs / 3, () => this.#events.loadSeals());
     this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
     this.#track(this.#steps.atStart());
     this.look();

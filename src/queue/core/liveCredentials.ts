@@ -16,6 +16,8 @@ export interface LiveSecret {
 export class LiveCredentials {
   readonly #byPrincipal = new Map<string, LiveSecret>();
   readonly #byRequest = new Map<string, LiveSecret>();
+  /** Whose each secret is. */
+  readonly #owners = new WeakMap<LiveSecret, string>();
   readonly #volatile = new Map<string, HeaderList>();
   readonly #maxPrincipals: number;
 
@@ -31,6 +33,7 @@ export class LiveCredentials {
       return false;
     }
     this.#byRequest.set(id, secret);
+    this.#owners.set(secret, principal);
     this.#byPrincipal.delete(principal);
     this.#byPrincipal.set(principal, secret);
     if (this.#byPrincipal.size > this.#maxPrincipals) {
@@ -74,6 +77,12 @@ export class LiveCredentials {
   /** The request's own secret is of no use any more: the newest of its principal takes its place. */
   forgetSecret(id: string): void {
     this.#byRequest.delete(id);
+  }
+
+  /** It left: nobody may send with what it left behind, be it the newest or an earlier one. */
+  forgetPrincipal(principal: string): void {
+    this.#byPrincipal.delete(principal);
+    for (const [id, secret] of this.#byRequest) if (this.#owners.get(secret) === principal) this.#byRequest.delete(id);
   }
 
   forget(id: string): void {

@@ -1,6 +1,9 @@
+import { jsonOf } from '../strategies/json.ts';
 import { showsFields } from '../strategies/sameFields.ts';
-import type { Body, Json, StoredRequest } from '../types/request.ts';
+import type { Json, StoredRequest } from '../types/request.ts';
 import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
+import { byStamp } from './probeKits/byStamp.ts';
+import type { ResourceRules } from './resources.ts';
 import type { ZonePolicy } from './zonePolicy.ts';
 
 const APPLIED: ProbeVerdict = { outcome: 'applied' };
@@ -11,10 +14,16 @@ const INCONCLUSIVE: ProbeVerdict = { outcome: 'inconclusive' };
 const ADDRESSED: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE']);
 
 /**
- * How to find out whether a request of this zone was applied: the zone's own way, else by reading what its path names. What a POST made is
+ * How to find out whether a request of this zone was applied: the way of its resource, by the stamp it bears, the way of its zone, else by reading what its path names. What a POST made is
  * not at its path, so reading that shows nothing of it.
  */
-export function probeFor(request: Pick<StoredRequest, 'content'>, zone: ZonePolicy): ProbeFunction | undefined {
+export function probeFor(
+  request: Pick<StoredRequest, 'content'>,
+  zone: ZonePolicy,
+  resource: ResourceRules | undefined,
+): ProbeFunction | undefined {
+  if (resource?.probe !== undefined) return resource.probe;
+  if (resource?.stamp !== undefined && request.content.method === 'POST') return byStamp(resource.stamp);
   if (typeof zone.probe === 'function') return zone.probe;
   return ADDRESSED.has(request.content.method) ? byResource : undefined;
 }
@@ -32,8 +41,8 @@ export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
   if (!isThere && !isGone) return INCONCLUSIVE;
   if (method === 'DELETE') return isGone ? APPLIED : NOT_APPLIED;
   if (isGone) return NOT_APPLIED;
-  const sent = parseJson(textOf(body));
-  const remote = parseJson(textOf(response.body));
+  const sent = jsonOf(body);
+  const remote = jsonOf(response.body);
   if (sent === undefined || remote === undefined || typeof sent !== 'object' || sent === null) return INCONCLUSIVE;
   // A JSON Patch is a list of operations, not of fields.
   if (method === 'PATCH' && Array.isArray(sent)) return INCONCLUSIVE;
@@ -44,16 +53,4 @@ export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
 /** A base without fields would be shown by everything. */
 function showsBase(remote: Json, base: Json): boolean {
   return typeof base === 'object' && base !== null && Object.keys(base).length > 0 && showsFields(remote, base);
-}
-
-function textOf(body: Body): string {
-  return typeof body === 'string' ? body : body === null ? '' : Buffer.from(body).toString();
-}
-
-function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json; // JSON.parse returns nothing else
-  } catch {
-    return undefined; // not JSON: it cannot be compared
-  }
 }

@@ -1,5 +1,6 @@
 import { holdfastError } from '../../errors.ts';
-import type { NewRequest } from '../types/request.ts';
+import type { EndedRequest, NewRequest } from '../types/request.ts';
+import type { RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
 import type { RequestPatch } from '../types/store.ts';
 import type { Admitted } from './admit.ts';
@@ -24,6 +25,12 @@ export interface ReceptionEvents {
   survey(): void;
   /** Nothing of the request needs to be remembered. */
   ended(id: string): void;
+  /** These ended in the step that accepted another. */
+  endedAside(requests: readonly Omit<EndedRequest, 'endedSeq'>[]): void;
+  /** It may have ended before: its callers are told what the store knows. */
+  lookUp(id: string): void;
+  /** It waits, and may be of a principal that is away. */
+  waits(request: NewRequest): void;
 }
 
 /** What follows from the store's answer to a call: secrets kept in memory, gates hinted, callers counted, events. */
@@ -88,11 +95,24 @@ export class Reception implements IntakeEvents {
       this.#events.wake();
     }
     if (result.dueAt !== null) this.#events.due(result.dueAt);
+    if (isTerminal(result.state) || request.replaces !== undefined) this.#replaced(request, result.state);
     if (request.expiresAt !== null) this.#events.due(request.expiresAt);
+    if (result.token === null && !isTerminal(result.state)) this.#events.waits(request);
     if (!emitter.hears('request:accepted')) return;
     const { id: requestId, effect, lane, content } = request;
     const { method } = content;
     emitter.emit('request:accepted', { requestId, zone: zone.name, state: result.state, method, effect, lane });
+  }
+
+  /** It took the place of another, or had ended when it was offered again. */
+  #replaced({ id, zone, replaces }: NewRequest, state: RequestState): void {
+    if (replaces !== undefined) {
+      const squashed = { id: replaces.id, zone, state: 'superseded', reason: 'squashed' } as const;
+      const isDone = isTerminal(state) && replaces.result !== undefined;
+      const done = isDone ? [{ id, zone, state: 'succeeded', reason: 'noop' } as const] : [];
+      this.#events.endedAside([squashed, ...done]);
+    }
+    if (isTerminal(state)) this.#events.lookUp(id);
   }
 
   joined(admitted: Admitted, result: Parameters<IntakeEvents['joined']>[1], isStored: boolean): void {

@@ -2,6 +2,7 @@ import type { BackendCapabilities } from '../types/backend.ts';
 import type { RequestState } from '../types/states.ts';
 import { REQUEST_STATES } from '../types/states.ts';
 import type { CountRow } from '../types/store.ts';
+import type { Engine } from './Engine.ts';
 import type { Zone } from './zone.ts';
 
 /** How many requests are in each state. */
@@ -33,12 +34,27 @@ export function countsOf(rows: readonly CountRow[]): Counts {
   return counts;
 }
 
-export function zoneHealth(zone: Zone): ZoneHealth {
+function zoneHealth(zone: Zone): ZoneHealth {
   return {
     zone: zone.name,
     connectivity: zone.connectivity.status,
     paused: zone.paused,
     inFlight: zone.bulkhead.inUse,
     maxConcurrency: zone.policy.maxConcurrency,
+  };
+}
+
+/** How the queue is, as this process sees it. */
+export async function healthOf(engine: Engine): Promise<QueueHealth> {
+  const { backend } = engine.context;
+  const zones = Array.from(engine.zones.all, zoneHealth);
+  const isOffline = zones.some((zone) => zone.connectivity === 'down' || zone.connectivity === 'captive');
+  const failing = engine.isStoreFailing;
+  return {
+    status: isOffline || failing ? 'degraded' : 'ok',
+    backend: { ...backend.capabilities, failing },
+    zones,
+    counts: countsOf(await backend.requests.count({})),
+    waitingCallers: engine.callers.size,
   };
 }

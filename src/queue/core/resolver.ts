@@ -1,20 +1,21 @@
-import { HoldfastError } from '../../errors.ts';
 import type { Timer } from '../../system/clock.ts';
-import type { ConnectivityEvidence } from '../strategies/connectivity.ts';
 import { isClosed } from '../strategies/connectivity.ts';
-import { resolved } from '../strategies/progress.ts';
+import { resolved, sentAfresh } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
-import { statusVerdict } from '../strategies/statusTable.ts';
-import { evidenceOf } from '../strategies/transportErrors.ts';
-import type { HttpResponse, Progress, StoredRequest } from '../types/request.ts';
-import type { Move } from '../types/store.ts';
-import type { TransportFailure, TransportResult } from '../types/transport.ts';
-import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
+import type { Progress, StoredRequest } from '../types/request.ts';
+import type { Binding, Move } from '../types/store.ts';
+import { bindingOf } from './bindings.ts';
+import type { ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { Context } from './context.ts';
-import type { Credentials } from './credentials.ts';
+import { forgetEvidence, lateEvidence } from './evidence.ts';
 import { probeFor } from './probes.ts';
+import type { Reader, Sight } from './reader.ts';
+import { withServerIds } from './references.ts';
 import { resendRules } from './resendRules.ts';
-import type { Settler } from './settler.ts';
+import type { Resources } from './resources.ts';
+import type { Seals } from './seals.ts';
+import type { SettleJob, Settler } from './settler.ts';
+import { SettleWait } from './settleWait.ts';
 import { messageOf } from './tell.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
@@ -30,14 +31,6 @@ const LOOK_MS = 5_000;
 /** Spare time on top of a probe's own, after which another process may look. */
 const SLACK_MS = 30_000;
 
-/** What the reads of one probe met: a zone that serves nobody shows nothing of the request. */
-interface Sight {
-  fault: 'none' | 'notSent' | 'zone';
-}
-
-/** Told what a read of a probe showed of its zone. */
-type Observed = (zone: Zone, evidence: ConnectivityEvidence, error: TransportFailure['error'] | null) => void;
-
 /**
  * Finds out what became of requests whose outcome is unknown (replay.md R8): resend where that is harmless or the server
  * knows the key, else probe, else hold for a person.
@@ -45,20 +38,33 @@ type Observed = (zone: Zone, evidence: ConnectivityEvidence, error: TransportFai
 export class Resolver {
   readonly #context: Context;
   readonly #zones: Zones;
-  readonly #credentials: Credentials;
+  readonly #resources: Resources;
+  readonly #reader: Reader;
   readonly #settler: Settler;
-  readonly #observed: Observed;
+  readonly #settleWait: SettleWait;
+  readonly #seals: Seals;
   #running: Promise<void> | undefined;
   /** Asked to look since the look under way began. */
   #again = false;
   #isStopped = false;
 
-  constructor(context: Context, zones: Zones, credentials: Credentials, settler: Settler, observed: Observed) {
+  constructor(
+    context: Context,
+    zones: Zones,
+    parts: {
+      readonly resources: Resources;
+      readonly reader: Reader;
+      readonly settler: Settler;
+      readonly seals: Seals;
+    },
+  ) {
     this.#context = context;
     this.#zones = zones;
-    this.#credentials = credentials;
-    this.#settler = settler;
-    this.#observed = observed;
+    this.#resources = parts.resources;
+    this.#reader = parts.reader;
+    this.#settler = parts.settler;
+    this.#settleWait = new SettleWait(context.clock);
+    this.#seals = parts.seals;
   }
 
   /** Looks at what is due; once more where that is being done already. */
@@ -120,20 +126,27 @@ export class Resolver {
     if (request.auth === 'live' && !zone.senders.has(request.sender)) {
       return this.#settle(request, { state: 'held', reason: 'auth' }, request.progress);
     }
+    if (taken.reason === 'leaseLost' && (await this.#heardLate(request, zone))) return;
+    // Nobody asks with the credentials of one who left.
+    if (await this.#seals.keeps(request.principal)) {
+      return this.#settle(request, { state: 'held', reason: 'principal' }, request.progress);
+    }
     const now = this.#context.clock.now();
     const { config } = this.#context;
-    if (mayResend({ request, ...resendRules(request, zone.policy, config) }, now)) {
+    const probe = probeFor(request, zone.policy, this.#resources.of(request));
+    const rules = resendRules(request, zone, config, probe !== undefined);
+    // Where an answer put it in doubt (a 412 to what was sent again, a redirect), another send meets the same one.
+    if (request.reason !== 'serverError' && mayResend({ request, ...rules }, now)) {
       return this.#settle(request, { state: 'ready', reason: 'retry' }, request.progress);
     }
-    const probe = probeFor(request, zone.policy);
-    if (probe === undefined) return this.#settle(request, { state: 'held', reason: 'unknown' }, request.progress);
-    const settledAt = lastSentAt(request, now) + Math.max(2 * config.attemptTimeoutMs, LEAST_SETTLE_MS);
-    if (now < settledAt) {
-      return this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt: settledAt }, request.progress);
-    }
+    if (probe === undefined) return this.#undecided(request, request.progress);
+    const waitMs = Math.max(2 * config.attemptTimeoutMs, LEAST_SETTLE_MS);
+    const leftMs = this.#settleWait.left(request, lastSentAt(request, now) + waitMs);
+    if (leftMs > 0) return this.#lookLater(request, now + leftMs, request.progress);
     if (!(await this.#mayProbe(request))) return;
     const sight: Sight = { fault: 'none' };
-    const verdict = await this.#probe(request, zone, probe, sight);
+    const sent = await withServerIds(this.#context.backend.requests, request);
+    const verdict = await this.#probe(sent, zone, probe, sight);
     if (verdict.outcome === 'inconclusive' && !this.#counts(request, zone, sight)) return this.#askAgain(request, zone);
     this.#conclude(request, verdict);
   }
@@ -154,9 +167,14 @@ export class Resolver {
   }
 
   #askAgain(request: StoredRequest, zone: Zone): void {
-    const dueAt = this.#context.clock.now() + PROBE_DELAYS_MS[0];
     const progress = { ...request.progress, servedBefore: Math.max(zone.servedAt, request.progress.servedBefore ?? 0) };
-    this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt }, progress);
+    this.#lookLater(request, this.#context.clock.now() + PROBE_DELAYS_MS[0], progress);
+  }
+
+  /** What the doubt came of is kept; a lost lease was looked into by now. */
+  #lookLater(request: StoredRequest, dueAt: number, progress: Progress): void {
+    const reason = request.reason === 'serverError' ? 'serverError' : 'unanswered';
+    this.#settle(request, { state: 'unknown', reason, dueAt }, progress);
   }
 
   async #probe(request: StoredRequest, zone: Zone, probe: ProbeFunction, sight: Sight): Promise<ProbeVerdict> {
@@ -167,7 +185,8 @@ export class Resolver {
       timer = clock.schedule(config.attemptTimeoutMs + SLACK_MS / 2, () => resolve({ outcome: 'inconclusive' }));
     });
     try {
-      return await Promise.race([probe({ request, send: (read) => this.#read(request, zone, read, sight) }), tooLong]);
+      const send = (read: Parameters<Reader['read']>[2]) => this.#reader.read(request, zone, read, sight);
+      return await Promise.race([probe({ request, send }), tooLong]);
     } catch (error) {
       this.#context.logger.warn('a probe showed nothing', { id: request.id, zone: zone.name, error: messageOf(error) });
       return { outcome: 'inconclusive' };
@@ -179,61 +198,61 @@ export class Resolver {
   #conclude(request: StoredRequest, verdict: ProbeVerdict): void {
     const { progress } = request;
     switch (verdict.outcome) {
-      case 'applied':
-        return this.#settle(request, { state: 'succeeded', reason: 'appliedEarlier' }, resolved(progress), 'probe');
+      case 'applied': {
+        const bind = bindingOf(request, verdict.serverId, this.#context.clock.now());
+        const next = { state: 'succeeded', reason: 'appliedEarlier' } as const;
+        return this.#settle(request, next, resolved(progress), 'probe', bind && [bind]);
+      }
       case 'notApplied':
-        return this.#settle(request, { state: 'ready', reason: 'released' }, resolved(progress), 'probe');
+        return this.#settle(request, { state: 'ready', reason: 'released' }, this.#afresh(request, progress), 'probe');
       case 'inconclusive': {
         const delayMs = PROBE_DELAYS_MS[progress.probes];
         const tried = { ...progress, probes: progress.probes + 1 };
-        if (delayMs === undefined) return this.#settle(request, { state: 'held', reason: 'unknown' }, tried);
-        const dueAt = this.#context.clock.now() + delayMs;
-        return this.#settle(request, { state: 'unknown', reason: 'unanswered', dueAt }, tried);
+        if (delayMs === undefined) return this.#undecided(request, tried);
+        return this.#lookLater(request, this.#context.clock.now() + delayMs, tried);
       }
     }
   }
 
-  #settle(request: StoredRequest, next: Move, progress: Progress, resolvedBy?: 'probe'): void {
-    const token = request.lease?.token ?? 0;
-    this.#settler.add({ request, resolvedBy, settlement: { id: request.id, token, next, progress } });
+  /** Nobody can find out: decided as its author said (replay.md R8, step 5). */
+  #undecided(request: StoredRequest, progress: Progress): void {
+    switch (request.intent?.onUnknown) {
+      case 'drop':
+        return this.#settle(request, { state: 'dead', reason: 'dropped' }, progress);
+      case 'resend':
+        return this.#settle(request, { state: 'ready', reason: 'retry' }, this.#afresh(request, progress));
+      default:
+        return this.#settle(request, { state: 'held', reason: 'unknown' }, progress);
+    }
   }
 
-  async #read(
+  #afresh({ zone }: StoredRequest, progress: Progress): Progress {
+    return sentAfresh(resolved(progress), this.#context.clock.now(), this.#zones.named(zone)?.policy.idempotency);
+  }
+
+  /** A worker that had lost its lease reported too late to decide anything; what it saw is heard now. */
+  async #heardLate(request: StoredRequest, zone: Zone): Promise<boolean> {
+    const evidence = await lateEvidence(this.#context.backend.history, request);
+    if (evidence === undefined) return false;
+    const { serverId } = evidence;
+    const bind = bindingOf(request, serverId ?? undefined, this.#context.clock.now());
+    const progress = { ...resolved(request.progress), attempts: [...request.progress.attempts, evidence.attempt] };
+    this.#settle(request, { state: 'succeeded', reason: 'appliedEarlier' }, progress, 'lateAnswer', bind && [bind]);
+    zone.hint();
+    await forgetEvidence(this.#context.backend.history, request.id);
+    return true;
+  }
+
+  #settle(
     request: StoredRequest,
-    zone: Zone,
-    read: Parameters<ProbeContext['send']>[0],
-    sight: Sight,
-  ): Promise<HttpResponse> {
-    const attachment = await this.#credentials.attach(request, zone);
-    if (attachment === undefined) {
-      throw new HoldfastError('AUTH_REQUIRED', 'no credential to probe with', { id: request.id, zone: zone.name });
-    }
-    const result = await this.#context.transport.send({
-      origin: zone.policy.origin,
-      method: read.method,
-      path: read.path,
-      headers: [['accept', 'application/json'], ...(read.headers ?? []), ...attachment.secret.headers],
-      body: read.body ?? null,
-      timeoutMs: this.#context.config.attemptTimeoutMs,
-    });
-    const fault = faultOf(result);
-    if (fault !== 'none') sight.fault = fault;
-    if (result.phase !== 'answered') {
-      this.#observed(zone, evidenceOf(result), result.error);
-      throw result.error;
-    }
-    if (fault === 'none') this.#observed(zone, 'reachable', null);
-    if (result.bodyError !== undefined) throw result.bodyError;
-    return result.response;
+    next: Move,
+    progress: Progress,
+    resolvedBy?: SettleJob['resolvedBy'],
+    bind?: readonly Binding[],
+  ): void {
+    const token = request.lease?.token ?? 0;
+    this.#settler.add({ request, resolvedBy, settlement: { id: request.id, token, next, progress, bind } });
   }
-}
-
-/** What the read says of its zone; a read that was sent and not answered is the zone's fault too. */
-function faultOf(result: TransportResult): Sight['fault'] {
-  if (result.phase === 'notSent') return 'notSent';
-  if (result.phase === 'sent') return 'zone';
-  const { fault } = statusVerdict(result.response.status, { method: 'GET', effect: 'read' }, false);
-  return fault === 'zone' ? 'zone' : 'none';
 }
 
 /** The attempt that lost its lease left no trace of when it was sent, and of whether it was answered. */

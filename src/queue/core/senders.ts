@@ -7,6 +7,12 @@ export function clientSender(name: string): Sender {
   return `client:${name}`;
 }
 
+/** Who may send what needs nobody's own credentials: whoever has the rules of its resource, else its client, if it is of any. */
+export function senderOf(client: string | null, resource: string | undefined): Sender {
+  const name = resource ?? client;
+  return name === null ? ANYONE : clientSender(name);
+}
+
 export function processSender(worker: string): Sender {
   return `process:${worker}`;
 }

@@ -19,6 +19,9 @@ export type SentRequest = Pick<
   | 'expiresAt'
   | 'firstSentAt'
   | 'progress'
+  | 'refs'
+  | 'base'
+  | 'intent'
 >;
 
 /** The part of a record that is known of a request claimed in the commit that accepted it. */
@@ -39,5 +42,8 @@ export function sentAtAcceptance(request: NewRequest, now: number): SentRequest 
     expiresAt: request.expiresAt,
     firstSentAt: now,
     progress: NO_PROGRESS,
+    refs: request.refs,
+    base: request.base,
+    intent: request.intent,
   };
 }

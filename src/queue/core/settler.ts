@@ -1,9 +1,13 @@
+import { resolved } from '../strategies/progress.ts';
+import type { ConflictAction } from '../types/events.ts';
 import type { HttpResponse } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
-import type { Settlement, SettleResult } from '../types/store.ts';
+import type { Change, Settlement, SettleResult } from '../types/store.ts';
 import type { BackendHealth } from './backendHealth.ts';
+import { bindingOf, serverIdIn } from './bindings.ts';
 import type { Context } from './context.ts';
 import { Drain } from './drain.ts';
+import { forgetEvidence, keepEvidence } from './evidence.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
@@ -17,7 +21,9 @@ export interface SettleJob {
   /** Why there is none. */
   readonly cause?: unknown;
   /** Set when this resolves an earlier unknown outcome. */
-  readonly resolvedBy?: 'resend' | 'probe' | undefined;
+  readonly resolvedBy?: 'resend' | 'probe' | 'lateAnswer' | 'reconcile' | undefined;
+  /** What became of the conflict it met. */
+  readonly reconciled?: { readonly strategy: string; readonly action: ConflictAction } | undefined;
   /** Its callers were answered before the commit. */
   readonly isTold?: boolean | undefined;
 }
@@ -115,11 +121,13 @@ export class Settler {
 
   #tell(job: SettleJob, result: SettleResult): void {
     const { request, settlement } = job;
-    this.#events.released(request.id, settlement.token);
+    const released = (): void => this.#events.released(request.id, settlement.token);
     if (result.status === 'settled') {
+      released();
       this.#settled(job, result);
     } else {
-      this.#late(job, result.status);
+      // Under way until it is heard: nobody is to be told before that what others made of it meanwhile.
+      void this.#late(job, result).finally(released);
     }
     if (settlement.next.state === 'ready') this.#events.hint(request.zone);
   }
@@ -131,6 +139,10 @@ export class Settler {
     const { state, reason, dueAt } = settlement.next;
     const attempt = settlement.progress.attempts.at(-1);
     if (job.isTold !== true) this.#teller.answer(request, result.state, reason, response, job.cause);
+    for (const { localId, serverId, type } of settlement.bind ?? []) {
+      emitter.emit('id:bound', { requestId, zone, localId, serverId, type });
+    }
+    if (job.reconciled !== undefined) emitter.emit('conflict:resolved', { requestId, zone, ...job.reconciled });
     if (job.resolvedBy !== undefined) {
       emitter.emit('request:resolved', { requestId, zone, how: job.resolvedBy, state: result.state });
     }
@@ -161,17 +173,54 @@ export class Settler {
     this.#teller.moved(result.moved);
   }
 
-  /** Another worker took it meanwhile: our evidence is kept for whoever resolves it, and decides nothing. */
-  #late(job: SettleJob, status: 'stale' | 'notFound'): void {
+  /**
+   * Another worker took it meanwhile: our evidence is kept for whoever finds out what became of it. Where nobody is sending it again, and we saw
+   * that it was applied, that is found out now.
+   */
+  async #late(job: SettleJob, result: Exclude<SettleResult, { status: 'settled' }>): Promise<void> {
     const { request, settlement } = job;
+    const { id, zone } = request;
     const attempt = settlement.progress.attempts.at(-1);
+    const serverId = job.response === undefined ? undefined : serverIdIn(request, job.response);
     job.response?.live?.release();
-    this.#context.logger.warn('a settlement came too late', { id: request.id, zone: request.zone, status });
+    this.#context.logger.warn('a settlement came too late', { id, zone, status: result.status });
     if (attempt === undefined) return;
-    const entry = { stream: `evidence:${request.id}`, at: attempt.at, data: { ...attempt } };
-    this.#context.backend.history.append({ entries: [entry] }).catch((error: unknown) => {
-      this.#context.logger.warn('late evidence was not recorded', { id: request.id, error: messageOf(error) });
-    });
-    void this.#teller.lookUp([request.id]);
+    try {
+      await keepEvidence(this.#context.backend.history, id, { attempt, serverId: serverId ?? null });
+      if (attempt.outcome === 'applied' && result.status === 'stale') await this.#heard(job, serverId);
+    } catch (error) {
+      this.#context.logger.warn('late evidence was not recorded', { id, error: messageOf(error) });
+    }
+    await this.#teller.lookUp([id]);
+  }
+
+  /** What was in doubt, or held for that, was applied after all. */
+  async #heard({ request, settlement }: SettleJob, serverId: string | number | undefined): Promise<void> {
+    const { id, zone } = request;
+    const { backend, clock, emitter } = this.#context;
+    const now = clock.now();
+    const binding = bindingOf(request, serverId, now);
+    const change: Omit<Change, 'from'> = {
+      id,
+      to: { state: 'succeeded', reason: 'appliedEarlier' },
+      patch: { progress: resolved(settlement.progress), result: settlement.result },
+      bind: binding && [binding],
+    };
+    const changes: Change[] = [
+      { ...change, from: ['unknown'] },
+      { ...change, from: ['held'], reason: 'unknown' },
+      { ...change, from: ['held'], reason: 'principal' }, // put aside in doubt, as nobody asks for who is away
+    ];
+    for (const result of await backend.requests.amend({ now, changes })) {
+      if (result.status !== 'amended') continue;
+      if (binding !== undefined) {
+        const { localId, type } = binding;
+        emitter.emit('id:bound', { requestId: id, zone, localId, serverId: binding.serverId, type });
+      }
+      emitter.emit('request:resolved', { requestId: id, zone, how: 'lateAnswer', state: result.state });
+      this.#teller.allEnded(result.ended);
+      this.#teller.moved(result.moved);
+      await forgetEvidence(backend.history, id);
+    }
   }
 }

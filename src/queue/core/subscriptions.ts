@@ -146,15 +146,6 @@ class Subscription {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#running;
-    const { backend, logger, worker } = this.#context;
-    try {
-      await backend.shared.release({ key: `${this.#key}:lease`, holder: worker });
-    } catch (error) {
-      logger.warn('the lease of a subscriber was not given back and lapses', {
-        subscription: this.#key,
-        error: messageOf(error),
-      });
-    }
     this.#onEnd();
   }
 
@@ -168,16 +159,33 @@ class Subscription {
     this.#timer = this.#context.clock.schedule(delayMs, () => this.poke());
   }
 
+  /** Who has nothing to tell takes no lease: one that died with it would keep the others silent until it lapses. */
   async #deliver(): Promise<void> {
-    const { requests } = this.#context.backend;
-    for (let page = PAGE; page === PAGE && !this.#isStopped; ) {
-      if (!(await this.#isMine())) return;
-      const place = await this.#place();
-      // All that ended, not what matches alone: the place moves on over the rest, which need not be kept for it.
-      const found = await requests.find({ filter: {}, order: 'ended', after: place.cursor, limit: PAGE });
-      await this.#tell(found.requests, place);
-      page = found.requests.length;
+    if (!(await this.#hasNews())) return;
+    try {
+      for (let page = PAGE; page === PAGE && !this.#isStopped; ) {
+        if (!(await this.#isMine())) return;
+        const place = await this.#place();
+        const found = await this.#endedAfter(place, PAGE);
+        await this.#tell(found, place);
+        page = found.length;
+      }
+    } finally {
+      await this.#giveBack();
     }
+  }
+
+  async #hasNews(): Promise<boolean> {
+    const place = await this.#place();
+    const found = await this.#endedAfter(place, 1);
+    if (found.length === 0) await this.#save(place, place.cursor);
+    return found.length > 0;
+  }
+
+  /** All that ended, not what matches alone: the place moves on over the rest, which need not be kept for it. */
+  async #endedAfter({ cursor }: Place, limit: number): Promise<readonly StoredRequest[]> {
+    const { requests } = this.#context.backend;
+    return (await requests.find({ filter: {}, order: 'ended', after: cursor, limit })).requests;
   }
 
   async #tell(requests: readonly StoredRequest[], place: Place): Promise<void> {
@@ -187,8 +195,8 @@ class Subscription {
         if (this.#isStopped) break;
         const notice = matchesFilter(request, this.#filter) ? noticeOf(request) : undefined;
         if (notice !== undefined) {
-          // Again for each: what the handler took of the lease is not known beforehand.
-          if (!(await this.#isMine())) break;
+          // Again for each: what the handler took of the lease is not known beforehand, and another may have told the rest meanwhile.
+          if (!(await this.#isMine()) || (await this.#place()).version !== place.version) break;
           await this.#inside.run(true, () => this.#handler(notice));
         }
         cursor = request.endedSeq ?? cursor;
@@ -215,6 +223,18 @@ class Subscription {
       now,
       expiresAt: now + config.leaseMs,
     });
+  }
+
+  async #giveBack(): Promise<void> {
+    const { backend, logger, worker } = this.#context;
+    try {
+      await backend.shared.release({ key: `${this.#key}:lease`, holder: worker });
+    } catch (error) {
+      logger.warn('the lease of a subscriber was not given back and lapses', {
+        subscription: this.#key,
+        error: messageOf(error),
+      });
+    }
   }
 
   /** Stores the place, unless another process did meanwhile; now and then also where it is unchanged, as a sign of life. */

@@ -27,6 +27,8 @@ export interface WatcherEvents {
   held(): void;
   /** Requests may be due at another time now. */
   look(): void;
+  /** A principal may have left, or be back. */
+  loadSeals(): Promise<void>;
 }
 
 /** Follows what other processes do to the same store: new work for our zones, answers for our callers. */
@@ -127,6 +129,7 @@ export class Watcher {
     this.#isAny = false;
     this.#told.clear();
     for (let from = 0; from < told.length; from += LOOKUPS) await this.#lookUp(told.slice(from, from + LOOKUPS));
+    await this.#events.loadSeals();
     await this.survey();
     if (isAny) await this.checkCallers();
   }

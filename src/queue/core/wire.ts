@@ -1,5 +1,6 @@
+import { keyHeaders, keysMethod } from '../strategies/dialects.ts';
 import { joinQuery } from '../strategies/headers.ts';
-import type { HeaderList, StoredRequest } from '../types/request.ts';
+import type { HeaderList, Progress, StoredRequest } from '../types/request.ts';
 import type { TransportCall } from '../types/transport.ts';
 import { headerOf } from './headerList.ts';
 import type { LiveSecret } from './liveCredentials.ts';
@@ -16,13 +17,19 @@ export function callOf(
   volatile: HeaderList,
   timeoutMs: number,
 ): TransportCall {
-  const { method, path, headers, body, fetch } = request.content;
+  const { method, path, body, fetch } = request.content;
+  const headers = withKeyOfGeneration(request, zone.idempotency?.header ?? 'idempotency-key');
   const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers];
   const attached = request.auth === 'zone' ? secret.headers.map(([name]) => name.toLowerCase()) : [];
   const { idempotency } = zone;
-  if (idempotency !== undefined && request.effect !== 'read' && headerOf(headers, idempotency.header) === null) {
-    all.push([idempotency.header, quoted(keyOf(request), idempotency.quoting)]);
-    attached.push(idempotency.header);
+  if (idempotency !== undefined && request.effect !== 'read' && keysMethod(idempotency, method)) {
+    const isOwn = headerOf(headers, idempotency.header) !== null;
+    const firstSentAt = request.progress.keyedAt ?? request.firstSentAt ?? request.acceptedAt;
+    for (const header of keyHeaders(idempotency, keyOf(request), firstSentAt)) {
+      if (isOwn && header[0] === idempotency.header) continue;
+      all.push(header);
+      attached.push(header[0]);
+    }
   }
   const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
   if (fetch !== undefined) return { ...call, fetch, attached }; // which says who it is by itself
@@ -30,12 +37,25 @@ export function callOf(
   return call;
 }
 
-/** The key by which a server can know the request again: the caller's, else the one minted at acceptance. */
-export function keyOf(request: Pick<StoredRequest, 'id' | 'idempotencyKey'>): string {
-  return request.idempotencyKey ?? request.id;
+/**
+ * The key by which a server can know the request again: the caller's, else the one minted at acceptance. Other content after a conflict has another
+ * key, which follows from the first, and so has what is sent again though the server would only repeat what it said.
+ */
+export function keyOf(request: Pick<StoredRequest, 'id' | 'idempotencyKey' | 'progress'>): string {
+  return keyOfGeneration(request.idempotencyKey ?? request.id, request.progress);
 }
 
-/** A key as RFC 8941 string item, or bare as most vendors want it. */
-function quoted(key: string, quoting: 'bare' | 'string'): string {
-  return quoting === 'bare' ? key : `"${key.replace(/[\\"]/g, '\\$&')}"`;
+function keyOfGeneration(key: string, { generation = 1 }: Progress): string {
+  return generation === 1 ? key : `${key}-${generation}`;
+}
+
+/** A key header that the caller gave belongs to what the caller sent: `k` becomes `k-2`, `"k"` becomes `"k-2"`. */
+function withKeyOfGeneration({ content, progress }: SentRequest, keyHeader: string): HeaderList {
+  if ((progress.generation ?? 1) === 1) return content.headers;
+  return content.headers.map(([name, value]) => {
+    if (name !== keyHeader) return [name, value];
+    const isQuoted = value.length > 1 && value.startsWith('"') && value.endsWith('"');
+    if (!isQuoted) return [name, keyOfGeneration(value, progress)];
+    return [name, `"${keyOfGeneration(value.slice(1, -1), progress)}"`];
+  });
 }

@@ -67,7 +67,9 @@ export class Withdrawal {
     // One step, so that it is one or the other: what is cancelled cannot be left.
     const [cancelled, left] = await this.#amend(id, [cancel, leave]);
     if (cancelled?.status === 'amended') return 'cancelled';
-    return left?.status === 'amended' ? 'left' : 'tooLate';
+    if (left?.status === 'amended') return 'left';
+    const standIn = await this.#standInOf(id, left);
+    return standIn === undefined ? 'tooLate' : this.leave(standIn);
   }
 
   /** Cancels a request that was never sent for someone who is none of its callers. @throws REQUEST_NOT_FOUND */
@@ -75,7 +77,16 @@ export class Withdrawal {
     if (!force && this.#shares.isShared(id)) return false;
     const callers = force ? undefined : 1;
     const [result] = await this.#amend(id, [{ id, from: NOT_UNDER_WAY, neverSent: true, callers, to: CANCELLED }]);
-    return result?.status === 'amended';
+    if (result?.status === 'amended') return true;
+    const standIn = await this.#standInOf(id, result);
+    return standIn !== undefined && this.cancel(standIn, force);
+  }
+
+  /** What took the place of a request before it was sent, and has its callers. */
+  async #standInOf(id: string, refused: AmendResult | undefined): Promise<string | undefined> {
+    if (refused?.status !== 'refused' || refused.state !== 'superseded') return undefined;
+    const [record] = await this.#context.backend.requests.get({ ids: [id] });
+    return record?.reason === 'squashed' ? (record.replayedAs ?? undefined) : undefined;
   }
 
   /** A caller is gone: cancel what was never sent, close the wire of a read, let a sent write go on and be joined. */

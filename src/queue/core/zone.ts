@@ -25,6 +25,8 @@ export class Zone {
   /** Epoch ms of the latest request it served; 0 before the first. */
   servedAt = 0;
   everAnswered = false;
+  /** An answer said that it does not act on the keys it is sent: they prove nothing. */
+  ignoresKeys = false;
   /** What its last failure was. */
   failedWith: Error | undefined;
   /** Epoch ms at which it was found reachable again after an outage, or null. */

@@ -1,3 +1,4 @@
+import type { ConflictTrigger } from '../types/events.ts';
 import type { Progress } from '../types/request.ts';
 import type { Reason } from '../types/states.ts';
 import type { Move } from '../types/store.ts';
@@ -14,6 +15,7 @@ export interface Course {
   readonly move: Move;
   readonly progress: Progress;
   readonly refreshAuth?: true;
+  readonly conflict?: ConflictTrigger;
   readonly policyError?: unknown;
 }
 
@@ -51,12 +53,22 @@ export function hold({ progress }: Situation, reason: Reason): Course {
   return { move: { state: 'held', reason }, progress: { ...progress, faults: 0, delayMs: 0, failingSince: null } };
 }
 
-/** It may have been applied and cannot just be sent again: found out by a probe at once, or by a person. */
+/** It may have been applied and cannot just be sent again: found out by a probe at once, or decided as its author said. */
 export function inDoubt(situation: Situation): Course {
   const { input, progress } = situation;
-  if (!input.zone.hasProbe) return hold(situation, 'unknown');
+  if (!input.zone.hasProbe) return undecided(situation);
   const reason = input.result.phase === 'answered' ? 'serverError' : 'unanswered';
   return { move: { state: 'unknown', reason, dueAt: input.now }, progress: { ...progress, probes: 0 } };
+}
+
+/** Nobody can find out whether it was applied (replay.md R8, step 5). What may be sent again all the same was, before it came to this. */
+function undecided(situation: Situation): Course {
+  return situation.input.request.intent?.onUnknown === 'drop' ? dead(situation, 'dropped') : hold(situation, 'unknown');
+}
+
+/** What the server has and what was meant differ: whoever declared how is asked. */
+export function reconcile({ progress }: Situation, conflict: ConflictTrigger): Course {
+  return { move: { state: 'held', reason: 'conflict' }, progress, conflict };
 }
 
 /**
@@ -91,8 +103,9 @@ export function canGoAgain({ input, progress }: Situation, at: number): boolean 
   if (request.expiresAt !== null && at >= request.expiresAt) return false;
   const withProgress = { ...request, progress };
   const { resendWindowMs } = policy;
-  const { retryAnswered5xx } = input.zone;
-  return mayResend({ request: withProgress, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx }, at);
+  const { retryAnswered5xx, hasProbe } = input.zone;
+  const isBlind = request.intent?.onUnknown === 'resend' && !hasProbe;
+  return mayResend({ request: withProgress, keyed, keyTtlMs, resendWindowMs, retryAnswered5xx, isBlind }, at);
 }
 
 /** A read nobody waits for any more. */

@@ -2,8 +2,9 @@ import type { StoredResult } from '../types/request.ts';
 import type { RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Course, Situation } from './course.ts';
-import { answer, cancel, canGoAgain, hold, inDoubt, reject, retry, succeed } from './course.ts';
+import { answer, cancel, canGoAgain, hold, inDoubt, reconcile, reject, retry, succeed } from './course.ts';
 import type { Decision, DecisionInput } from './decision.ts';
+import { speaksOfReplay } from './dialects.ts';
 import { plainSuccess } from './plainSuccess.ts';
 import { progressAfter, resolved } from './progress.ts';
 import { hintOf } from './retry.ts';
@@ -45,6 +46,7 @@ export function decideByRules(given: DecisionInput): Decision {
     served: verdict.evidence === 'reachable' && verdict.fault !== 'zone',
     pauseZoneUntil: hintMs === null ? null : input.now + hintMs,
     refreshAuth: course.refreshAuth === true,
+    ...(course.conflict !== undefined && { conflict: course.conflict }),
     policyError: verdict.policyError ?? course.policyError,
   };
 }
@@ -60,9 +62,15 @@ function courseOf(situation: Situation): Course {
   const { input, verdict } = situation;
   if (isAbandonedRead(input)) return cancel(situation);
   const wasInDoubt = input.request.progress.unresolved;
+  if (verdict.conflict !== undefined) {
+    // What was just made may not be seen everywhere yet: another look, before anybody takes it for gone.
+    const isFresh = input.now < (input.zone.freshUntil ?? 0);
+    if (verdict.conflict === 'gone' && isFresh) return retry(situation);
+    if (input.zone.handlesConflict === true) return reconcile(situation, verdict.conflict);
+  }
   switch (verdict.action) {
     case 'apply':
-      return succeed(situation, 'applied');
+      return succeed(situation, wasInDoubt && isReplayed(input) ? 'appliedEarlier' : 'applied');
     case 'noop':
       return succeed(situation, wasInDoubt ? 'appliedEarlier' : 'noop');
     case 'reject':
@@ -115,6 +123,11 @@ function holdUnlessAwaited(situation: Situation): Course {
   if (!input.hasCaller || (input.request.effect !== 'read' && isDeclared)) return hold(situation, reason);
   // Whoever may do it at all was not looked into; the others say what became of it, an earlier attempt included.
   return reason === 'auth' || reason === 'operator' ? answer(situation) : reject(situation);
+}
+
+/** The answer is that of an earlier send: that one applied it. */
+function isReplayed({ dialect, result }: DecisionInput): boolean {
+  return dialect !== undefined && result.phase === 'answered' && speaksOfReplay(dialect, result.response.headers);
 }
 
 /** Its caller closed the wire and nobody else waits (DESIGN "While a caller waits", Abort). */

@@ -1,7 +1,10 @@
+import type { ConflictTrigger } from '../types/events.ts';
 import type { HttpResponse, Outcome, Progress, StoredRequest, StoredResult } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
 import type { TransportResult } from '../types/transport.ts';
+import type { Expectation } from './authentic.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
+import type { IdempotencyDialect } from './dialects.ts';
 
 /** What a user's `classify` says of an answer; undefined leaves it to the table. */
 export type Classification = 'success' | 'rejected' | 'retry' | 'unknown';
@@ -20,11 +23,15 @@ export type DelayFunction = (of: {
 /** What the decision reads of the stored request. */
 export type DecidedRequest = Pick<
   StoredRequest,
-  'content' | 'effect' | 'progress' | 'firstSentAt' | 'expiresAt' | 'durable'
+  'content' | 'effect' | 'progress' | 'firstSentAt' | 'expiresAt' | 'durable' | 'intent'
 >;
 
 /** What the engine knows of the zone, at this moment. */
 export interface ZoneFacts {
+  /** Origins it is reached through. @default that of the attempt */
+  readonly origins?: readonly string[] | undefined;
+  /** By what its answers are told from those of others. */
+  readonly expect?: Expectation | undefined;
   /** Declared: answered 5xx are retried for every effect, at least once. */
   readonly retryAnswered5xx: boolean;
   /** The credential used can be refreshed. */
@@ -33,6 +40,10 @@ export interface ZoneFacts {
   readonly declaredAuth: boolean;
   /** There is a probe that can find out whether this request was applied. */
   readonly hasProbe: boolean;
+  /** Somebody declared what is to become of a conflict: then it is that one's business, not the caller's. @default false */
+  readonly handlesConflict?: boolean | undefined;
+  /** Epoch ms until which what the request is about may not be seen everywhere, having just been made; absent where nothing tells. */
+  readonly freshUntil?: number | undefined;
   /**
    * Rises whenever the zone serves a request (see {@link Decision.served}). The wall time of the latest serves best, as it can be
    * compared after a restart and between processes; 0 before the first.
@@ -79,6 +90,8 @@ export interface DecisionInput {
   readonly keyed: boolean;
   /** How long the server remembers a key; null when it does not say. */
   readonly keyTtlMs: number | null;
+  /** How the zone knows requests by their keys; absent where it declares nothing. */
+  readonly dialect?: IdempotencyDialect | undefined;
   /** The credential of this attempt was already refreshed, or could not be. */
   readonly refreshed: boolean;
   readonly zone: ZoneFacts;
@@ -103,6 +116,8 @@ export interface Decision {
   readonly served: boolean;
   /** Epoch ms until which the server asked the whole zone to wait, or null. */
   readonly pauseZoneUntil: number | null;
+  /** The server has something else than the request was made for: reconcile, and settle what came of that. Absent: nothing to reconcile. */
+  readonly conflict?: ConflictTrigger | undefined;
   /** Refresh the credential, then settle; if that fails, decide again with `refreshed: true` and settle that instead. */
   readonly refreshAuth: boolean;
   /** What a user's `classify` or `delay` threw, to be logged; the built-in rule was used in its place. */

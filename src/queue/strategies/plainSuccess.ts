@@ -1,4 +1,5 @@
 import type { Attempt } from '../types/request.ts';
+import { isAuthentic } from './authentic.ts';
 import type { Decision, DecisionInput } from './decision.ts';
 import { storedResult } from './storedResult.ts';
 
@@ -11,6 +12,8 @@ const APPLIED = Object.freeze({ state: 'succeeded', reason: 'applied' } as const
 export function plainSuccess(input: DecisionInput): Decision | undefined {
   const { request, result, now } = input;
   if (result.phase !== 'answered' || result.bodyError !== undefined || input.classify !== undefined) return undefined;
+  const { origins = [], expect } = input.zone;
+  if (!isAuthentic(request, result.response, { origin: input.origin, origins, expect })) return undefined;
   const { response } = result;
   const { progress } = request;
   if (response.status < 200 || response.status > 299 || progress.attempts.length > 0 || progress.unresolved)

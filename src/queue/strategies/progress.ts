@@ -1,5 +1,6 @@
 import type { Attempt, Progress } from '../types/request.ts';
 import type { DecisionInput } from './decision.ts';
+import type { IdempotencyDialect } from './dialects.ts';
 import { errorCode } from './transportErrors.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -17,6 +18,7 @@ export function progressAfter(input: DecisionInput, verdict: Verdict): Progress 
     faults: before.faults + (counts(input, verdict) ? 1 : 0),
     unresolved: before.unresolved || isNewDoubt,
     ...(isNewDoubt ? { unresolvedSince: now } : {}),
+    ...(verdict.isKeySpent === true ? { isKeySpent: true as const } : {}),
     failingSince: result.phase === 'notSent' ? null : failingSince(input),
     servedBefore: isZoneFault ? Math.max(zone.served, before.servedBefore ?? 0) : before.servedBefore,
     attempts: [...before.attempts, attemptOf(input, verdict)].slice(-MAX_ATTEMPTS_KEPT),
@@ -27,6 +29,20 @@ export function progressAfter(input: DecisionInput, verdict: Verdict): Progress 
 export function resolved(progress: Progress): Progress {
   const { unresolvedSince: _, ...rest } = progress;
   return { ...rest, unresolved: false, probes: 0 };
+}
+
+/** `progress` for other content, which is another request to the server: with a key of its own from `now` on. */
+export function nextGeneration({ isKeySpent: _, ...progress }: Progress, now: number): Progress {
+  return { ...progress, generation: (progress.generation ?? 1) + 1, keyedAt: now };
+}
+
+/**
+ * `progress` of what is sent again once nothing is in doubt any more. Where the server would only repeat what it said to its key, or refuse it
+ * for the time of its first send that it bears, it has another one.
+ */
+export function sentAfresh(progress: Progress, now: number, dialect: IdempotencyDialect | undefined): Progress {
+  const bearsTime = dialect !== undefined && dialect.firstSentHeader !== null;
+  return progress.isKeySpent === true || bearsTime ? nextGeneration(progress, now) : progress;
 }
 
 /**

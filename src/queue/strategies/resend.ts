@@ -11,6 +11,8 @@ export interface ResendInput {
   readonly resendWindowMs: number;
   /** Declared: an answered 5xx is retried for every effect, at least once. @default false */
   readonly retryAnswered5xx?: boolean | undefined;
+  /** Declared: sent again where nothing can tell whether it was applied, at least once. @default false */
+  readonly isBlind?: boolean | undefined;
 }
 
 /** Share of a key's lifetime that is counted on: clocks differ, and the first send may have been on its way for long. */
@@ -21,12 +23,13 @@ const TRUSTED_SHARE = 0.8;
  * applied twice (replay.md R8). Counted from the first send: time offline before it costs nothing.
  */
 function isWithinKeyWindow(
-  input: Omit<ResendInput, 'request'> & { readonly request: Pick<StoredRequest, 'firstSentAt'> },
+  input: Omit<ResendInput, 'request'> & { readonly request: Pick<StoredRequest, 'firstSentAt' | 'progress'> },
   at: number,
 ): boolean {
   const { request, keyed, keyTtlMs, resendWindowMs } = input;
-  if (!keyed) return false;
-  return at < (request.firstSentAt ?? at) + (keyTtlMs === null ? resendWindowMs : TRUSTED_SHARE * keyTtlMs);
+  if (!keyed || request.progress.isKeySpent === true) return false;
+  const { keyedAt } = request.progress;
+  return at < (keyedAt ?? request.firstSentAt ?? at) + (keyTtlMs === null ? resendWindowMs : TRUSTED_SHARE * keyTtlMs);
 }
 
 /**
@@ -36,7 +39,7 @@ function isWithinKeyWindow(
  * - a keyed one, until 0.8 of the key's lifetime after its first send (replay.md R8)
  * - an absolute write or delete, within `resendWindowMs` of the first send that may have been applied: later someone else may have changed
  *   the thing meanwhile, and a resend would undo that. Sends that were provably not applied do not open the window.
- * - any, where the zone declares that answered 5xx are retried and nothing else is in doubt
+ * - any, where the zone declares that answered 5xx are retried and nothing else is in doubt, or its author that it is sent again in any case
  *
  * Ask again when it is dispatched: a closed gate may have kept it longer than its backoff.
  */
@@ -44,7 +47,7 @@ export function mayResend(input: ResendInput, at: number): boolean {
   const { request, resendWindowMs } = input;
   const { effect, progress } = request;
   if (effect === 'read' || isConditional(request.content.headers)) return true;
-  if (isWithinKeyWindow(input, at)) return true;
+  if (isWithinKeyWindow(input, at) || input.isBlind === true) return true;
   if (input.retryAnswered5xx === true && isOnlyAnswered(progress)) return true;
   if (effect !== 'absolute' && effect !== 'delete') return false;
   return at < (progress.unresolvedSince ?? request.firstSentAt ?? at) + resendWindowMs;

@@ -1,3 +1,4 @@
+import type { ConflictTrigger } from '../types/events.ts';
 import type { Effect, Outcome } from '../types/request.ts';
 import type { Reason } from '../types/states.ts';
 
@@ -27,6 +28,10 @@ export interface StatusVerdict {
   readonly pausesZone: boolean;
   /** It came from something between us and the zone. */
   readonly captive: boolean;
+  /** Another send with the same key would prove no more. */
+  readonly isKeySpent?: true | undefined;
+  /** What may be reconciled, where somebody declared how. */
+  readonly conflict?: ConflictTrigger | undefined;
 }
 
 /** Requests a row is about. `update` is a PUT or PATCH. */
@@ -51,6 +56,7 @@ const RETRIED: StatusVerdict = { ...PLAIN, outcome: 'notApplied', action: 'retry
 const ZONE_FAULT: StatusVerdict = { ...RETRIED, fault: 'zone' };
 const ONCE_MORE: StatusVerdict = { ...PLAIN, outcome: 'notApplied', action: 'retryOnce' };
 const held = (holdReason: Reason): StatusVerdict => ({ ...PLAIN, outcome: 'notApplied', action: 'hold', holdReason });
+const inConflict = (conflict: ConflictTrigger): StatusVerdict => ({ ...held('conflict'), conflict });
 /** The answer to this attempt says nothing of an earlier one that may have been applied: find out first. */
 const RESOLVE = { action: 'resolve' } as const;
 
@@ -71,17 +77,18 @@ export const STATUS_TABLE: readonly StatusRow[] = [
   // Rights may have changed since an earlier attempt, which a refusal now does not undo.
   { statuses: [403], subject: 'any', verdict: REJECTED, after: RESOLVE },
   { statuses: [404, 410], subject: 'delete', verdict: { ...PLAIN, outcome: 'applied', action: 'noop' } },
-  { statuses: [404, 410], subject: 'update', verdict: held('conflict') },
+  { statuses: [404, 410], subject: 'update', verdict: inConflict('gone') },
   { statuses: [407, 511], subject: 'any', verdict: { ...ZONE_FAULT, captive: true } },
   { statuses: [408], subject: 'any', verdict: RETRIED, after: { ...UNKNOWN, action: 'retry' } },
   { statuses: [409], subject: 'read', verdict: REJECTED },
-  { statuses: [409], subject: 'write', verdict: held('conflict'), after: RESOLVE },
+  { statuses: [409], subject: 'post', verdict: inConflict('exists'), after: RESOLVE },
+  { statuses: [409], subject: 'write', verdict: inConflict('changed'), after: RESOLVE },
   // Our own earlier success may be what made the precondition false.
-  { statuses: [412], subject: 'write', verdict: held('conflict'), after: RESOLVE },
+  { statuses: [412], subject: 'write', verdict: inConflict('changed'), after: RESOLVE },
   { statuses: [421, 425], subject: 'any', verdict: ONCE_MORE },
   { statuses: [423], subject: 'any', verdict: RETRIED },
   { statuses: [426], subject: 'any', verdict: held('upgrade') },
-  { statuses: [428], subject: 'write', verdict: held('conflict') },
+  { statuses: [428], subject: 'write', verdict: inConflict('required') },
   { statuses: [429], subject: 'any', verdict: { ...ZONE_FAULT, pausesZone: true } },
   { statuses: { from: 400, to: 499 }, subject: 'any', verdict: REJECTED },
   { statuses: [501, 505], subject: 'any', verdict: REJECTED },

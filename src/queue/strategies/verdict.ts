@@ -1,7 +1,9 @@
 import type { HttpResponse } from '../types/request.ts';
 import type { TransportResult } from '../types/transport.ts';
+import { isAuthentic } from './authentic.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
 import type { Classification, DecisionInput } from './decision.ts';
+import { speaksOfReplay } from './dialects.ts';
 import { headerValue } from './headerValue.ts';
 import type { Fault, StatusVerdict } from './statusTable.ts';
 import { statusVerdict } from './statusTable.ts';
@@ -29,6 +31,20 @@ const DONE: Verdict = {
   atOnce: false,
   policyError: undefined,
 };
+/** Somebody else answered, and on plain http it went no further: nothing was sent to the zone. */
+const NOT_THE_ZONE: Verdict = Object.freeze({
+  outcome: 'notApplied',
+  action: 'retry',
+  holdReason: null,
+  fault: 'zone',
+  pausesZone: false,
+  captive: true,
+  evidence: 'captive',
+  atOnce: false,
+  policyError: undefined,
+});
+/** By its certificate it was the zone, or a gateway that speaks for it: it may have been passed on. */
+const PERHAPS_NOT_THE_ZONE: Verdict = Object.freeze({ ...NOT_THE_ZONE, outcome: 'unknown', action: 'resolve' });
 const UNANSWERED = { holdReason: null, pausesZone: false, captive: false, policyError: undefined } as const;
 
 /** What the attempt means for the request (replay.md R3, R9), before anybody asks what may be done about it. */
@@ -64,6 +80,10 @@ function ownVerdict(input: DecisionInput): Verdict {
 function answered(input: DecisionInput, result: Answered): Verdict {
   const { response } = result;
   const { effect, content, progress } = input.request;
+  const { origins = [], expect } = input.zone;
+  if (result.isForeign !== true && !isAuthentic(input.request, response, { origin: input.origin, origins, expect })) {
+    return input.origin.startsWith('http://') ? NOT_THE_ZONE : PERHAPS_NOT_THE_ZONE;
+  }
   const table = statusVerdict(response.status, { method: content.method, effect }, progress.unresolved);
   const asked = ask(input, response);
   const base =
@@ -114,6 +134,26 @@ function classified(classification: Classification | undefined, table: StatusVer
 
 const SPEAKS_OF_KEY = /idempoten/i;
 
+const KEY_SPENT: StatusVerdict = Object.freeze({
+  outcome: 'unknown',
+  action: 'resolve',
+  holdReason: null,
+  fault: 'none',
+  pausesZone: false,
+  captive: false,
+  isKeySpent: true,
+});
+
+/**
+ * A failure that was stored with the key comes again for every send (Stripe, API v1); and where a key bears the time of its first send, 412
+ * says that this is too long ago for the server to know it (Repeatable Requests 1.0).
+ */
+function isSpent({ dialect, request }: DecisionInput, { status, headers }: HttpResponse): boolean {
+  if (dialect === undefined) return false;
+  if (status >= 500) return dialect.storesFailures && speaksOfReplay(dialect, headers);
+  return status === 412 && dialect.firstSentHeader !== null && request.progress.unresolved;
+}
+
 /**
  * Answers about the key itself (draft-ietf-httpapi-idempotency-key-header): 409 while the first request with it is still being
  * processed, 422 when it came with other bytes before. The first waits with the same key. The second cannot happen unless the
@@ -122,6 +162,7 @@ const SPEAKS_OF_KEY = /idempoten/i;
 function keyVerdict(input: DecisionInput, response: HttpResponse): StatusVerdict | undefined {
   if (!input.keyed || input.request.effect === 'read') return undefined;
   const { status } = response;
+  if (isSpent(input, response)) return KEY_SPENT;
   if (status !== 409 && status !== 422) return undefined;
   const speaksOfKey = SPEAKS_OF_KEY.test(beginning(response.body));
   const plain = { holdReason: null, pausesZone: false, captive: false, fault: 'none' } as const;

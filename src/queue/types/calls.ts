@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../../errors.ts';
 import type { AuthProvider } from './auth.ts';
-import type { Effect, HttpResponse, Json } from './request.ts';
+import type { Effect, HttpResponse, Json, OnFailure, OnUnknown } from './request.ts';
 import type { Reason, TerminalState } from './states.ts';
 
 export type PriorityName = 'critical' | 'high' | 'normal' | 'low' | 'bulk';
@@ -20,6 +20,14 @@ export interface RequestInput {
   /** A string, bytes, `FormData`, `Blob`, `URLSearchParams`, or a plain value that is sent as JSON with its content type. */
   readonly body?: unknown;
 }
+
+declare const LOCAL_ID: unique symbol;
+
+/**
+ * Stands for an id the server will give. A text like any other: put it where the id belongs, in a path, a query or a JSON body, keep it with your own
+ * data, and use it after a restart.
+ */
+export type LocalId = string & { readonly [LOCAL_ID]: true };
 
 /** How to queue it. Every field is optional; the nearest of call, client, zone and configuration wins. */
 export interface RequestOptions {
@@ -44,8 +52,21 @@ export interface RequestOptions {
   readonly principal?: string | undefined;
   /** Name of the zone. @default the zone whose origins match the URL, else one made from the origin */
   readonly zone?: string | undefined;
-  /** Version the write is based on, for probes and conflicts. */
+  /** What the write is based on, as it was read: for probes and conflicts. */
   readonly base?: Json | undefined;
+  /**
+   * A local id, as `queue.localId` gives it, to which its result gives the server id. Others may use it in their path, query or JSON body before
+   * there is one: they wait for this request. It opens the lane of that entity, and makes the effect of a POST `create`.
+   */
+  readonly localId?: string | undefined;
+  /** JSON pointer to the server id in its result. Without one there, the last segment of `Location` counts. @default '/id' */
+  readonly yields?: string | undefined;
+  /** What becomes of those behind it in its lane, and of those that wait for it, when it ends `dead`. @default 'cascade' for a `create`, else 'continue' */
+  readonly onFailure?: OnFailure | undefined;
+  /** What becomes of it where nobody can find out whether it was applied. @default 'hold' */
+  readonly onUnknown?: OnUnknown | undefined;
+  /** Name of a resource of this queue whose rules apply: see `ApiClient.resource`. */
+  readonly resource?: string | undefined;
   /** Never sent: cancelled. A sent read that nobody else asked for: the wire is closed. A sent write: the caller detaches, the request goes on. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,14 @@
 import type { Effect, RequestFilter } from './request.ts';
 import type { Reason, RequestState, TerminalState } from './states.ts';
 
+/**
+ * What kind of a conflict an answer speaks of: the server has another version (`changed`), has one like it already (`exists`), has it no
+ * more (`gone`), or wants to know which version is meant (`required`).
+ */
+export type ConflictTrigger = 'changed' | 'exists' | 'gone' | 'required';
+/** What became of a conflict. */
+export type ConflictAction = 'acceptRemote' | 'resend' | 'noop' | 'hold' | 'reject';
+
 interface Base {
   /** Epoch ms at which the fact was durable. */
   readonly at: number;
@@ -30,8 +38,17 @@ export interface QueueEventMap {
     readonly error: string | null;
   };
   'request:unknown': OfRequest & { readonly attempt: number | null; readonly reason: Reason };
-  'request:resolved': OfRequest & { readonly how: 'resend' | 'probe' | 'operator'; readonly state: RequestState };
+  'request:resolved': OfRequest & {
+    readonly how: 'resend' | 'probe' | 'lateAnswer' | 'reconcile' | 'operator';
+    readonly state: RequestState;
+  };
   'request:held': OfRequest & { readonly reason: Reason };
+  /** The server has something else than the request was made for; `round` counts from 1. */
+  'conflict:detected': OfRequest & { readonly trigger: ConflictTrigger; readonly round: number };
+  /** What a strategy made of it. The versions it looked at are in the history stream `conflicts`. */
+  'conflict:resolved': OfRequest & { readonly strategy: string; readonly action: ConflictAction };
+  /** A local id stands for a server id from now on. */
+  'id:bound': OfRequest & { readonly localId: string; readonly serverId: string | number; readonly type: string };
   /** No longer set aside: it will be sent. */
   'request:released': OfRequest & { readonly state: RequestState };
   /**

@@ -10,6 +10,7 @@ export function matchesFilter(request: StoredRequest, filter: RequestFilter): bo
     (filter.zone === undefined || filter.zone === request.zone) &&
     (filter.lane === undefined || filter.lane === request.lane) &&
     (filter.principal === undefined || filter.principal === request.principal) &&
+    (filter.bundle === undefined || filter.bundle === request.bundle) &&
     (filter.acceptedBefore === undefined || request.acceptedAt < filter.acceptedBefore) &&
     (filter.acceptedAfter === undefined || request.acceptedAt >= filter.acceptedAfter) &&
     (filter.tags ?? []).every((tag) => request.tags.includes(tag))

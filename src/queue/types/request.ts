@@ -39,10 +39,32 @@ export interface RequestContent {
 
 /** A typed pointer from this request into the result of another one; materialised at first send. */
 export interface Reference {
-  /** JSON pointer into this request: `/path`, `/query/…`, `/body/…`. */
+  /** Where the local id stands: `/path`, `/query`, or a JSON pointer below `/body`. */
   readonly at: string;
   /** The local id it stands for. */
   readonly localId: string;
+}
+
+/**
+ * What becomes of others when a request ends `dead`:
+ * - `continue`: the next of its lane goes on; who names it in `after` is held (`dependency`)
+ * - `halt`: the next of its lane is held (`dependency`) as well
+ * - `cascade`: all behind it in its lane, and all that wait for it, end with it (`abandoned`), in one step and one bundle
+ */
+export type OnFailure = 'continue' | 'halt' | 'cascade';
+
+/** What becomes of a write whose outcome cannot be found out: held for a person, sent again, or given up. */
+export type OnUnknown = 'hold' | 'resend' | 'drop';
+
+/** What was declared of a request beside what goes on the wire. Opaque to backends. */
+export interface Intent {
+  /** Name of the resource whose rules apply. */
+  readonly resource?: string | undefined;
+  /** The local id that its result gives a server id to. */
+  readonly localId?: string | undefined;
+  /** JSON pointer to the server id in its result. */
+  readonly yields?: string | undefined;
+  readonly onUnknown?: OnUnknown | undefined;
 }
 
 /**
@@ -125,8 +147,22 @@ export interface NewRequest {
   readonly replayOf: string | null;
   /** Bytes of content this request is accounted with under `maxBytes`. */
   readonly bytes: number;
+  /** Absent: `continue`. */
+  readonly onFailure?: OnFailure | undefined;
+  /** Absent where nothing was declared, as for nearly all. */
+  readonly intent?: Intent | undefined;
+  /** Set on what takes the place of an earlier request of its lane: see {@link RequestStore.enqueue}. */
+  readonly replaces?: Replacement | undefined;
   /** Set where it was accepted before, by another store: what became of it there. */
   readonly carried?: Carried | undefined;
+}
+
+/** What a newcomer does to the last request of its lane, where nothing of that was sent. */
+export interface Replacement {
+  /** Id of the request whose place it takes. */
+  readonly id: string;
+  /** Set where nothing is left to do: the newcomer ends at once (`succeeded`, `noop`) with this result. */
+  readonly result?: StoredResult | undefined;
 }
 
 /** What a request brings along from the store it was moved out of. */
@@ -180,6 +216,14 @@ export interface Progress {
   readonly servedBefore: number | null;
   /** How often it has been probed since it became unknown. */
   readonly probes: number;
+  /** Which content it has by now: raised whenever a conflict changed what is sent, and with it the key. Absent: 1. */
+  readonly generation?: number | undefined;
+  /** The server will answer every send with its present key as it did before, or does not know that key any more: to send it again proves nothing. */
+  readonly isKeySpent?: true | undefined;
+  /** Epoch ms since which it has its present key; absent: since its first send. */
+  readonly keyedAt?: number | undefined;
+  /** Conflicts reconciled so far; absent: none. */
+  readonly rounds?: number | undefined;
   /** The last attempts, newest last, at most 20. */
   readonly attempts: readonly Attempt[];
 }
@@ -245,7 +289,7 @@ export interface Lease {
 }
 
 /** A request as stored and looked up. JSON-safe but for bodies. */
-export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join' | 'carried'> {
+export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
   /** Order of acceptance, given by the backend. */
   readonly seq: number;
   readonly state: RequestState;
@@ -265,8 +309,10 @@ export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join' | 'carri
   readonly result: StoredResult | null;
   /** A waiting caller was given the answer that ended it. */
   readonly told: boolean;
-  /** Id of the request that replays this dead letter. */
+  /** Id of the request that replays this dead letter, or that took its place. */
   readonly replayedAs: string | null;
+  /** Id of the request whose failure ended this one (`abandoned`); absent otherwise. */
+  readonly bundle?: string | undefined;
   /** Version of the record's layout. */
   readonly version: number;
 }
@@ -295,4 +341,6 @@ export interface RequestFilter {
   readonly acceptedBefore?: number | undefined;
   /** Epoch ms, inclusive. */
   readonly acceptedAfter?: number | undefined;
+  /** Those that ended with this request, by its id. */
+  readonly bundle?: string | undefined;
 }

@@ -30,6 +30,12 @@ export interface RequestStore {
    * With `atomic`, one refusal refuses all and stores nothing.
    * With `claim`, a stored request is leased at once (`token` in the result) if it would be ready, nothing of its
    * (channel, sender) is ready or due, and fewer than the channel's allowance were leased by this call.
+   * One with `replaces` ends the named request (`superseded`, `squashed`, with `replayedAs` set to the newcomer) in the same
+   * step, if that is the last live one of the newcomer's lane, waits (`ready`, `scheduled`, `blocked`), was never sent, belongs
+   * to the same principal, and no live request, nor the newcomer, names it in `after`; the newcomer takes the better rank and
+   * priority of the two, and `callers` of both. Otherwise it is refused (`replaced`). That is asked after joins and before
+   * `after`; limits do not count against it. With a `result` in it, the newcomer ends at once, after the one it replaces: it
+   * waits for nothing, lends no rank and is not leased.
    * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`,
    * whatever its digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one
    * keeps), with what it brings along.
@@ -58,6 +64,17 @@ export interface RequestStore {
    * Records how an attempt (or a look at an unknown request) ended, and with it, in the same step: frees or keeps the
    * lane, unblocks or holds dependants, binds local ids, ends and amends other requests. Needs the current token;
    * otherwise `stale` and nothing changes. Allowed from `sending` and `unknown`.
+   *
+   * Bindings are made first, then others are ended, then others amended, then the request itself is patched and moved.
+   *
+   * Whatever ends a request `dead` (this verb or another, victims too, for any reason) does to others what its {@link OnFailure}
+   * says. With `halt` the next of its lane, if it would become `ready` or `scheduled` now, is held (`dependency`) instead. With
+   * `cascade`, before it ends: its victims are all live requests accepted after it in its lane, all that wait for it, all that
+   * wait for a victim, and, where a victim has `cascade` itself, those behind that one in its lane; they end `dead`, `abandoned`,
+   * with `bundle` set to the id of the request that failed, in descending order of `seq`, and are reported as ended. What waits
+   * for it in `after` is abandoned also when one with `cascade` ends `cancelled` or `superseded`, unless the reason of that is
+   * `moved` or `spilled`; its lane then goes on. One that is being sent or unknown is no victim, nor is one for waiting for it. A
+   * `limit` counts what the verb takes up itself: victims are no part of it, and what became one before its turn is passed over.
    */
   settle(batch: SettleBatch): Promise<SettleResult[]>;
 
@@ -100,6 +117,8 @@ export interface RequestStore {
    * Deletes ended records beyond retention, at most `limit`, oldest first, succeeded before dead: those ended before
    * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
    * or `maxBytes` of ended records. With `ids`, instead, those of them that have ended. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
+   * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten: at most `limit` besides, the
+   * oldest first and by local id, and `more` speaks of them as well. Not with `ids`.
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 
@@ -158,7 +177,7 @@ export type EnqueueResult =
   | { readonly status: 'joined'; readonly id: string; readonly seq: number; readonly state: RequestState }
   | {
       readonly status: 'refused';
-      readonly why: 'full' | 'keyConflict' | 'dependency' | 'neighbour';
+      readonly why: 'full' | 'keyConflict' | 'dependency' | 'neighbour' | 'replaced';
       /** What it collided with, in words for the error message. */
       readonly detail: string;
     };
@@ -243,6 +262,8 @@ export interface Change {
   readonly reason?: Reason | undefined;
   readonly to?: Move | undefined;
   readonly patch?: RequestPatch | undefined;
+  /** Local ids bound in the same step, if the change is made, before it is. */
+  readonly bind?: readonly Binding[] | undefined;
 }
 
 export interface AmendBatch {
@@ -260,12 +281,23 @@ export type AmendResult =
   | { readonly status: 'refused'; readonly state: RequestState }
   | { readonly status: 'notFound' };
 
+/** What a local id stands for. The first one stays: a local id that is bound is not bound again, and makes no alias. */
 export interface Binding {
   readonly localId: string;
-  readonly serverId: string;
+  /** As the server wrote it: a number stays one. */
+  readonly serverId: string | number;
   readonly type: string;
   readonly zone: string;
   readonly requestId: string;
+  /** Epoch ms. */
+  readonly boundAt: number;
+  /**
+   * The lanes of the entity by its local id and by its server id: as long as the first has live requests, newcomers that name
+   * the second are accepted into the first (their record says so), so that one entity keeps one order. A replacement by one that
+   * waits does not interrupt that. Once the first is empty the alias is gone for good. None is made where the second has live
+   * requests already or is an alias itself, or where nothing but the request that binds lives in the first. Not told by `bindings`.
+   */
+  readonly alias?: { readonly local: string; readonly server: string } | undefined;
 }
 
 export interface Settlement {
@@ -277,6 +309,8 @@ export interface Settlement {
   readonly notSent?: boolean | undefined;
   readonly result?: StoredResult | undefined;
   readonly told?: boolean | undefined;
+  /** Replaces content and base of the request itself: what it will be sent as, or was frozen as when it was sent first. */
+  readonly patch?: Pick<RequestPatch, 'content' | 'base'> | undefined;
   readonly bind?: readonly Binding[] | undefined;
   /** Other requests that end with it (cascade, squash). Only those nobody is sending. */
   readonly end?: readonly { readonly id: string; readonly state: TerminalState; readonly reason: Reason }[] | undefined;

@@ -111,7 +111,7 @@ export const contentGroup = group('content', (test, handles) => {
     const limits = { maxSize: 100, maxBytes: 1000 };
     await doomed.requests.enqueue({ requests, atomic: false, now: t.now, limits, claim: null });
     const held = await t.lease(requests[0]?.id ?? '', { worker: 'worker-2' }, doomed);
-    const binding = { localId: 'l1', serverId: '1', type: 'note', zone: 'api', requestId: held.id };
+    const binding = { localId: 'l1', serverId: '1', type: 'note', zone: 'api', requestId: held.id, boundAt: t.now };
     const next = { state: 'succeeded', reason: 'applied' } as const;
     const { progress } = await t.get(held.id);
     await doomed.requests.settle({ now: t.now, settlements: [{ ...held, next, progress, bind: [binding] }] });

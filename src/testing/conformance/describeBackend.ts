@@ -1,5 +1,8 @@
+import { aliasGroup } from './aliases.ts';
 import { amendGroup } from './amend.ts';
+import { bindingGroup } from './bindings.ts';
 import { carriedGroup, conditionGroup } from './carried.ts';
+import { cascadeGroup } from './cascades.ts';
 import { claimGroup } from './claim.ts';
 import { closeGroup } from './close.ts';
 import { concurrencyGroup } from './concurrency.ts';
@@ -9,16 +12,20 @@ import { countGroup } from './count.ts';
 import { dependencyGroup } from './dependencies.ts';
 import { enqueueClaimGroup, enqueueGroup } from './enqueue.ts';
 import { expireGroup } from './expire.ts';
+import { failureGroup } from './failures.ts';
 import { findGroup } from './find.ts';
 import type { ConformanceGroup, ConformanceTest } from './group.ts';
 import { historyGroup } from './history.ts';
+import { intentGroup } from './intents.ts';
 import { joinGroup } from './joins.ts';
 import { laneGroup } from './lanes.ts';
 import { leaseGroup } from './leases.ts';
 import { nextDueAtGroup } from './nextDueAt.ts';
 import { purgeGroup } from './purge.ts';
 import { recoverGroup } from './recover.ts';
+import { replaceGroup } from './replaces.ts';
 import { settleGroup } from './settle.ts';
+import { settlePatchGroup } from './settlePatch.ts';
 import { sharedStateGroup } from './sharedState.ts';
 import { Trial } from './Trial.ts';
 import { transitionGroup } from './transitions.ts';
@@ -30,12 +37,18 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   enqueueClaimGroup,
   joinGroup,
   carriedGroup,
+  replaceGroup,
   laneGroup,
   dependencyGroup,
+  failureGroup,
+  cascadeGroup,
   claimGroup,
   unknownGroup,
   leaseGroup,
   settleGroup,
+  settlePatchGroup,
+  bindingGroup,
+  aliasGroup,
   amendGroup,
   conditionGroup,
   transitionGroup,
@@ -46,6 +59,7 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   countGroup,
   purgeGroup,
   contentGroup,
+  intentGroup,
   concurrencyGroup,
   closeGroup,
   sharedStateGroup,

@@ -46,7 +46,7 @@ export const leaseGroup = group('leases', (test) => {
     const old = await t.take();
     const other = await t.accept();
     await t.settle(old, { state: 'held', reason: 'operator' });
-    const binding = { localId: 'l1', serverId: '1', type: 'note', zone: 'api', requestId: old.id };
+    const binding = { localId: 'l1', serverId: '1', type: 'note', zone: 'api', requestId: old.id, boundAt: t.now };
     await t.succeed(old, { end: [{ id: other.id, state: 'superseded', reason: 'squashed' }], bind: [binding] });
     await t.stands(other.id, 'ready');
     assert.deepEqual(await t.requests.bindings({ localIds: ['l1'] }), [undefined]);

@@ -105,6 +105,7 @@ export const settleGroup = group('settle', (test) => {
       type: 'note',
       zone: 'api',
       requestId: held.id,
+      boundAt: t.now,
     }));
     await t.succeed(held, { bind });
     assert.deepEqual(await t.requests.bindings({ localIds: ['b', 'none', 'a'] }), [bind[1], undefined, bind[0]]);

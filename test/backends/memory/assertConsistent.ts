@@ -59,6 +59,12 @@ export function assertConsistent(storage: MemoryStorage, after: string): void {
   same([...storage.endedWell.since(0), ...storage.endedDead.since(0)], ended, `purge logs after ${after}`);
   assertLanes(storage, live, after);
   assertPlaces(live, after);
+  assertTies(live, entries, after);
+  for (const { input, state, reason, bundle } of entries) {
+    if (bundle !== null)
+      assert.deepEqual([state, reason], ['dead', 'abandoned'], `bundle of ${input.id} after ${after}`);
+  }
+  for (const { boundAt } of storage.bindings.values()) assert.ok(boundAt >= storage.oldestBoundAt, `bound ${after}`);
 }
 
 function assertCounters(storage: MemoryStorage, entries: readonly Entry[], after: string): void {
@@ -94,8 +100,23 @@ function assertLanes(storage: MemoryStorage, live: readonly Entry[], after: stri
     const waiting = members.slice(1).filter(({ state }) => state === 'blocked');
     same(lane.waiting ?? [], waiting, `waiting of lane ${name} after ${after}`);
   }
+  const aliases = [...storage.lanes].flatMap(([name, lane]) =>
+    (lane.aliases ?? []).map((alias) => [alias, name] as const),
+  );
+  assert.deepEqual([...storage.aliases].sort(), aliases.sort(), `aliases after ${after}`);
+  for (const [alias] of aliases) assert.ok(!storage.lanes.has(alias), `${alias} has members after ${after}`);
   const laned = new Set(live.flatMap(({ input }) => input.lane ?? []));
   assert.deepEqual([...storage.lanes.keys()].sort(), [...laned].sort(), `lanes after ${after}`);
+}
+
+/** Who is waited for, and by whom, is what live requests say. */
+function assertTies(live: readonly Entry[], entries: readonly Entry[], after: string): void {
+  for (const entry of entries) {
+    const { id } = entry.input;
+    const naming = live.filter(({ input }) => input.after.includes(id));
+    assert.equal(entry.ties?.awaitedBy ?? 0, naming.length, `awaited ${id} after ${after}`);
+    same(entry.ties?.dependants ?? [], isTerminal(entry.state) ? [] : naming, `dependants of ${id} after ${after}`);
+  }
 }
 
 /** What is blocked has something ahead of it; what is ready or scheduled has nothing. */

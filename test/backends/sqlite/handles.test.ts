@@ -69,6 +69,50 @@ describe('a group of calls', () => {
   });
 });
 
+describe('what a handle remembers of lanes that stand for others', () => {
+  const [local, server] = ['note:local', 'note:7'];
+  const ENDED = { state: 'cancelled', reason: 'caller' } as const;
+  const binding = { localId: 'local', serverId: 7, type: 'note', zone: 'api', boundAt: NOW, alias: { local, server } };
+  const laneOf = async (handle: ReturnType<typeof store.handle>): Promise<string | null | undefined> => {
+    const probe = newRequest({ lane: server });
+    await handle.requests.enqueue(batchOf(probe));
+    const lane = (await handle.requests.get({ ids: [probe.id] }))[0]?.lane;
+    await handle.requests.amend({ now: NOW, changes: [{ id: probe.id, from: ['ready', 'blocked'], to: ENDED }] });
+    return lane;
+  };
+  it('is what any of them bound, and ended', async () => {
+    const [one, two] = [store.handle(), store.handle()];
+    await one.open(opening('w1'));
+    await two.open(opening('w2'));
+    const [create, update] = [newRequest({ lane: local }), newRequest({ lane: local })];
+    await one.requests.enqueue(batchOf(create, update));
+    const bind = [{ ...binding, requestId: create.id }];
+    await one.requests.amend({ now: NOW, changes: [{ id: create.id, from: ['ready'], to: ENDED, bind }] });
+    expect([await laneOf(two), await laneOf(one)]).toEqual([local, local]);
+    await two.requests.amend({ now: NOW, changes: [{ id: update.id, from: ['ready'], to: ENDED }] });
+    expect([await laneOf(one), await laneOf(two)]).toEqual([server, server]);
+  });
+
+  it('outlives its end, and is what is stored where a transaction was undone', async () => {
+    const first = store.handle();
+    await first.open(opening('w'));
+    const [create, update] = [newRequest({ lane: local }), newRequest({ lane: local })];
+    await first.requests.enqueue(batchOf(create, update));
+    const bind = [{ ...binding, requestId: create.id }];
+    const results = await Promise.allSettled([
+      first.requests.amend({ now: NOW, changes: [{ id: create.id, from: ['ready'], bind }] }),
+      first.requests.enqueue(batchOf(newRequest({ priority: Number.NaN }))),
+      laneOf(first),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(results[2]).toMatchObject({ value: local });
+    await first.close();
+    const second = store.handle();
+    await second.open(opening('w'));
+    expect(await laneOf(second)).toBe(local);
+  });
+});
+
 describe('the process', () => {
   const program = (body: string): string => `
     import { SQLiteBackend } from ${JSON.stringify(new URL('../../../dist/queue/backends/sqlite/SQLiteBackend.js', import.meta.url).href)};

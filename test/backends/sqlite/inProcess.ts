@@ -10,8 +10,10 @@ import type { NewRequest } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import { LIMITS, NOW } from './support.ts';
 
-/** The database's own thread, here: its verbs in groups, and the connection to look behind them. */
-export function openHere(path: string, watch: (sql: string) => void = () => undefined) {
+const ignore = (_sql: string): void => undefined;
+
+/** The database's own thread, here: its verbs in groups, and the connection to look behind them. Tells what it compiles and runs. */
+export function openHere(path: string, watch = ignore, ran = ignore) {
   const driver = loadBetterSqlite3();
   const open = (file: string): Database => {
     const database = driver.open(file);
@@ -19,7 +21,14 @@ export function openHere(path: string, watch: (sql: string) => void = () => unde
       ...database,
       prepare: (sql) => {
         watch(sql);
-        return database.prepare(sql);
+        const { run, get, all } = database.prepare(sql);
+        const telling =
+          <A extends unknown[], R>(ask: (...values: A) => R) =>
+          (...values: A): R => {
+            ran(sql);
+            return ask(...values);
+          };
+        return { run: telling(run), get: telling(get), all: telling(all) };
       },
     };
   };

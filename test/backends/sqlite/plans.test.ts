@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
+import { packChange, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
 import type { RequestFilter } from '../../../src/queue/types/request.ts';
+import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import type { NextDueQuery } from '../../../src/queue/types/store.ts';
 import { enqueueOf, openHere, successOf } from './inProcess.ts';
 import { NOW, newRequest, useStore } from './support.ts';
@@ -11,7 +13,7 @@ const CHANNELS = [CHANNEL];
 
 /** Whole tables that are read on purpose: small by nature, or asked for by a filter that nothing indexes. */
 const SMALL =
-  /SCAN (meta|place|counter|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
+  /SCAN (meta|place|counter|alias|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
 
 /** Plays every verb once so that every statement of theirs is compiled, and gives their texts. */
 function statements(): { readonly texts: string[]; readonly plan: (sql: string) => string[] } {
@@ -50,6 +52,7 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('find', { filter: { ids: [first], key: 'k' }, order: 'accepted', after: null, limit: 9 });
   run('find', { filter: { zone: 'api' }, order: 'ended', after: null, limit: 9 });
   run('count', null);
+  playEntities(run);
   run('purge', { now: NOW, limit: 9, keepAfter: 99, ids: null, succeededMs: 0, deadMs: 0, maxRecords: 0, maxBytes: 0 });
   run('bindings', ['x']);
   run('sharedSet', ['k', '1', null, NOW, null]);
@@ -64,6 +67,31 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
     texts: [...seen].filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(sql)),
     plan: (sql) => planOf(database, sql),
   };
+}
+
+/** A newcomer in another's place, local ids bound in a lane that goes on, a failure that takes others along. */
+function playEntities(run: ReturnType<typeof openHere>['run']): void {
+  const [root, behind, waiting] = ['root', 'behind', 'waiting'];
+  const cascade = { onFailure: 'cascade' } as const;
+  const result = { status: 200, headers: [], body: null };
+  run('enqueue', enqueueOf([newRequest({ id: root, lane: 'e', channel: 'e', ...cascade })]));
+  run('enqueue', enqueueOf([newRequest({ id: behind, lane: 'e' }), newRequest({ id: waiting, after: [root] })]));
+  run('enqueue', enqueueOf([newRequest({ id: 'newer', lane: 'e', replaces: { id: behind } })]));
+  run('enqueue', enqueueOf([newRequest({ id: 'done', lane: 'e', replaces: { id: 'newer', result } })]));
+  run('enqueue', enqueueOf([newRequest({ lane: 'e' })]));
+  const alias = { local: 'e', server: 'f' };
+  const bind = [{ localId: 'x', serverId: 7, type: 'note', zone: 'api', requestId: root, boundAt: NOW, alias }];
+  run('amend', [NOW, [packChange({ id: root, from: ['ready'], bind })]]);
+  run('enqueue', enqueueOf([newRequest({ lane: 'f' })]));
+  openHere(store.path()).run('count', null);
+  const channels = [{ channel: 'e', senders: [''], calls: 1, perCall: 1 }];
+  run('claim', { worker: 'w', now: NOW, leaseUntil: 5, channels });
+  const next = { state: 'dead', reason: 'rejected' } as const;
+  const patch = { base: 1, content: newRequest().content };
+  run('settle', [NOW, [packSettlement({ id: root, token: 1, next, progress: NO_PROGRESS, patch })]]);
+  run('find', { filter: { bundle: root }, order: 'ended', after: null, limit: 9 });
+  run('find', { filter: { bundle: root, state: 'dead' }, order: 'accepted', after: null, limit: 9 });
+  run('count', { bundle: root });
 }
 
 function planOf(database: Database, sql: string): string[] {
@@ -120,7 +148,9 @@ describe('the statements of the SQLite store', () => {
 
   it('sort nothing where the order is that of an index', () => {
     const { texts, plan } = statements();
-    const hot = texts.filter((sql) =>
+    // Few, and sorted therefore: what ended with one request.
+    const ofMany = texts.filter((sql) => !sql.includes('bundle = ?'));
+    const hot = ofMany.filter((sql) =>
       /state = [014] AND place = \?.*ORDER BY|min\((due|rank|expires)\)|ended_seq >/.test(sql),
     );
     expect(hot.length).toBeGreaterThan(5);
@@ -147,6 +177,17 @@ describe('the question for the next due time', () => {
     const ask = (after: number | null) => run('nextDueAt', { channels: CHANNELS, after });
     const bounds = [null, Number.NEGATIVE_INFINITY, 0, NOW + 4.5, NOW + 5, NOW + 7, Number.POSITIVE_INFINITY];
     expect(bounds.map(ask)).toEqual([NOW + 5, NOW + 5, NOW + 5, NOW + 5, NOW + 7, null, null]);
+  });
+});
+
+describe('a question for what ended with a request', () => {
+  it.each(['accepted', 'ended'] as const)('reads the bundle alone, in the order %s', (order) => {
+    const compiled: string[] = [];
+    const { run, database } = openHere(store.path(), (sql) => compiled.push(sql));
+    run('find', { filter: { bundle: 'x', state: 'dead' }, order, after: null, limit: 9 });
+    const searches = compiled.filter((sql) => sql.includes('AND bundle = ?'));
+    expect(searches.length).toBe(1);
+    for (const sql of searches) expect(planOf(database, sql)[0]).toContain('USING INDEX request_bundle (bundle=?');
   });
 });
 

@@ -1,14 +1,30 @@
 import type { Backend, OpenOptions } from '../../../src/queue/types/backend.ts';
-import type { Carried, NewRequest, RequestFilter } from '../../../src/queue/types/request.ts';
+import type {
+  Carried,
+  NewRequest,
+  RequestFilter,
+  StoredRequest,
+  StoredResult,
+} from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
-import { REQUEST_STATES } from '../../../src/queue/types/states.ts';
-import type { Change, ClaimResult, Move, RequestPatch } from '../../../src/queue/types/store.ts';
-import type { CarriedCommand, ChangeCommand, Command, MoveCommand } from './commands.ts';
+import { isTerminal, REQUEST_STATES } from '../../../src/queue/types/states.ts';
+import type { Binding, Change, ClaimResult, Move, RequestPatch, Settlement } from '../../../src/queue/types/store.ts';
+import type {
+  BindingCommand,
+  CarriedCommand,
+  ChangeCommand,
+  Command,
+  MoveCommand,
+  NewRequestCommand,
+  PatchCommand,
+} from './commands.ts';
 
 type CommandOf<Verb extends Command['verb']> = Extract<Command, { verb: Verb }>;
 
 const WORKER = 'worker-1';
 const LEASE_MS = 30_000;
+/** A pick from here on may mean what was refused or is not leased. */
+const LOST = 27;
 
 /** Plays commands on a backend and tells each answer as text in which only what is promised can differ. */
 export class Player {
@@ -16,7 +32,9 @@ export class Player {
   #now = 1_700_000_000_000;
   #leaseNow = 1_000_000;
   /** Ids offered so far; both players of a pair offer the same. */
-  readonly #ids: string[] = [];
+  readonly #offered: string[] = [];
+  /** Those of them that were accepted. */
+  readonly #accepted: string[] = [];
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -42,12 +60,19 @@ export class Player {
   async look(): Promise<string> {
     const { requests } = this.#backend;
     const all = { filter: {}, after: null, limit: 1000 };
+    const accepted = (await requests.find({ ...all, order: 'accepted' })).requests;
+    const bundles: unknown[] = [];
+    for (const bundle of new Set(accepted.flatMap((request) => request.bundle ?? []))) {
+      bundles.push((await requests.find({ ...all, filter: { bundle }, order: 'ended' })).requests.map(({ id }) => id));
+      bundles.push(await this.#counts({ filter: { bundle } }));
+    }
     return tell({
-      accepted: (await requests.find({ ...all, order: 'accepted' })).requests,
+      accepted,
+      bundles,
       ended: (await requests.find({ ...all, order: 'ended' })).requests.map(({ id }) => id),
       counts: await this.#counts({}),
       looked: await this.#counts({ filter: {} }),
-      bindings: await requests.bindings({ localIds: ['local-1', 'local-2'] }),
+      bindings: await requests.bindings({ localIds: ['l1', 'l2', 'l3', 'l4', 'l5', 'l6'] }),
     });
   }
 
@@ -93,7 +118,7 @@ export class Player {
       case 'find':
         return this.#find(command);
       case 'count':
-        return this.#counts({ filter: this.#filter(command.filter) });
+        return this.#counts({ filter: await this.#filter(command.filter) });
       case 'nextDueAt':
         return requests.nextDueAt({
           channels: command.channels.map((channel) => ({ channel, senders: command.askedSenders })),
@@ -116,7 +141,7 @@ export class Player {
     return { ...result, claimed: result.claimed.toSorted((a, b) => a.seq - b.seq) };
   }
 
-  #enqueue({ requests, atomic, maxSize, maxBytes, calls }: CommandOf<'enqueue'>): Promise<unknown> {
+  async #enqueue({ requests, atomic, maxSize, maxBytes, calls }: CommandOf<'enqueue'>): Promise<unknown> {
     const claim =
       calls === null
         ? null
@@ -125,27 +150,36 @@ export class Player {
             leaseUntil: this.#leaseNow + LEASE_MS,
             allowance: [{ channel: 'x', calls }],
           };
-    return this.#backend.requests.enqueue({
-      requests: requests.map((request) => this.#newRequest(request)),
+    const offered: NewRequest[] = [];
+    for (const request of requests) offered.push(await this.#newRequest(request, offered));
+    const results = await this.#backend.requests.enqueue({
+      requests: offered,
       atomic,
       now: this.#now,
       limits: { maxSize, maxBytes },
       claim,
     });
+    for (const { status, id } of results.map((result, n) => ({ ...result, id: offered[n]?.id ?? '' }))) {
+      if (status === 'accepted' && !this.#accepted.includes(id)) this.#accepted.push(id);
+    }
+    return results;
   }
 
-  #newRequest(given: CommandOf<'enqueue'>['requests'][number]): NewRequest {
-    const { again, after, join, notBeforeIn, expiresIn, carried, ...same } = given;
-    const predecessors = after.map((pick) => this.#id(pick));
-    const isAgain = again !== null && this.#ids.length > 0;
-    const id = isAgain ? this.#id(again) : `01890a5d-ac96-774b-bcce-${String(this.#ids.length).padStart(12, '0')}`;
-    if (!isAgain) this.#ids.push(id);
+  async #newRequest(given: NewRequestCommand, batch: readonly NewRequest[]): Promise<NewRequest> {
+    const { again, after, join, notBeforeIn, expiresIn, carried, replaces, onFailure, intent, ...same } = given;
+    const earlier = [...this.#accepted, ...batch.map((request) => request.id)];
+    const replaced = replaces?.pick === null ? await this.#lastOf(given.lane) : undefined;
+    const replacedId =
+      replaced?.id ?? (replaces === null || replaces.pick === null ? undefined : at(earlier, replaces.pick));
+    const isAgain = again !== null && this.#offered.length > 0;
+    const id = isAgain ? at(this.#offered, again) : newId(this.#offered.length);
+    if (!isAgain) this.#offered.push(id);
     return {
       ...same,
       id,
       content: { method: 'POST', path: '/', headers: [['a', 'b']], body: id },
       effect: 'action',
-      after: predecessors,
+      after: after.map((pick) => at(earlier, pick)),
       refs: [],
       auth: 'none',
       client: null,
@@ -159,7 +193,23 @@ export class Player {
       durable: true,
       replayOf: null,
       ...(carried !== null && { carried: this.#carried(carried) }),
+      ...(onFailure !== undefined && { onFailure }),
+      ...(intent !== undefined && { intent }),
+      ...(replaced !== undefined && { principal: replaced.principal }),
+      ...(replacedId !== undefined && {
+        replaces: {
+          id: replacedId,
+          ...(typeof replaces?.resultBytes === 'number' && { result: resultOf(replaces.resultBytes) }),
+        },
+      }),
     };
+  }
+
+  /** The last live request of a lane. */
+  async #lastOf(lane: string | null): Promise<StoredRequest | undefined> {
+    if (lane === null) return undefined;
+    const query = { filter: { lane }, order: 'accepted', after: null, limit: 1000 } as const;
+    return (await this.#backend.requests.find(query)).requests.findLast(({ state }) => !isTerminal(state));
   }
 
   #carried({ dueIn, firstSentIn, unresolved, resultBytes, ...same }: CarriedCommand): Carried {
@@ -168,34 +218,38 @@ export class Player {
       dueAt: dueIn === null ? null : this.#now + dueIn,
       firstSentAt: firstSentIn === null ? null : this.#now + firstSentIn,
       progress: { ...NO_PROGRESS, unresolved },
-      result: resultBytes === null ? null : { status: 200, headers: [['a', 'b']], body: new Uint8Array(resultBytes) },
+      result: resultBytes === null ? null : resultOf(resultBytes),
     };
   }
 
   async #settle({ settlements }: CommandOf<'settle'>): Promise<unknown> {
-    const ids = settlements.map(({ pick }) => this.#id(pick));
+    const leased = await this.#leased();
+    const ids = settlements.map(({ pick }) => (pick < LOST && leased.length > 0 ? at(leased, pick) : this.#id(pick)));
     const tokens = await this.#tokens(ids);
     return this.#backend.requests.settle({
       now: this.#now,
-      settlements: settlements.map(({ stale, next, notSent, unresolved, resultBytes, bind, end, amend }, n) => ({
-        id: ids[n] as string, // one per settlement
-        token: (tokens[n] ?? 1) + stale,
-        next: this.#move(next),
-        progress: { ...NO_PROGRESS, unresolved },
-        notSent,
-        result:
-          resultBytes === null ? undefined : { status: 200, headers: [['a', 'b']], body: new Uint8Array(resultBytes) },
-        bind:
-          bind === null
-            ? undefined
-            : [{ localId: bind, serverId: `${n}`, type: 'note', zone: 'x', requestId: ids[n] as string }],
-        end: end.map(({ pick, state }) => ({ id: this.#id(pick), state, reason: 'squashed' })),
-        amend: amend.map((change) => this.#change(change)),
-      })),
+      settlements: settlements.map(
+        ({ stale, next, notSent, unresolved, generation, resultBytes, patch, ...more }, n) => ({
+          id: ids[n] as string, // one per settlement
+          token: (tokens[n] ?? 1) + stale,
+          next: this.#move(next),
+          progress: { ...NO_PROGRESS, unresolved, ...(generation !== undefined && { generation, rounds: generation }) },
+          notSent,
+          result: resultBytes === null ? undefined : resultOf(resultBytes),
+          patch: patch === undefined ? undefined : changedContent(patch),
+          bind: more.bind?.map((binding) => this.#binding(binding, ids[n] as string)),
+          end: more.end.map(({ pick, ...to }) => ({ id: this.#id(pick), ...to })),
+          amend: more.amend.map((change) => this.#change(change)),
+        }),
+      ),
     });
   }
 
-  #change({ pick, from, neverSent, callers, reason, to, patch }: ChangeCommand): Change {
+  #binding({ boundIn, ...same }: BindingCommand, requestId: string): Binding {
+    return { ...same, type: 'note', zone: 'x', requestId, boundAt: this.#now + boundIn };
+  }
+
+  #change({ pick, from, neverSent, callers, reason, to, patch, bind }: ChangeCommand): Change {
     const { expiresIn, unresolved, resultBytes, ...same } = patch;
     const changed: RequestPatch = {
       ...same,
@@ -211,6 +265,7 @@ export class Player {
       reason,
       to: to === undefined ? undefined : this.#move(to),
       patch: changed,
+      bind: bind?.map((binding) => this.#binding(binding, this.#id(pick))),
     };
   }
 
@@ -218,24 +273,34 @@ export class Player {
     return { state, reason, dueAt: dueIn === undefined ? undefined : this.#now + dueIn };
   }
 
-  async #find({ filter, order, limit }: CommandOf<'find'>): Promise<unknown> {
+  async #find({ filter: given, order, limit }: CommandOf<'find'>): Promise<unknown> {
+    const filter = await this.#filter(given);
     const found: string[] = [];
     let after: number | null = null;
     do {
-      const page = await this.#backend.requests.find({ filter: this.#filter(filter), order, after, limit });
+      const page = await this.#backend.requests.find({ filter, order, after, limit });
       found.push(...page.requests.map(({ id }) => id));
       after = page.next;
     } while (after !== null);
     return found;
   }
 
-  #filter({ picks, before, after, ...same }: CommandOf<'find'>['filter']): RequestFilter {
+  async #filter(given: CommandOf<'find'>['filter']): Promise<RequestFilter> {
+    if ('bundle' in given) return { ...given, bundle: await this.#bundle(given.bundle) };
+    const { picks, before, after, ...same } = given;
     return {
       ...same,
       ids: picks?.map((pick) => this.#id(pick)),
       acceptedBefore: before === undefined ? undefined : this.#now + before,
       acceptedAfter: after === undefined ? undefined : this.#now + after,
     };
+  }
+
+  /** The id that a bundle goes by: of one that there is, if any. */
+  async #bundle(pick: number): Promise<string> {
+    const query = { filter: { reason: 'abandoned' }, order: 'accepted', after: null, limit: 1000 } as const;
+    const victims = (await this.#backend.requests.find(query)).requests.flatMap(({ bundle }) => bundle ?? []);
+    return victims[pick % victims.length] ?? this.#id(pick);
   }
 
   async #counts(query: { filter?: RequestFilter }): Promise<string[]> {
@@ -246,9 +311,36 @@ export class Player {
     return (await this.#backend.requests.get({ ids })).map((found) => found?.lease?.token);
   }
 
-  #id(pick: number): string {
-    return this.#ids[this.#ids.length - 1 - (pick % (this.#ids.length || 1))] ?? 'none';
+  /** What can be settled. */
+  async #leased(): Promise<string[]> {
+    const query = { filter: { state: ['sending', 'unknown'] }, order: 'accepted', after: null, limit: 1000 } as const;
+    return (await this.#backend.requests.find(query)).requests.map(({ id }) => id);
   }
+
+  #id(pick: number): string {
+    return at(pick < LOST ? this.#accepted : this.#offered, pick);
+  }
+}
+
+/** One of some ids, counted from the end. */
+function at(ids: readonly string[], pick: number): string {
+  return ids[ids.length - 1 - (pick % (ids.length || 1))] ?? 'none';
+}
+
+function newId(n: number): string {
+  return `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
+}
+
+function resultOf(bytes: number): StoredResult {
+  return { status: 200, headers: [['a', 'b']], body: new Uint8Array(bytes) };
+}
+
+function changedContent({ body, base }: PatchCommand): Required<Settlement>['patch'] {
+  const fetch = body === '' ? { fetch: { redirect: 'manual' } as const } : {};
+  return {
+    base,
+    content: body === undefined ? undefined : { method: 'PUT', path: '/p', headers: [['x', 'y']], body, ...fetch },
+  };
 }
 
 /** JSON with keys in order, bytes as text, words for people left out, and `moved` in an order of its own. */

@@ -68,6 +68,8 @@ export class Entry implements LaneMember<Entry> {
   result: StoredResult | null = null;
   told = false;
   replayedAs: string | null = null;
+  /** Id of the request whose failure ended this one. */
+  bundle: string | null = null;
 
   partition: EntryPartition;
   tally: Tally;

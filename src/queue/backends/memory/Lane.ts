@@ -19,6 +19,8 @@ export class Lane<T extends LaneMember<T>> {
   tail: T | null = null;
   /** The blocked ones behind the head, best rank first; made when there is one. */
   waiting: Heap<T> | null = null;
+  /** Names of lanes that stand for this one while it has members; made when there is one. */
+  aliases: string[] | null = null;
 
   constructor(name: string) {
     this.name = name;

@@ -36,7 +36,11 @@ export class MemoryStorage {
   readonly keys = new Map<string, Entry>();
   readonly fingerprints = new Map<string, Entry[]>();
   readonly lanes = new Map<string, EntryLane>();
+  /** Names of lanes, none of which has members, and the name of the lane whose members take theirs. */
+  readonly aliases = new Map<string, string>();
   readonly bindings = new Map<string, Binding>();
+  /** No binding was made before. */
+  oldestBoundAt = Number.POSITIVE_INFINITY;
   readonly workers = new Map<string, WorkerRow>();
   readonly sending = new Set<Entry>();
   readonly accepted = new Log((entry) => entry.seq);

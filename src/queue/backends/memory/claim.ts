@@ -1,11 +1,12 @@
 import type { StoredRequest } from '../../types/request.ts';
 import type { ChannelSenders, ClaimQuery, ClaimResult, RenewQuery, UnknownQuery } from '../../types/store.ts';
 import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import { Effects } from './Effects.ts';
 import type { Entry, EntryPartition } from './Entry.ts';
 import type { Heap } from './Heap.ts';
 import { isBefore } from './Heap.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { Effects, endAndList, enter, grant, lease, leave } from './movement.ts';
+import { endAndList, enter, grant, lease, leave } from './movement.ts';
 import { snapshot } from './snapshot.ts';
 
 /** {@link RequestStore.claim} in one synchronous step. */

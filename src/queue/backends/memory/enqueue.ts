@@ -1,11 +1,14 @@
-import type { NewRequest } from '../../types/request.ts';
+import type { NewRequest, StoredResult } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { EnqueueBatch, EnqueueResult } from '../../types/store.ts';
-import { bring, isFree, withoutCarried } from './carry.ts';
+import { bring, isFree, withoutPast } from './carry.ts';
+import type { EntryLane } from './Entry.ts';
 import { Entry, Ties } from './Entry.ts';
 import { Lane } from './Lane.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { begin, enter, indexExpiry, restoreRank, setRank, settleIn } from './movement.ts';
+import { begin, dropLane, enter, indexExpiry, restoreRank, setRank, settleIn } from './movement.ts';
+import type { Retired } from './replace.ts';
+import { findReplaced, retire, revive } from './replace.ts';
 import { unstore } from './unstore.ts';
 
 type Refusal = Extract<EnqueueResult, { status: 'refused' }>;
@@ -18,7 +21,7 @@ interface Joined {
   readonly callers: number;
 }
 
-type Undo = { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number } | Joined;
+type Undo = { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number } | Joined | Retired;
 
 /** {@link RequestStore.enqueue} in one synchronous step. */
 export function enqueue(storage: MemoryStorage, batch: EnqueueBatch): EnqueueResult[] {
@@ -38,13 +41,14 @@ export function enqueue(storage: MemoryStorage, batch: EnqueueBatch): EnqueueRes
 
 function accept(
   storage: MemoryStorage,
-  request: NewRequest,
+  given: NewRequest,
   batch: EnqueueBatch,
   leased: Map<string, number> | null,
   journal: Undo[] | null,
 ): EnqueueResult {
-  const same = storage.entries.get(request.id);
+  const same = storage.entries.get(given.id);
   if (same !== undefined) return accepted(same, null);
+  const request = storage.aliases.size === 0 ? given : inItsLane(storage, given);
 
   const joinable = findJoinable(storage, request);
   if (joinable !== undefined) {
@@ -56,9 +60,18 @@ function accept(
     return { status: 'joined', id: joinable.input.id, seq: joinable.seq, state: joinable.state };
   }
 
-  const refusal = findRefusal(storage, request, batch);
+  const { replaces } = request;
+  const replaced = replaces === undefined ? null : findReplaced(storage, request, replaces.id);
+  if (replaced !== null && 'status' in replaced) return replaced;
+  const refusal = (replaced === null ? findLimit(storage, request, batch) : undefined) ?? findRefusal(storage, request);
   if (refusal !== undefined) return refusal;
-  return store(storage, request, batch, leased, journal);
+  return store(storage, request, replaced, batch, leased, journal);
+}
+
+/** The lane of an entity that is known by two names is the one in which its requests wait. */
+function inItsLane({ aliases }: MemoryStorage, request: NewRequest): NewRequest {
+  const lane = request.lane === null ? undefined : aliases.get(request.lane);
+  return lane === undefined ? request : { ...request, lane };
 }
 
 function findJoinable(storage: MemoryStorage, request: NewRequest): Entry | Refusal | undefined {
@@ -98,7 +111,7 @@ function join(storage: MemoryStorage, entry: Entry, request: NewRequest): void {
   indexExpiry(entry);
 }
 
-function findRefusal(storage: MemoryStorage, request: NewRequest, batch: EnqueueBatch): Refusal | undefined {
+function findLimit(storage: MemoryStorage, request: NewRequest, batch: EnqueueBatch): Refusal | undefined {
   const { maxSize, maxBytes } = batch.limits;
   if (storage.live >= maxSize) {
     return { status: 'refused', why: 'full', detail: `${storage.live} requests of at most ${maxSize}` };
@@ -107,6 +120,10 @@ function findRefusal(storage: MemoryStorage, request: NewRequest, batch: Enqueue
     const detail = `${storage.liveBytes} + ${request.bytes} bytes of at most ${maxBytes}`;
     return { status: 'refused', why: 'full', detail };
   }
+  return undefined;
+}
+
+function findRefusal(storage: MemoryStorage, request: NewRequest): Refusal | undefined {
   for (const id of request.after) {
     const predecessor = storage.entries.get(id);
     if (predecessor === undefined) {
@@ -122,32 +139,24 @@ function findRefusal(storage: MemoryStorage, request: NewRequest, batch: Enqueue
 function store(
   storage: MemoryStorage,
   request: NewRequest,
+  replaced: Entry | null,
   batch: EnqueueBatch,
   leased: Map<string, number> | null,
   journal: Undo[] | null,
 ): EnqueueResult {
-  const { channel, sender, lane: laneName, carried } = request;
-  const partition = storage.partitionFor(channel, sender);
-  const input = carried === undefined ? request : withoutCarried(request);
-  const entry = new Entry(input, ++storage.lastSeq, partition, storage.tallyFor(request.zone, channel, sender));
-  if (carried !== undefined) bring(entry, carried);
-  storage.entries.set(request.id, entry);
-  storage.accepted.append(entry);
-  storage.live += 1;
-  storage.liveBytes += request.bytes;
-  partition.live += 1;
-  partition.members?.add(entry);
-  if (request.key !== null) storage.keys.set(request.key, entry);
-  if (request.fingerprint !== null) indexFingerprint(storage, request.fingerprint, entry);
-  if (request.after.length > 0) awaitPredecessors(storage, entry);
-  if (laneName !== null) {
-    let lane = storage.lanes.get(laneName);
-    if (lane === undefined) {
-      lane = new Lane<Entry>(laneName);
-      storage.lanes.set(laneName, lane);
-    }
-    lane.append(entry);
+  const { channel, carried, lane, after } = request;
+  if (replaced !== null) {
+    const before = retire(storage, replaced, 'superseded', 'squashed', batch.now);
+    replaced.replayedAs = request.id;
+    journal?.push(before);
   }
+  const entry = add(storage, request);
+  if (replaced !== null) takeOver(entry, replaced);
+  const result = request.replaces?.result;
+  if (result !== undefined) return endAtOnce(storage, entry, result, batch.now, journal);
+
+  if (after.length > 0) awaitPredecessors(storage, entry);
+  if (lane !== null) laneFor(storage, lane).append(entry);
   const head = entry.lane?.head ?? null;
   journal?.push({ stored: entry, head, headRank: head?.rank ?? 0 });
 
@@ -161,6 +170,58 @@ function store(
   else if (carried.isHeld) enter(storage, entry, 'held');
   else settleIn(storage, entry, batch.now, carried.reason, carried.dueAt);
   return accepted(entry, null);
+}
+
+/** Makes a request known; it is in no lane and no index yet. */
+function add(storage: MemoryStorage, request: NewRequest): Entry {
+  const { id, zone, channel, sender, key, fingerprint, bytes, carried, replaces } = request;
+  const partition = storage.partitionFor(channel, sender);
+  const input = carried === undefined && replaces === undefined ? request : withoutPast(request);
+  const entry = new Entry(input, ++storage.lastSeq, partition, storage.tallyFor(zone, channel, sender));
+  if (carried !== undefined) bring(entry, carried);
+  storage.entries.set(id, entry);
+  storage.accepted.append(entry);
+  storage.live += 1;
+  storage.liveBytes += bytes;
+  partition.live += 1;
+  partition.members?.add(entry);
+  if (key !== null) storage.keys.set(key, entry);
+  if (fingerprint !== null) indexFingerprint(storage, fingerprint, entry);
+  return entry;
+}
+
+/** Gives a newcomer what the one whose place it takes had of its own. */
+function takeOver(entry: Entry, replaced: Entry): void {
+  const { priority } = replaced.input;
+  entry.callers += replaced.callers;
+  entry.rank = Math.min(entry.rank, replaced.rank);
+  if (priority > entry.input.priority) entry.input = { ...entry.input, priority };
+}
+
+/** Ends a newcomer for which nothing is left to do: it waits for nothing and was never in its lane. */
+function endAtOnce(
+  storage: MemoryStorage,
+  entry: Entry,
+  result: StoredResult,
+  now: number,
+  journal: Undo[] | null,
+): EnqueueResult {
+  const lane = entry.input.lane === null ? undefined : storage.lanes.get(entry.input.lane);
+  if (lane !== undefined && lane.head === null) dropLane(storage, lane);
+  entry.result = result;
+  enter(storage, entry, 'ready');
+  const before = retire(storage, entry, 'succeeded', 'noop', now);
+  journal?.push({ stored: entry, head: null, headRank: 0 }, before);
+  return accepted(entry, null);
+}
+
+function laneFor(storage: MemoryStorage, name: string): EntryLane {
+  let lane = storage.lanes.get(name);
+  if (lane === undefined) {
+    lane = new Lane<Entry>(name);
+    storage.lanes.set(name, lane);
+  }
+  return lane;
 }
 
 /** Nothing may overtake: it is leased only where a claim would have found nothing else of its (channel, sender). */
@@ -221,6 +282,10 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
     if ('stored' in step) {
       unstore(storage, step.stored);
       if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank);
+      continue;
+    }
+    if ('retired' in step) {
+      revive(storage, step);
       continue;
     }
     const { entry } = step;

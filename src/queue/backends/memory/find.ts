@@ -61,6 +61,7 @@ function matches(entry: Entry, filter: RequestFilter): boolean {
     (filter.zone === undefined || filter.zone === input.zone) &&
     (filter.lane === undefined || filter.lane === input.lane) &&
     (filter.principal === undefined || filter.principal === input.principal) &&
+    (filter.bundle === undefined || filter.bundle === entry.bundle) &&
     (filter.acceptedBefore === undefined || input.acceptedAt < filter.acceptedBefore) &&
     (filter.acceptedAfter === undefined || input.acceptedAt >= filter.acceptedAfter) &&
     (filter.tags ?? []).every((tag) => input.tags.includes(tag))

@@ -1,52 +1,10 @@
-import type { EndedRequest } from '../../types/request.ts';
 import type { Reason, RequestState, TerminalState } from '../../types/states.ts';
-import type { Move, MovedRequest } from '../../types/store.ts';
-import type { Entry, Ties } from './Entry.ts';
+import type { Move } from '../../types/store.ts';
+import type { Effects } from './Effects.ts';
+import type { Entry, EntryLane, Ties } from './Entry.ts';
 import { ExpiryNode } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-
-const NOTHING: readonly never[] = Object.freeze([]);
-
-/** What a step did to requests besides the one it names. Lists are made when there is something to list. */
-export class Effects {
-  ended: EndedRequest[] | null = null;
-  moved: MovedRequest[] | null = null;
-
-  get endedList(): readonly EndedRequest[] {
-    return this.ended ?? NOTHING;
-  }
-
-  get movedList(): readonly MovedRequest[] {
-    return this.moved ?? NOTHING;
-  }
-
-  addEnded(entry: Entry): void {
-    this.ended ??= [];
-    this.ended.push({
-      id: entry.input.id,
-      zone: entry.input.zone,
-      state: entry.state as TerminalState, // it has just ended
-      reason: entry.reason,
-      endedSeq: entry.endedSeq,
-    });
-  }
-
-  addMoved(entry: Entry): void {
-    this.moved ??= [];
-    this.moved.push(movedRequest(entry));
-  }
-}
-
-export function movedRequest(entry: Entry): MovedRequest {
-  return {
-    id: entry.input.id,
-    zone: entry.input.zone,
-    channel: entry.input.channel,
-    state: entry.state,
-    reason: entry.reason,
-    dueAt: entry.dueAt,
-  };
-}
+import { victimsOf } from './victims.ts';
 
 /** Takes a live request out of the index of its state; it is put into another one, or dropped, next. */
 export function leave(storage: MemoryStorage, entry: Entry): void {
@@ -220,8 +178,34 @@ export function endAndList(
   effects.addEnded(entry);
 }
 
-/** Ends a live request and, with it, frees its lane and unblocks or holds its dependants. Does not list itself. */
+/**
+ * Ends a live request and, with it, those that its failure takes along; frees its lane and unblocks or holds its dependants.
+ * Does not list itself.
+ */
 export function end(
+  storage: MemoryStorage,
+  entry: Entry,
+  state: TerminalState,
+  reason: Reason,
+  now: number,
+  effects: Effects,
+): void {
+  if (entry.input.onFailure === 'cascade' && state !== 'succeeded') {
+    if (state === 'dead') endVictims(storage, entry, true, now, effects);
+    else if (reason !== 'moved' && reason !== 'spilled') endVictims(storage, entry, false, now, effects);
+  }
+  endAlone(storage, entry, state, reason, now, effects);
+}
+
+function endVictims(storage: MemoryStorage, root: Entry, takesLane: boolean, now: number, effects: Effects): void {
+  for (const victim of victimsOf(root, takesLane)) {
+    victim.bundle = root.input.id;
+    endAlone(storage, victim, 'dead', 'abandoned', now, effects);
+    effects.addEnded(victim);
+  }
+}
+
+function endAlone(
   storage: MemoryStorage,
   entry: Entry,
   state: TerminalState,
@@ -231,7 +215,7 @@ export function end(
 ): void {
   leave(storage, entry);
   finish(storage, entry, state, reason, now);
-  if (entry.lane !== null) freeLane(storage, entry, now, effects);
+  if (entry.lane !== null) freeLane(storage, entry, state === 'dead' && entry.input.onFailure === 'halt', now, effects);
   const { ties } = entry;
   if (ties === null) return;
   for (const predecessor of ties.predecessors) untie(predecessor, entry);
@@ -248,7 +232,8 @@ export function untie(predecessor: Entry, entry: Entry): void {
   ties.dependants.delete(entry);
 }
 
-function finish(storage: MemoryStorage, entry: Entry, state: TerminalState, reason: Reason, now: number): void {
+/** Takes a request that {@link leave} took out into the records of what has ended. */
+export function finish(storage: MemoryStorage, entry: Entry, state: TerminalState, reason: Reason, now: number): void {
   const { expiry, partition, tally } = entry;
   if (expiry !== null && expiry.heapIndex >= 0) partition.expiry.remove(expiry);
   partition.live -= 1;
@@ -271,21 +256,47 @@ function finish(storage: MemoryStorage, entry: Entry, state: TerminalState, reas
   storage.revision += 1;
 }
 
+/** Takes back the last {@link finish}, but for what it wrote over in the request: it is live again, in no index. */
+export function retract(storage: MemoryStorage, entry: Entry): void {
+  const { zone, channel, sender, bytes } = entry.input;
+  storage.ended.retract();
+  (entry.state === 'dead' ? storage.endedDead : storage.endedWell).retract();
+  storage.endedBytes -= endedBytes(entry);
+  storage.lastEndedSeq -= 1;
+  entry.tally.add(entry.state, -1, 0);
+  // both may have been swept away while they were empty
+  entry.tally = storage.tallyFor(zone, channel, sender);
+  entry.partition = storage.partitionFor(channel, sender);
+  entry.partition.live += 1;
+  entry.partition.members?.add(entry);
+  storage.live += 1;
+  storage.liveBytes += bytes;
+}
+
 /** What an ended record is accounted with under the retention's `maxBytes`. */
 export function endedBytes(entry: Entry): number {
   return entry.input.bytes + (entry.result?.body?.byteLength ?? 0);
 }
 
-function freeLane(storage: MemoryStorage, entry: Entry, now: number, effects: Effects): void {
+/** Takes an ended request out of its lane. The next one goes on, or is held where the lane `halts`. */
+function freeLane(storage: MemoryStorage, entry: Entry, halts: boolean, now: number, effects: Effects): void {
   const lane = entry.lane as NonNullable<Entry['lane']>; // asked by the caller
   const wasHead = lane.head === entry;
   lane.remove(entry);
   const next = lane.head;
-  if (next === null) storage.lanes.delete(lane.name);
+  if (next === null) dropLane(storage, lane);
   if (!wasHead || next === null) return;
   const best = lane.waiting?.top();
   if (best !== undefined && best.rank < next.rank) setRank(next, best.rank);
-  if (next.state === 'blocked') unblock(storage, next, now, effects);
+  if (next.state !== 'blocked') return;
+  if (halts && (next.ties === null || next.ties.open === 0)) hold(storage, next, effects);
+  else unblock(storage, next, now, effects);
+}
+
+/** Forgets a lane that has no members, and what stood for it. */
+export function dropLane(storage: MemoryStorage, lane: EntryLane): void {
+  storage.lanes.delete(lane.name);
+  for (const alias of lane.aliases ?? []) storage.aliases.delete(alias);
 }
 
 /** A predecessor of a request ended. */
@@ -295,15 +306,20 @@ function resolve(storage: MemoryStorage, entry: Entry, succeeded: boolean, now: 
   if (succeeded) {
     if (entry.state === 'blocked' && ties.open === 0) unblock(storage, entry, now, effects);
   } else if (entry.state === 'blocked') {
-    leave(storage, entry);
-    entry.reason = 'dependency';
-    entry.dueAt = null;
-    enter(storage, entry, 'held');
-    effects.addMoved(entry);
+    hold(storage, entry, effects);
   } else if (entry.state === 'held') {
     entry.reason = 'dependency';
     storage.revision += 1;
   }
+}
+
+/** Sets a blocked request aside for what failed before it. */
+function hold(storage: MemoryStorage, entry: Entry, effects: Effects): void {
+  leave(storage, entry);
+  entry.reason = 'dependency';
+  entry.dueAt = null;
+  enter(storage, entry, 'held');
+  effects.addMoved(entry);
 }
 
 /** Places a blocked request for which something was resolved. */

@@ -1,5 +1,6 @@
 import { isTerminal } from '../../types/states.ts';
 import type { PurgeQuery } from '../../types/store.ts';
+import { forgetBindings } from './bind.ts';
 import type { Entry } from './Entry.ts';
 import type { Log } from './Log.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
@@ -32,7 +33,8 @@ export function purge(storage: MemoryStorage, query: PurgeQuery): { readonly ids
   sweep(endedDead, now - retention.deadMs, () => true);
   sweep(endedWell, Number.POSITIVE_INFINITY, exceeds);
   sweep(endedDead, Number.POSITIVE_INFINITY, exceeds);
-  return { ids, more: ids.length >= limit };
+  const forgotten = forgetBindings(storage, now - 2 * retention.deadMs, limit);
+  return { ids, more: ids.length >= limit || forgotten >= limit };
 }
 
 function drop(storage: MemoryStorage, entry: Entry): void {

@@ -1,9 +1,11 @@
 import type { OpenOptions, WorkerIdentity } from '../../types/backend.ts';
+import { isTerminal } from '../../types/states.ts';
 import type { ExpireResult, RecoverQuery, RecoverResult } from '../../types/store.ts';
+import { Effects } from './Effects.ts';
 import type { Entry, EntryPartition, ExpiryNode } from './Entry.ts';
 import { isBefore } from './Heap.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { Effects, endAndList, move, setSender } from './movement.ts';
+import { endAndList, move, setSender } from './movement.ts';
 import { PROCESS_SENDER } from './Partition.ts';
 
 /** Who looks, and how it tells that another worker's process is gone. */
@@ -38,7 +40,8 @@ export function recover(storage: MemoryStorage, query: RecoverQuery, observer: O
 
   const effects = new Effects();
   for (const entry of broken.slice(0, limit)) {
-    repair(storage, entry, isHomeless(entry.input.sender), now, effects);
+    // repairing one may have ended others
+    if (!isTerminal(entry.state)) repair(storage, entry, isHomeless(entry.input.sender), now, effects);
   }
   const more = broken.length >= limit;
   if (!more) forgetDead(storage, isDead);
@@ -105,15 +108,21 @@ export function expire(storage: MemoryStorage, query: { readonly now: number; re
     const next = partition.expiry.top();
     if (next !== undefined && next.heapKey <= query.now) due.push(partition);
   }
-  const effects = new Effects();
-  for (let ended = 0; ended < query.limit; ended += 1) {
+  const taken: Entry[] = [];
+  while (taken.length < query.limit) {
     let first: ExpiryNode | undefined;
     for (const { expiry } of due) {
       const next = expiry.top();
       if (next !== undefined && (first === undefined || isBefore(next, first))) first = next;
     }
     if (first === undefined || first.heapKey > query.now) break;
-    endAndList(storage, first.entry, 'dead', 'expired', query.now, effects);
+    first.entry.partition.expiry.remove(first);
+    taken.push(first.entry);
+  }
+  const effects = new Effects();
+  for (const entry of taken) {
+    // the end of one may have ended others
+    if (!isTerminal(entry.state)) endAndList(storage, entry, 'dead', 'expired', query.now, effects);
   }
   return { ended: effects.endedList, moved: effects.movedList };
 }

@@ -8,9 +8,11 @@ import type {
   Settlement,
   SettleResult,
 } from '../../types/store.ts';
+import { bind } from './bind.ts';
+import { Effects } from './Effects.ts';
 import type { Entry } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { Effects, endAndList, endedBytes, indexExpiry, move, setRank, setSender } from './movement.ts';
+import { endAndList, endedBytes, indexExpiry, move, setRank, setSender } from './movement.ts';
 
 const NOT_FOUND = Object.freeze({ status: 'notFound' });
 
@@ -31,7 +33,7 @@ function settleOne(storage: MemoryStorage, settlement: Settlement, now: number):
   if (!isCurrent || !canMove(state, settlement.next.state)) return { status: 'stale', state };
 
   const effects = new Effects();
-  for (const binding of settlement.bind ?? []) storage.bindings.set(binding.localId, binding);
+  if (settlement.bind !== undefined) bind(storage, settlement.bind, entry);
   for (const { id, state: to, reason } of settlement.end ?? []) {
     const other = storage.entries.get(id);
     if (other === undefined || other === entry || other.state === 'sending' || !canMove(other.state, to)) continue;
@@ -46,6 +48,8 @@ function settleOne(storage: MemoryStorage, settlement: Settlement, now: number):
     entry.firstSentToken = 0;
   }
   entry.progress = settlement.progress;
+  const { patch } = settlement;
+  if (patch !== undefined) applyPatch(storage, entry, { content: patch.content, base: patch.base });
   if (settlement.result !== undefined) entry.result = settlement.result;
   if (settlement.told !== undefined) entry.told = settlement.told;
   entry.sealed = false;
@@ -95,6 +99,7 @@ function isAllowed(entry: Entry, change: Change): boolean {
 function apply(storage: MemoryStorage, entry: Entry, change: Change, now: number, effects: Effects): void {
   const { patch, to } = change;
   storage.revision += 1;
+  if (change.bind !== undefined) bind(storage, change.bind, entry);
   if (patch !== undefined) applyPatch(storage, entry, patch);
   if (to === undefined) return;
   move(storage, entry, to, now, effects);

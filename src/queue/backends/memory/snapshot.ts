@@ -5,6 +5,11 @@ import type { Entry } from './Entry.ts';
 /** Layout of the records this backend gives. */
 const RECORD_VERSION = 1;
 
+type Rare = 'onFailure' | 'intent' | 'bundle';
+
+/** A record in the making: what most requests have nothing of is added to it. */
+type Draft = Omit<StoredRequest, Rare> & { -readonly [Name in Rare]?: StoredRequest[Name] };
+
 /**
  * The record of a request as it stands, detached from later changes. What it shares with the store is frozen first, so
  * that no caller can change the store through it; only the bytes of bodies cannot be, and are to be left alone.
@@ -13,7 +18,7 @@ export function snapshot(entry: Entry): StoredRequest {
   if (!entry.sealed) seal(entry);
   const { input, state } = entry;
   const ended = isTerminal(state);
-  return {
+  const record: Draft = {
     id: input.id,
     seq: entry.seq,
     zone: input.zone,
@@ -59,6 +64,10 @@ export function snapshot(entry: Entry): StoredRequest {
     replayedAs: entry.replayedAs,
     version: RECORD_VERSION,
   };
+  if (input.onFailure !== undefined) record.onFailure = input.onFailure;
+  if (input.intent !== undefined) record.intent = input.intent;
+  if (entry.bundle !== null) record.bundle = entry.bundle;
+  return record;
 }
 
 function seal(entry: Entry): void {
@@ -70,6 +79,7 @@ function seal(entry: Entry): void {
   Object.freeze(input.tags);
   freezeAll(input.refs);
   freezeJson(input.base);
+  if (input.intent !== undefined) Object.freeze(input.intent);
   Object.freeze(progress);
   freezeAll(progress.attempts);
   if (result !== null) {

@@ -95,7 +95,7 @@ function inOrder(requests: readonly StoredRequest[], order: Order, after: number
 }
 
 /** What of a filter the script can judge by rows alone. */
-function narrowed({ state, reason, zone, lane, acceptedBefore, acceptedAfter }: RequestFilter): Packable {
+function narrowed({ state, reason, zone, lane, acceptedBefore, acceptedAfter, bundle }: RequestFilter): Packable {
   return [
     state === undefined ? false : listOf<RequestState>(state).reduce((bits, one) => bits | (1 << stateCode(one)), 0),
     reason === undefined
@@ -105,6 +105,7 @@ function narrowed({ state, reason, zone, lane, acceptedBefore, acceptedAfter }: 
     lane === undefined ? false : laneBytes(lane),
     acceptedBefore ?? false,
     acceptedAfter ?? false,
+    bundle === undefined ? false : idBytes(bundle),
   ];
 }
 

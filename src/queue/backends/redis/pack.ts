@@ -1,8 +1,8 @@
 import type { Body, Carried, HeaderList, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
-import type { Change, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import type { Binding, Change, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, EFFECTS, METHODS } from './common.ts';
-import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY } from './flags.ts';
+import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY, ON_FAILURE } from './flags.ts';
 import { digestBytes, hashBytes, idBytes } from './hex.ts';
 import type { Packable, Packer } from './msgpack.ts';
 
@@ -46,13 +46,14 @@ export function packEnqueue(batch: EnqueueBatch, packer: Packer): Packable {
 }
 
 function packRequest(request: NewRequest, places: Places, packer: Packer): Packable {
-  const { join, lane, fingerprint, after, rank, key, base, carried } = request;
+  const { join, lane, fingerprint, after, rank, key, base, carried, replaces } = request;
   const flags =
     (request.ephemeral ? EPHEMERAL : 0) |
     (request.harmless ? HARMLESS : 0) |
     (request.durable ? DURABLE : 0) |
     (key === null ? 0 : HAS_KEY) |
-    (request.sender.startsWith(PROCESS_SENDER) ? FROM_PROCESS : 0);
+    (request.sender.startsWith(PROCESS_SENDER) ? FROM_PROCESS : 0) |
+    (request.onFailure === undefined ? 0 : ON_FAILURE[request.onFailure]);
   return [
     idBytes(request.id),
     places.number(request),
@@ -72,6 +73,9 @@ function packRequest(request: NewRequest, places: Places, packer: Packer): Packa
     base === null ? false : JSON.stringify(base),
     Buffer.concat([packFixed(request, packer), packContent(request.content, packer)]),
     carried === undefined ? false : packCarried(carried, packer),
+    replaces === undefined
+      ? false
+      : [idBytes(replaces.id), request.id, replaces.result === undefined ? false : packResult(replaces.result, packer)],
   ];
 }
 
@@ -115,6 +119,7 @@ function packFixed(request: NewRequest, packer: Packer): Buffer {
     request.trace ?? false,
     request.tags.length === 0 ? false : request.tags,
     request.replayOf ?? false,
+    request.intent === undefined ? false : JSON.stringify(request.intent),
   ];
   while (fields.at(-1) === false) fields.pop();
   return packer.pack(fields);
@@ -144,7 +149,7 @@ function bodyKind(body: Body): number {
 }
 
 export function packSettlement(settlement: Settlement, packer: Packer): Packable {
-  const { next, progress, told, result, bind, end, amend } = settlement;
+  const { next, progress, told, result, patch, bind, end, amend } = settlement;
   const hasEffects = bind !== undefined || end !== undefined || amend !== undefined;
   return [
     idBytes(settlement.id),
@@ -158,11 +163,24 @@ export function packSettlement(settlement: Settlement, packer: Packer): Packable
     told === undefined ? 0 : told ? 1 : 2,
     result === undefined ? false : packResult(result, packer),
     hasEffects && [
-      (bind ?? []).map((binding) => [binding.localId, JSON.stringify(binding)]),
+      packBindings(bind),
       (end ?? []).map(({ id, state, reason }) => [idBytes(id), stateCode(state), reasonCode(reason)]),
       (amend ?? []).map((change) => packChange(change, packer)),
     ],
+    patch === undefined ? false : packPatch(patch, packer),
   ];
+}
+
+/** What is read again stands as JSON: in Lua a number and its text would be the same. */
+function packBindings(bindings: readonly Binding[] | undefined): Packable {
+  if (bindings === undefined || bindings.length === 0) return false;
+  return bindings.map(({ alias, ...binding }) => [
+    binding.localId,
+    JSON.stringify(binding),
+    binding.boundAt,
+    idBytes(binding.requestId),
+    alias === undefined ? false : [laneBytes(alias.local), alias.local, laneBytes(alias.server)],
+  ]);
 }
 
 /** The text that is kept behind the row, and the bytes of the body that retention counts. */
@@ -172,7 +190,10 @@ function packResult(result: StoredResult, packer: Packer): Packable {
   return [body === null ? head : Buffer.concat([head, body]), body?.byteLength ?? 0];
 }
 
-export function packChange({ id, from, neverSent, callers, reason, to, patch }: Change, packer: Packer): Packable {
+export function packChange(
+  { id, from, neverSent, callers, reason, to, patch, bind }: Change,
+  packer: Packer,
+): Packable {
   return [
     idBytes(id),
     from.reduce((bits, state) => bits | (1 << stateCode(state)), 0),
@@ -181,6 +202,7 @@ export function packChange({ id, from, neverSent, callers, reason, to, patch }: 
     to === undefined ? false : packMove(to),
     patch === undefined ? false : packPatch(patch, packer),
     reason === undefined ? false : reasonCode(reason),
+    packBindings(bind),
   ];
 }
 

@@ -6,7 +6,7 @@ import { reasonCode, stateCode } from '../codec.ts';
 /** What every verb uses, in the order in which they see each other. */
 const CORE = ['wire', 'places', 'rows', 'writes', 'moves'] as const;
 
-/** Verbs by the part of the script they are in. Only the part of the verb that is asked for is made for a call. */
+/** Verbs by the part of the script they are in. Only the part of the verb that is asked for is made for a call, and what it needs of those without verbs. */
 const PARTS = {
   enqueue: ['enqueue'],
   claim: ['claim', 'claimUnknown', 'renew'],
@@ -17,6 +17,9 @@ const PARTS = {
   shared: ['sharedGet', 'sharedSet', 'sharedDelete', 'sharedList', 'acquire', 'release', 'take'],
   history: ['append', 'history', 'trim'],
   purge: ['purge'],
+  cascade: [],
+  bindings: [],
+  replace: [],
   run: ['recall'],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -73,6 +76,7 @@ export const KEY_NAMES = [
   'buckets',
   'entries',
   'streams',
+  'ages',
 ] as const;
 
 /** The one script of this backend: every verb is in it, so that a server that forgot it refuses all calls alike. */

@@ -1,9 +1,19 @@
-import type { Body, EndedRequest, HeaderList, Json, Progress, Reference, StoredRequest } from '../../types/request.ts';
+import type {
+  Body,
+  EndedRequest,
+  HeaderList,
+  Intent,
+  Json,
+  OnFailure,
+  Progress,
+  Reference,
+  StoredRequest,
+} from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { AmendResult, CountRow, EnqueueResult, MovedRequest, SettleResult } from '../../types/store.ts';
 import { decodeProgress, decodeResult, RECORD_VERSION, reasonOf, stateOf } from '../codec.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, CONTENT_FIELDS, EFFECTS, METHODS } from './common.ts';
-import { DURABLE, EPHEMERAL, HARMLESS, TOLD, UNRESOLVED } from './flags.ts';
+import { ANY_ON_FAILURE, DURABLE, EPHEMERAL, HARMLESS, ON_FAILURE, TOLD, UNRESOLVED } from './flags.ts';
 import { digestOf, hashOf, idOf } from './hex.ts';
 import { Unpacker } from './msgpack.ts';
 
@@ -43,6 +53,7 @@ function readRow(from: Unpacker) {
   number(); // bytes of its result
   const base = text();
   const replayedAs = text();
+  const bundle = bytes();
   return {
     seq,
     id,
@@ -67,6 +78,7 @@ function readRow(from: Unpacker) {
     endedSeq,
     base,
     replayedAs,
+    bundle: bundle === null ? undefined : idOf(bundle),
   };
 }
 
@@ -90,6 +102,7 @@ function readFixed(from: Unpacker) {
     trace: text(),
     tags: isThere() ? from.list((one) => one.text()) : [],
     replayOf: text(),
+    intent: isThere() ? (JSON.parse(from.text()) as Intent) : undefined,
   };
 }
 
@@ -132,6 +145,7 @@ export function readRecord(from: Unpacker): StoredRequest {
   const fixed = readFixed(record);
   const content = readContent(record);
   const ended = isTerminal(row.state);
+  const onFailure = onFailureOf(row);
   return {
     id: row.id,
     zone,
@@ -161,6 +175,8 @@ export function readRecord(from: Unpacker): StoredRequest {
     durable: (row.flags & DURABLE) !== 0,
     replayOf: fixed.replayOf,
     bytes: row.bytes,
+    ...(onFailure !== undefined && { onFailure }),
+    ...(fixed.intent !== undefined && { intent: fixed.intent }),
     seq: row.seq,
     state: row.state,
     reason: row.reason,
@@ -175,8 +191,22 @@ export function readRecord(from: Unpacker): StoredRequest {
     result: resultOf(tail),
     told: (row.flags & TOLD) !== 0,
     replayedAs: row.replayedAs,
+    ...(row.bundle !== undefined && { bundle: row.bundle }),
     version: RECORD_VERSION,
   };
+}
+
+function onFailureOf({ flags }: Row): OnFailure | undefined {
+  switch (flags & ANY_ON_FAILURE) {
+    case ON_FAILURE.cascade:
+      return 'cascade';
+    case ON_FAILURE.halt:
+      return 'halt';
+    case ON_FAILURE.continue:
+      return 'continue';
+    default:
+      return undefined;
+  }
 }
 
 /** A lost lease puts a request in doubt without reading what the engine noted. */
@@ -247,7 +277,7 @@ export function addCount(rows: Map<string, { -readonly [Key in keyof CountRow]: 
 
 const ACCEPTED = 0;
 const JOINED = 1;
-const REASONS_OF_REFUSAL = ['full', 'keyConflict', 'dependency', 'neighbour'] as const;
+const REASONS_OF_REFUSAL = ['full', 'keyConflict', 'dependency', 'neighbour', 'replaced'] as const;
 
 export function readEnqueueResult(from: Unpacker, id: string): EnqueueResult {
   const length = from.array();
@@ -264,6 +294,7 @@ export function readEnqueueResult(from: Unpacker, id: string): EnqueueResult {
   const why = REASONS_OF_REFUSAL.find((known) => known === given) ?? 'full';
   if (why === 'keyConflict')
     return { status: 'refused', why, detail: `the key belongs to request ${idOf(from.bytes())}` };
+  if (why === 'replaced') return { status: 'refused', why, detail: `request ${idOf(from.bytes())} ${from.text()}` };
   if (why !== 'dependency') {
     const text = from.text();
     return {

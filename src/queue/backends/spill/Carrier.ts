@@ -4,7 +4,7 @@ import type { EndedRequest, NewRequest } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { EnqueueResult, ExpireResult, Move, MovedRequest, RequestPatch } from '../../types/store.ts';
 import type { Entry } from './Entry.ts';
-import { ATTEMPTED, SPILLED_SEQ, unwrap, unwrapHeld } from './Entry.ts';
+import { ATTEMPTED, SPILLED_SEQ, unwrap, unwrapBare, unwrapHeld } from './Entry.ts';
 import type { Primary } from './Primary.ts';
 import type { Spill } from './Spill.ts';
 
@@ -84,6 +84,7 @@ export class Carrier {
         return this.#decide(entry, { state: 'held', reason: 'dependency' });
       case 'full':
       case 'neighbour':
+      case 'replaced': // nothing in the spill replaces anything
         return 'some';
     }
   }
@@ -121,20 +122,22 @@ export class Carrier {
   async #decide(entry: Entry, to: Move, patch?: RequestPatch): Promise<Carried> {
     const decided = await this.#spill.decide(entry, to, patch);
     if (decided === undefined) return 'changed';
-    const { id, zone, channel } = entry.record;
+    const { id, zone } = entry.record;
     const { state, reason } = to;
     if (isTerminal(state)) {
       this.#ended.push({ id, zone, state, reason, endedSeq: SPILLED_SEQ + (decided.record.endedSeq ?? 0) });
-    } else this.#moved.push({ id, zone, channel, state, reason, dueAt: null });
+    }
     await this.#place(decided);
     return 'all';
   }
 
   /** Gives the store a request that ended here or is to be held. Held from the first: nobody sends it before it has ended. */
   async #place(entry: Entry): Promise<void> {
-    const { id, state, reason, replayedAs } = entry.record;
+    const { id, zone, channel, state, reason, replayedAs } = entry.record;
     const isEnd = isTerminal(state);
-    await this.#enqueue([unwrapHeld(entry, isEnd ? ATTEMPTED : reason)]);
+    // What is held because another failed keeps what it has, unless it is held for that.
+    const [whole] = isEnd || reason !== 'dependency' ? [] : await this.#enqueue([unwrapHeld(entry, reason)]);
+    if (whole?.status !== 'accepted') await this.#enqueue([unwrapBare(entry, isEnd ? ATTEMPTED : reason)]);
     if (isEnd) {
       const patch = replayedAs === null ? undefined : { replayedAs };
       const change = { id, from: ['held'], reason: ATTEMPTED, to: { state, reason }, patch } as const;
@@ -142,6 +145,7 @@ export class Carrier {
       await this.#primary.run(({ requests }) => requests.amend({ now, changes: [change] }));
     }
     await this.#spill.remove([entry]);
+    if (!isEnd) this.#moved.push({ id, zone, channel, state, reason, dueAt: null });
   }
 
   async #enqueue(requests: readonly NewRequest[]): Promise<EnqueueResult[]> {

@@ -1,4 +1,12 @@
-import type { Carried, EndedRequest, JoinRule, Json, NewRequest, StoredRequest } from '../../types/request.ts';
+import type {
+  Carried,
+  EndedRequest,
+  JoinRule,
+  Json,
+  NewRequest,
+  OnFailure,
+  StoredRequest,
+} from '../../types/request.ts';
 import { NO_PROGRESS } from '../../types/request.ts';
 import type { Reason, RequestState } from '../../types/states.ts';
 import { isTerminal } from '../../types/states.ts';
@@ -36,12 +44,20 @@ interface Envelope {
   readonly after: readonly string[];
   readonly join: JoinRule;
   readonly lastFirst: boolean;
+  /** Set where the record says less: see {@link wrap}. */
+  readonly onFailure?: OnFailure | undefined;
 }
 
-/** The request as the spill stores it. */
+/**
+ * The request as the spill stores it. Should it fail there, what is behind it in its lane is never abandoned but held: some of that
+ * may have arrived in the store.
+ */
 export function wrap(request: NewRequest): NewRequest {
-  const { base, after, join, rank } = request;
-  return { ...request, after: [], base: sealed({ spilled: 1, base, after, join, lastFirst: rank.form !== 'value' }) };
+  const { base, after, join, rank, onFailure } = request;
+  const lastFirst = rank.form !== 'value';
+  const envelope: Envelope = { spilled: 1, base, after, join, lastFirst };
+  if (onFailure !== 'cascade') return { ...request, after: [], base: sealed(envelope) };
+  return { ...request, after: [], onFailure: 'halt', base: sealed({ ...envelope, onFailure }) };
 }
 
 /** The base of a record, with the rest of its envelope kept. */
@@ -59,16 +75,17 @@ function standingOf({ state, reason }: StoredRequest): Standing {
   return reason === 'moved' ? 'moved' : 'decided';
 }
 
-/** The record as it is shown: what has ended as it ended, everything else as spilled. */
+/** The record as it is shown: what has ended as it ended, everything else as spilled. That it is to be held shows when the store has it. */
 export function shown({ record, standing }: Entry): StoredRequest {
-  const { base, after } = envelopeOf(record);
+  const { base, after, onFailure } = envelopeOf(record);
+  const own = { ...record, base, after, ...(onFailure !== undefined && { onFailure }) };
   const seq = SPILLED_SEQ + record.seq;
-  if (standing !== 'decided') {
+  if (standing !== 'decided' || record.endedSeq === null) {
     const progress = NO_PROGRESS;
-    return { ...record, base, after, seq, progress, state: SPILLED_STATE, reason: SPILLED_REASON, dueAt: null };
+    return { ...own, seq, progress, state: SPILLED_STATE, reason: SPILLED_REASON, dueAt: null };
   }
-  const endedSeq = record.endedSeq === null ? null : SPILLED_SEQ + record.endedSeq;
-  return { ...record, base, after, seq, endedSeq, ...pastOf(record, record.reason) };
+  const endedSeq = SPILLED_SEQ + record.endedSeq;
+  return { ...own, seq, endedSeq, ...pastOf(record, record.reason) };
 }
 
 /** The end of a request in the spill, in its place after all those of the store. */
@@ -81,10 +98,11 @@ export function shownEnd(ended: EndedRequest): EndedRequest {
  * more: to send an idempotent write twice is harmless, and whoever waits for it waits for this id.
  */
 export function unwrap({ record }: Entry, carriesCallers: boolean): NewRequest {
-  const { base, after, join, lastFirst } = envelopeOf(record);
+  const { base, after, join, lastFirst, onFailure } = envelopeOf(record);
   const { callers, told } = record;
   return {
     ...fieldsOf(record),
+    ...(onFailure !== undefined && { onFailure }),
     base,
     after,
     join: join.rule === 'tail' ? { rule: 'none' } : join,
@@ -96,19 +114,29 @@ export function unwrap({ record }: Entry, carriesCallers: boolean): NewRequest {
   };
 }
 
-/** The same, to be held there. It claims no key: the request that has it is another one, or this one was never sent. */
+/** The same, to be held there. */
 export function unwrapHeld(entry: Entry, reason: Reason): NewRequest {
   const { record } = entry;
-  const { callers, told, state } = record;
+  const { callers, told } = record;
   return {
     ...unwrap(entry, false),
+    carried: { ...UNSENT, ...pastOf(record, reason), isHeld: true, reason, dueAt: null, callers, told },
+  };
+}
+
+/**
+ * The same, so that the store surely takes it. It claims no key: the request that has it is another one, or this one was never sent.
+ */
+export function unwrapBare(entry: Entry, reason: Reason): NewRequest {
+  const { state, lane } = entry.record;
+  return {
+    ...unwrapHeld(entry, reason),
     key: null,
     fingerprint: null,
     digest: null,
     join: { rule: 'none' },
     after: [],
-    lane: isTerminal(state) ? null : record.lane,
-    carried: { ...UNSENT, ...pastOf(record, reason), isHeld: true, reason, dueAt: null, callers, told },
+    lane: isTerminal(state) ? null : lane,
   };
 }
 
@@ -128,7 +156,8 @@ function sealed(envelope: Envelope): Json {
 }
 
 /** What a new request and its record share. */
-function fieldsOf(record: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried'> {
+function fieldsOf(record: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
+  const { onFailure, intent } = record;
   return {
     id: record.id,
     zone: record.zone,
@@ -158,5 +187,7 @@ function fieldsOf(record: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'ca
     durable: record.durable,
     replayOf: record.replayOf,
     bytes: record.bytes,
+    ...(onFailure !== undefined && { onFailure }),
+    ...(intent !== undefined && { intent }),
   };
 }

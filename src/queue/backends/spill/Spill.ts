@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../../errors.ts';
 import type { Clock } from '../../../system/clock.ts';
 import type { Backend, OpenOptions, SharedValue } from '../../types/backend.ts';
-import type { Json, Progress } from '../../types/request.ts';
+import type { Json, NewRequest, Progress } from '../../types/request.ts';
 import { NO_PROGRESS } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { AmendResult, Change, EnqueueBatch, EnqueueResult, Move, RequestPatch } from '../../types/store.ts';
@@ -37,6 +37,8 @@ export class Spill {
   readonly backend: Backend;
   readonly #of: string;
   readonly #clock: Clock;
+  /** Ids of refused requests that the store may have accepted. */
+  readonly #doubtful = new Set<string>();
 
   /** `of` names the store that it belongs to. */
   constructor(backend: Backend, of: string, clock: Clock) {
@@ -71,12 +73,27 @@ export class Spill {
 
   /**
    * Accepts requests. Those that `mayHaveArrived` in the store are not ended here any more. Several calls keep their order.
+   * Only the store can tell whether a request can still be replaced: one that is to do so is refused.
    */
   async put(batch: EnqueueBatch, mayHaveArrived: boolean): Promise<EnqueueResult[]> {
+    const isRefused = ({ replaces }: NewRequest): boolean => replaces !== undefined;
+    const isNone = batch.atomic && batch.requests.some(isRefused);
+    const taken = isNone ? [] : batch.requests.filter((request) => !isRefused(request));
+    const inDoubt = taken.filter(({ id }) => mayHaveArrived || this.#doubtful.delete(id)).map(({ id }) => id);
+    if (mayHaveArrived) for (const { id } of batch.requests) if (!inDoubt.includes(id)) this.#doubtful.add(id);
+    const results = taken.length === 0 ? [] : await this.#store({ ...batch, requests: taken }, inDoubt);
+    return batch.requests.map((request): EnqueueResult => {
+      if (isRefused(request)) return { status: 'refused', why: 'replaced', detail: UNREACHABLE };
+      if (isNone) return { status: 'refused', why: 'neighbour', detail: UNREACHABLE };
+      return results.shift() as EnqueueResult; // one each
+    });
+  }
+
+  async #store(batch: EnqueueBatch, inDoubt: readonly string[]): Promise<EnqueueResult[]> {
     const { requests } = this.backend;
     const stored = requests.enqueue({ ...batch, requests: batch.requests.map(wrap), claim: null });
     // Asked for in the same turn: one commit for both. Without the note it is accepted all the same.
-    const noted = mayHaveArrived ? this.#amend(batch.requests.map(({ id }) => attempted(id))) : undefined;
+    const noted = inDoubt.length > 0 ? this.#amend(inDoubt.map(attempted)) : undefined;
     const [results] = await Promise.all([stored, noted?.catch(() => false)]);
     return results.map((result): EnqueueResult => {
       if (result.status === 'refused') return result;
@@ -181,6 +198,9 @@ export class Spill {
     await this.backend.requests.purge({ now, limit: ids.length, keepAfter, ids, retention: NO_RETENTION });
   }
 }
+
+/** Why nothing is replaced meanwhile. */
+const UNREACHABLE = 'the store that has the request to be replaced cannot be reached';
 
 /** In doubt until the store has answered: as with a request in doubt, no deadline ends it. */
 const IN_DOUBT: Progress = Object.freeze({ ...NO_PROGRESS, unresolved: true });

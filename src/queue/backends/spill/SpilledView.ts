@@ -68,9 +68,10 @@ function shownState(state: StoredRequest['state']): StoredRequest['state'] {
 }
 
 /** The change in terms of the spill's own states; undefined where it cannot be made here. */
-function localChange({ record, standing }: Entry, change: Change): Change | undefined {
+function localChange(entry: Entry, change: Change): Change | undefined {
+  const { record, standing } = entry;
   const { from, to, patch } = change;
-  if (standing === 'waiting' ? !from.includes(SPILLED_STATE) : !from.includes(record.state)) return undefined;
+  if (!from.includes(shown(entry).state)) return undefined;
   if (to !== undefined && !isTerminal(to.state)) return undefined;
   const base = patch?.base === undefined ? undefined : rebase(record, patch.base);
   return {

@@ -1,3 +1,4 @@
+import { Aliases } from './Aliases.ts';
 import type { Database, SqlValue, Statement } from './driver.ts';
 
 const STATES = 10;
@@ -23,7 +24,7 @@ export class Place {
 }
 
 /**
- * The small facts that every step needs: counters, sequence numbers, places. Kept in memory, changed within a
+ * The small facts that every step needs: counters, sequence numbers, places, aliases of lanes. Kept in memory, changed within a
  * transaction and written once at its end by {@link flush}. After a rollback, and when another handle has committed,
  * {@link load} makes it what the database says.
  */
@@ -40,6 +41,7 @@ export class Ledger {
   liveBytes = 0;
   endedCount = 0;
   endedBytes = 0;
+  readonly aliases: Aliases;
 
   readonly #readSequences: Statement;
   readonly #readPlaces: Statement;
@@ -51,7 +53,8 @@ export class Ledger {
   readonly #dropCounters: Statement;
 
   constructor(database: Database) {
-    this.#readSequences = database.prepare('SELECT seq, ended_seq FROM meta');
+    this.#readSequences = database.prepare('SELECT seq, ended_seq, EXISTS (SELECT 1 FROM alias) FROM meta');
+    this.aliases = new Aliases(database);
     this.#readPlaces = database.prepare('SELECT id, zone, channel, sender FROM place');
     this.#readCounters = database.prepare('SELECT place, state, n, bytes FROM counter');
     this.#writeSequences = database.prepare('UPDATE meta SET seq = ?, ended_seq = ?');
@@ -70,9 +73,10 @@ export class Ledger {
     this.#sequencesDirty = false;
     this.#lastPlace = 0;
     this.liveCount = this.liveBytes = this.endedCount = this.endedBytes = 0;
-    const [seq, endedSeq] = this.#readSequences.get() as [number, number];
+    const [seq, endedSeq, hasAliases] = this.#readSequences.get() as [number, number, number];
     this.#seq = seq;
     this.#endedSeq = endedSeq;
+    this.aliases.load(hasAliases === 0);
     for (const [id, zone, channel, sender] of this.#readPlaces.all() as [number, string, string, string][]) {
       this.#remember(new Place(id, zone, channel, sender));
     }

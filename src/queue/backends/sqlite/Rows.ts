@@ -10,6 +10,7 @@ export const UNKNOWN = 4;
 export const HELD = 5;
 export const SUCCEEDED = 6;
 export const DEAD = 7;
+export const SUPERSEDED = 9;
 
 /** What a move needs to know of a request. */
 export interface Row {

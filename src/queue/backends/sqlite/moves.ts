@@ -2,15 +2,19 @@ import type { EndedRequest } from '../../types/request.ts';
 import { canMove, isTerminal } from '../../types/states.ts';
 import type { MovedRequest } from '../../types/store.ts';
 import { reasonCode, reasonOf, stateOf } from '../codec.ts';
-import { FIRST_LEASE, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS } from './flags.ts';
+import { cascades, victimsOf } from './cascade.ts';
+import { FIRST_LEASE, HALT, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS, ON_FAILURE } from './flags.ts';
 import type { Others, PackedResult } from './protocol.ts';
 import type { Row, Rows } from './Rows.ts';
-import { BLOCKED, HELD, READY, ROW, SCHEDULED, SUCCEEDED, UNKNOWN } from './Rows.ts';
+import { BLOCKED, DEAD, HELD, READY, ROW, SCHEDULED, SUCCEEDED, UNKNOWN } from './Rows.ts';
 
 const LANE = reasonCode('lane');
 const DEPENDENCY = reasonCode('dependency');
 const ACCEPTED = reasonCode('accepted');
 const NOT_BEFORE = reasonCode('notBefore');
+const ABANDONED = reasonCode('abandoned');
+/** What is superseded for these reasons lives on in another store, and what waits for it with it. */
+const ELSEWHERE: ReadonlySet<number> = new Set([reasonCode('moved'), reasonCode('spilled')]);
 
 /** Collects what a step did to requests other than the one it names. Most steps touch nobody: then it stays empty. */
 export class Report {
@@ -99,6 +103,21 @@ export function store(rows: Rows, row: Row, state: number, reason: number): void
 
 /** Ends a live request and tells `report` what followed for others. Returns its place in the order of ending. */
 export function end(rows: Rows, row: Row, state: number, reason: number, now: number, report: Report): number {
+  if (cascades(row)) abandon(rows, row, state, reason, now, report);
+  return endAlone(rows, row, state, reason, now, report);
+}
+
+/** Before a request with `cascade` ends: the end of those it takes with it. */
+export function abandon(rows: Rows, row: Row, state: number, reason: number, now: number, report: Report): void {
+  if (state === SUCCEEDED || (state !== DEAD && ELSEWHERE.has(reason))) return;
+  // All are known before the first ends; ended from the last to the first, none of them moves another of them.
+  for (const victim of victimsOf(rows, row, state === DEAD)) {
+    report.noteEnd(victim, endAlone(rows, victim, DEAD, ABANDONED, now, report));
+    rows.sql('UPDATE request SET bundle = ? WHERE seq = ?').run(row.id, victim.seq);
+  }
+}
+
+function endAlone(rows: Rows, row: Row, state: number, reason: number, now: number, report: Report): number {
   const endedSeq = rows.ledger.nextEndedSeq();
   rows
     .sql(
@@ -133,12 +152,24 @@ export function resultBytes(rows: Rows, row: Row): number {
 function freeLane(rows: Rows, before: Row, now: number, report: Report): void {
   const line = before.line as number; // asked by the caller
   const head = headOf(rows, line);
+  if (head === undefined) rows.ledger.aliases.drop(line);
   if (head === undefined || head.seq < before.seq) return;
   const best = rows
     .sql('SELECT min(rank) FROM request WHERE line = ? AND line IS NOT NULL AND state = 2')
     .get(line)?.[0];
   if (typeof best === 'number') raiseHead(rows, head, best);
-  if (head.state === BLOCKED) unblock(rows, head, now, report);
+  if (head.state !== BLOCKED) return;
+  const isHalted = before.state === DEAD && (before.flags & ON_FAILURE) === HALT;
+  // One that waits for something else besides would not go on now.
+  if (isHalted && head.waits === 0) hold(rows, head, report);
+  else unblock(rows, head, now, report);
+}
+
+/** Sets aside what was blocked: something before it failed. */
+function hold(rows: Rows, row: Row, report: Report): void {
+  row.due = null;
+  store(rows, row, HELD, DEPENDENCY);
+  report.noteMove(row);
 }
 
 /** A blocked request that one thing fewer stands before. */
@@ -156,11 +187,10 @@ function tellWaiters(rows: Rows, predecessor: Row, succeeded: boolean, now: numb
     rows.sql('UPDATE request SET waits = ? WHERE seq = ?').run(waiter.waits, waiter.seq);
     if (succeeded) {
       if (waiter.state === BLOCKED && waiter.waits === 0) unblock(rows, waiter, now, report);
-    } else if (waiter.state === BLOCKED || waiter.state === HELD) {
-      const wasBlocked = waiter.state === BLOCKED;
-      waiter.due = null;
+    } else if (waiter.state === BLOCKED) {
+      hold(rows, waiter, report);
+    } else if (waiter.state === HELD) {
       store(rows, waiter, HELD, DEPENDENCY);
-      if (wasBlocked) report.noteMove(waiter);
     }
   }
 }

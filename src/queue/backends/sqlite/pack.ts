@@ -1,4 +1,4 @@
-import type { Carried, NewRequest, StoredResult } from '../../types/request.ts';
+import type { Carried, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
 import type { Change, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
@@ -10,13 +10,14 @@ import {
   reasonCode,
   stateCode,
 } from '../codec.ts';
-import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, TOLD, UNRESOLVED } from './flags.ts';
+import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, onFailureBits, TOLD, UNRESOLVED } from './flags.ts';
 import type {
   PackedCarried,
   PackedChange,
   PackedEffects,
   PackedNew,
   PackedPatch,
+  PackedReplacement,
   PackedRequest,
   PackedResult,
   PackedSettlement,
@@ -24,7 +25,14 @@ import type {
 import { JOIN_NONE, JOIN_TAIL, JOIN_WINDOW } from './protocol.ts';
 
 export function packRequest(request: NewRequest): PackedRequest {
-  return request.carried === undefined ? packNew(request) : [...packNew(request), packCarried(request.carried)];
+  const { carried, replaces } = request;
+  if (carried === undefined && replaces === undefined) return packNew(request);
+  const packed = carried === undefined ? undefined : packCarried(carried);
+  return [...packNew(request), packed, replaces === undefined ? undefined : packReplacement(replaces)];
+}
+
+function packReplacement({ id, result }: Replacement): PackedReplacement {
+  return { id, result: result === undefined ? null : packResult(result) };
 }
 
 function packNew(request: NewRequest): PackedNew {
@@ -34,7 +42,10 @@ function packNew(request: NewRequest): PackedNew {
     request.zone,
     request.channel,
     request.sender,
-    (request.ephemeral ? EPHEMERAL : 0) | (request.harmless ? HARMLESS : 0) | (request.durable ? DURABLE : 0),
+    (request.ephemeral ? EPHEMERAL : 0) |
+      (request.harmless ? HARMLESS : 0) |
+      (request.durable ? DURABLE : 0) |
+      (request.onFailure === undefined ? 0 : onFailureBits(request.onFailure)),
     lane,
     lane === null ? null : hash53(lane),
     after.length === 0 ? null : after,
@@ -87,9 +98,10 @@ export function packSettlement(settlement: Settlement): PackedSettlement {
   ];
 }
 
-function packEffects({ bind, end, amend }: Settlement): PackedEffects | null {
-  if (bind === undefined && end === undefined && amend === undefined) return null;
+function packEffects({ patch, bind, end, amend }: Settlement): PackedEffects | null {
+  if (patch === undefined && bind === undefined && end === undefined && amend === undefined) return null;
   return {
+    patch: patch === undefined ? null : packPatch({ content: patch.content, base: patch.base }),
     bind: bind ?? [],
     end: (end ?? []).map(({ id, state, reason }) => [id, stateCode(state), reasonCode(reason)]),
     amend: (amend ?? []).map(packChange),
@@ -101,7 +113,7 @@ function packResult(result: StoredResult): PackedResult {
   return [result.status, encodeResultHead(result), typeof owned === 'string' ? null : owned];
 }
 
-export function packChange({ id, from, neverSent, callers, reason, to, patch }: Change): PackedChange {
+export function packChange({ id, from, neverSent, callers, reason, to, patch, bind }: Change): PackedChange {
   return {
     id,
     from: from.reduce((bits, state) => bits | (1 << stateCode(state)), 0),
@@ -110,6 +122,7 @@ export function packChange({ id, from, neverSent, callers, reason, to, patch }: 
     ...(reason !== undefined && { reason: reasonCode(reason) }),
     to: to === undefined ? null : [stateCode(to.state), reasonCode(to.reason), to.dueAt ?? null],
     patch: patch === undefined ? null : packPatch(patch),
+    ...(bind !== undefined && { bind }),
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   Binding,
   ClaimQuery,
   CountRow,
+  EnqueueResult,
   ExpireResult,
   MovedRequest,
   NextDueQuery,
@@ -62,8 +63,18 @@ export type PackedNew = readonly [
   body: string | Uint8Array | null,
 ];
 
-/** The one more element is absent from nearly all. */
-export type PackedRequest = readonly [...PackedNew, carried?: PackedCarried];
+export interface PackedReplacement {
+  readonly id: string;
+  /** Set where the newcomer ends at once. */
+  readonly result: PackedResult | null;
+}
+
+/** The elements more are absent from nearly all. */
+export type PackedRequest = readonly [
+  ...PackedNew,
+  carried?: PackedCarried | undefined,
+  replaces?: PackedReplacement | undefined,
+];
 
 export type PackedEnqueue = readonly [
   now: number,
@@ -80,7 +91,7 @@ export const ACCEPTED = 0;
 export const JOINED = 1;
 export const REFUSED = 2;
 
-export type Refusal = 'full' | 'keyConflict' | 'dependency' | 'neighbour';
+export type Refusal = Extract<EnqueueResult, { status: 'refused' }>['why'];
 
 export type PackedEnqueueResult =
   | readonly [kind: 0, seq: number, state: number, token: number | null, due: number | null]
@@ -116,10 +127,14 @@ export interface PackedChange {
   readonly reason?: number;
   readonly to: readonly [state: number, reason: number, due: number | null] | null;
   readonly patch: PackedPatch | null;
+  /** Absent from nearly all. */
+  readonly bind?: readonly Binding[];
 }
 
-/** What a settlement does to others; most do nothing. */
+/** What a settlement does besides moving its request; most do nothing. */
 export interface PackedEffects {
+  /** Of the request itself. */
+  readonly patch: PackedPatch | null;
   readonly bind: readonly Binding[];
   readonly end: readonly (readonly [id: string, state: number, reason: number])[];
   readonly amend: readonly PackedChange[];

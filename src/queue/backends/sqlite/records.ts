@@ -6,7 +6,7 @@ import { READY, SENDING } from './Rows.ts';
 /** Columns of a whole record; `unpack.ts` reads them by position, with zone, channel and sender after the last. */
 export const RECORD = `r.seq, r.id, r.place, r.state, r.reason, r.flags, r.rank, r.due, r.expires, r.token, r.worker,
   r.lease_until, r.first_sent, r.callers, r.priority, r.accepted, r.ended, r.ended_seq, r.bytes, r.not_before, r.lane, r.principal,
-  r.key, r.digest, r.replayed_as, r.progress, c.head, c.body, s.status, s.headers, s.body`;
+  r.key, r.digest, r.replayed_as, r.progress, c.head, c.body, s.status, s.headers, s.body, r.bundle`;
 
 export const FROM = 'FROM request r JOIN content c ON c.seq = r.seq LEFT JOIN result s ON s.seq = r.seq';
 

@@ -2,7 +2,7 @@ import type { Body, StoredRequest } from '../../types/request.ts';
 import type { AmendResult, EnqueueResult, SettleResult } from '../../types/store.ts';
 import { decodeHead, decodeProgress, decodeResult, RECORD_VERSION, reasonOf, stateOf } from '../codec.ts';
 import type { SqlValue } from './driver.ts';
-import { DURABLE, EPHEMERAL, HARMLESS, TOLD } from './flags.ts';
+import { DURABLE, EPHEMERAL, HARMLESS, ON_FAILURE, onFailureOf, TOLD } from './flags.ts';
 import type { Others, PackedEnqueueResult, PackedRecord, PackedSettleResult } from './protocol.ts';
 import { ACCEPTED, DONE, JOINED, NOT_FOUND } from './protocol.ts';
 
@@ -46,11 +46,12 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
   const worker = maybeText(10);
   const head = decodeHead(text(26));
   const status = maybeNumber(28);
+  const bundle = maybeText(31);
   return {
     id: text(1),
-    zone: text(31),
-    channel: text(32),
-    sender: text(33),
+    zone: text(32),
+    channel: text(33),
+    sender: text(34),
     ephemeral: (flags & EPHEMERAL) !== 0,
     content: {
       method: head.method,
@@ -95,6 +96,9 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
     result: status === null ? null : decodeResult(status, text(29), columns[30] as Uint8Array | null),
     told: (flags & TOLD) !== 0,
     replayedAs: maybeText(24),
+    ...((flags & ON_FAILURE) !== 0 && { onFailure: onFailureOf(flags) }),
+    ...(head.intent !== undefined && { intent: head.intent }),
+    ...(bundle !== null && { bundle }),
     version: RECORD_VERSION,
   };
 }

@@ -57,6 +57,7 @@ export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   classify: undefined,
   probe: undefined,
   healthCheck: undefined,
+  expect: undefined,
   auth: undefined,
   secretHeaders: Object.freeze([]),
   retryAnswered5xx: false,

@@ -70,17 +70,30 @@ export interface IdempotencyOptions {
   readonly ttlMs?: number | null | undefined;
   /** `bare`: the key as it is. `string`: quoted, as a structured field (RFC 8941). @default 'bare' */
   readonly quoting?: 'bare' | 'string' | undefined;
+  /** Methods whose writes are known by their keys. @default every write */
+  readonly methods?: readonly string[] | undefined;
+  /** Header that tells when the key was first sent, the same on every send of it. @default none */
+  readonly firstSentHeader?: string | undefined;
+  /** Header that is `true` on an answer that was given before, to an earlier send. @default none */
+  readonly replayHeader?: string | undefined;
+  /** Header and value by which an endpoint says that it does not look at keys: from then on they prove nothing. @default none */
+  readonly ignoredHeader?: { readonly name: string; readonly value: string } | undefined;
+  /** A failure is stored with its key: one that bears `replayHeader` is not sent for again. @default false */
+  readonly storesFailures?: boolean | undefined;
 }
 
-/** `ietf`: `Idempotency-Key`, quoted. `stripe`: `Idempotency-Key`, bare. Both for 24 h. */
-export type IdempotencyOption = 'ietf' | 'stripe' | IdempotencyOptions;
+/**
+ * `ietf`: `Idempotency-Key`, quoted. `stripe`: the same, bare, which stores failures too; not for DELETE. Both for 24 h. `stripe-v2`: POST and DELETE, for 30 days.
+ * `oasis`: `Repeatability-Request-ID` and `Repeatability-First-Sent`, for 5 minutes.
+ */
+export type IdempotencyOption = 'ietf' | 'stripe' | 'stripe-v2' | 'oasis' | IdempotencyOptions;
 
 /** What a probe found out of a write whose outcome is unknown. */
 export type ProbeVerdict =
   | {
       readonly outcome: 'applied';
       /** Id the server gave, where the write created something. */
-      readonly serverId?: string | undefined;
+      readonly serverId?: string | number | undefined;
     }
   | { readonly outcome: 'notApplied' }
   | { readonly outcome: 'inconclusive' };
@@ -113,6 +126,14 @@ export interface HealthCheckOptions {
   readonly expectStatus?: number | undefined;
 }
 
+/** What every answer of an API has. One without it came from elsewhere: the zone is `captive` until an answer has it again. */
+export interface ExpectOptions {
+  /** Content types of answers that have a body. @default any */
+  readonly contentTypes?: readonly string[] | undefined;
+  /** A header, with a value where that matters. @default none */
+  readonly header?: { readonly name: string; readonly value?: string | undefined } | undefined;
+}
+
 /**
  * Options for the calls of a zone that fit, between those of the call and those of the zone: besides these, `priority`, `lane`, `effect`, `tags`
  * and `dedupe` of a request, and `respond`, `offline`, `mode`, `honorPrefer` and `noRetryHeaders` of `fetch`.
@@ -143,6 +164,8 @@ export interface ZoneOptions {
   /** How to find out whether a write was applied; a POST only by a function. @default 'byResource' for PUT, PATCH and DELETE; others are held for a person */
   readonly probe?: ProbeOption | undefined;
   readonly healthCheck?: HealthCheckOptions | undefined;
+  /** By what answers of the API are told from those of a sign-in page, or of a gateway in its place. On plain http, pages in answer to JSON are told without it. @default nothing more */
+  readonly expect?: ExpectOptions | undefined;
   /** Credentials for requests that bring none. */
   readonly auth?: AuthProvider | undefined;
   /** More headers and query parameters that are never stored, besides those that look like secrets. */

@@ -3,7 +3,14 @@ import type { Problem } from '../../../errors.ts';
 import { nearestName } from '../../../nearestName.ts';
 import { isRecord } from './fields.ts';
 import { BACKEND_SHAPES, QUEUE_SHAPE, queueSchema, RETENTION_SHAPE, RETRY_SHAPE } from './schema.ts';
-import { HEALTH_CHECK_SHAPE, IDEMPOTENCY_SHAPE, parseOrigin, RULE_SHAPE, ZONE_SHAPE } from './zoneSchema.ts';
+import {
+  EXPECT_SHAPE,
+  HEALTH_CHECK_SHAPE,
+  IDEMPOTENCY_SHAPE,
+  parseOrigin,
+  RULE_SHAPE,
+  ZONE_SHAPE,
+} from './zoneSchema.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -16,7 +23,10 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   retry: Object.keys(RETRY_SHAPE),
   'zones.*': Object.keys(ZONE_SHAPE),
   'zones.*.idempotency': Object.keys(IDEMPOTENCY_SHAPE),
+  'zones.*.idempotency.ignoredHeader': ['name', 'value'],
   'zones.*.healthCheck': Object.keys(HEALTH_CHECK_SHAPE),
+  'zones.*.expect': Object.keys(EXPECT_SHAPE),
+  'zones.*.expect.header': ['name', 'value'],
   'zones.*.rules.*': Object.keys(RULE_SHAPE),
 };
 

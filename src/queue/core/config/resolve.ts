@@ -1,5 +1,8 @@
 import type { Problem } from '../../../errors.ts';
 import { HoldfastError } from '../../../errors.ts';
+import type { Expectation } from '../../strategies/authentic.ts';
+import type { IdempotencyDialect } from '../../strategies/dialects.ts';
+import { DIALECTS } from '../../strategies/dialects.ts';
 import type { Backend } from '../../types/backend.ts';
 import {
   CALLER_MAX_DELAY_MS,
@@ -11,6 +14,7 @@ import {
 } from './defaults.ts';
 import type {
   BackendOption,
+  ExpectOptions,
   HealthCheckOptions,
   IdempotencyOption,
   QueueOptions,
@@ -23,7 +27,6 @@ import type {
   ResolvedBackend,
   ResolvedConfiguration,
   ResolvedHealthCheck,
-  ResolvedIdempotency,
   ResolvedRule,
   ResolvedZone,
 } from './types.ts';
@@ -95,6 +98,7 @@ function resolveZone(zone: ZoneOptions): ResolvedZone {
     classify,
     probe,
     healthCheck: healthCheck === undefined ? undefined : Object.freeze(resolveHealthCheck(healthCheck)),
+    expect: zone.expect === undefined ? undefined : Object.freeze(resolveExpectation(zone.expect)),
     auth,
     secretHeaders: Object.freeze((secretHeaders ?? []).map((name) => name.toLowerCase())),
     retryAnswered5xx: zone.retryAnswered5xx ?? ZONE_DEFAULTS.retryAnswered5xx,
@@ -115,12 +119,30 @@ function resolveRule({ path, method, ...options }: RuleOptions): ResolvedRule {
   });
 }
 
-function resolveIdempotency(option: IdempotencyOption): ResolvedIdempotency {
-  const header = 'idempotency-key';
-  if (option === 'ietf') return { header, ttlMs: IDEMPOTENCY_TTL_MS, quoting: 'string' };
-  if (option === 'stripe') return { header, ttlMs: IDEMPOTENCY_TTL_MS, quoting: 'bare' };
-  const ttlMs = option.ttlMs === undefined ? IDEMPOTENCY_TTL_MS : option.ttlMs;
-  return { header: option.header.toLowerCase(), ttlMs, quoting: option.quoting ?? 'bare' };
+function resolveIdempotency(option: IdempotencyOption): IdempotencyDialect {
+  if (typeof option === 'string') return DIALECTS[option];
+  const { ignoredHeader } = option;
+  return {
+    header: option.header.toLowerCase(),
+    ttlMs: option.ttlMs === undefined ? IDEMPOTENCY_TTL_MS : option.ttlMs,
+    quoting: option.quoting ?? 'bare',
+    methods: option.methods?.map((method) => method.toUpperCase()) ?? null,
+    firstSentHeader: option.firstSentHeader?.toLowerCase() ?? null,
+    replayHeader: option.replayHeader?.toLowerCase() ?? null,
+    ignoredHeader:
+      ignoredHeader === undefined
+        ? null
+        : { name: ignoredHeader.name.toLowerCase(), value: ignoredHeader.value.toLowerCase() },
+    storesFailures: option.storesFailures ?? false,
+  };
+}
+
+function resolveExpectation({ contentTypes, header }: ExpectOptions): Expectation {
+  return {
+    contentTypes: contentTypes?.map((type) => type.toLowerCase()) ?? null,
+    header:
+      header === undefined ? null : { name: header.name.toLowerCase(), value: header.value?.toLowerCase() ?? null },
+  };
 }
 
 function resolveHealthCheck(option: HealthCheckOptions): ResolvedHealthCheck {

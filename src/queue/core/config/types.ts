@@ -1,4 +1,6 @@
+import type { Expectation } from '../../strategies/authentic.ts';
 import type { DelayFunction } from '../../strategies/decision.ts';
+import type { IdempotencyDialect } from '../../strategies/dialects.ts';
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
@@ -13,13 +15,6 @@ export type ResolvedBackend =
   | { readonly kind: 'redis'; readonly options: RedisOptions; readonly spill: { readonly path: string } | undefined }
   | { readonly kind: 'custom'; readonly backend: Backend };
 
-export interface ResolvedIdempotency {
-  /** Lower-case. */
-  readonly header: string;
-  readonly ttlMs: number | null;
-  readonly quoting: 'bare' | 'string';
-}
-
 export interface ResolvedHealthCheck {
   readonly path: string;
   readonly method: 'GET' | 'HEAD' | 'OPTIONS';
@@ -31,11 +26,12 @@ export interface ResolvedZone extends FetchSettings {
   /** Normalised; the first is used to send. */
   readonly origins: readonly string[];
   readonly maxConcurrency: number;
-  readonly idempotency: ResolvedIdempotency | undefined;
+  readonly idempotency: IdempotencyDialect | undefined;
   readonly effectOf: ZoneOptions['effectOf'];
   readonly classify: ZoneOptions['classify'];
   readonly probe: ProbeOption | undefined;
   readonly healthCheck: ResolvedHealthCheck | undefined;
+  readonly expect: Expectation | undefined;
   readonly auth: ZoneOptions['auth'];
   /** Lower-case. */
   readonly secretHeaders: readonly string[];

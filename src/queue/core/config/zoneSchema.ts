@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { DIALECTS } from '../../strategies/dialects.ts';
 import { priorityNumber } from '../../strategies/priority.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Priority } from '../../types/calls.ts';
@@ -9,6 +10,8 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const headerName = field<string>('a header name', (v) => typeof v === 'string' && HEADER_NAME.test(v));
 
+const text = field<string>('a string that is not empty', (v) => typeof v === 'string' && v !== '');
+
 const origin = field<string>(
   "an origin such as 'https://api.example.com': http or https, no path, no user name",
   (v) => typeof v === 'string' && parseOrigin(v) !== undefined,
@@ -18,6 +21,11 @@ export const IDEMPOTENCY_SHAPE = {
   header: headerName,
   ttlMs: z.union([z.null(), duration(1)], { error: 'milliseconds of at least 1, or null' }).optional(),
   quoting: oneOf('bare', 'string').optional(),
+  methods: z.array(headerName, { error: 'a list of HTTP methods' }).optional(),
+  firstSentHeader: headerName.optional(),
+  replayHeader: headerName.optional(),
+  ignoredHeader: z.strictObject({ name: headerName, value: text }, { error: '{ name, value }' }).optional(),
+  storesFailures: flag.optional(),
 };
 
 export const HEALTH_CHECK_SHAPE = {
@@ -26,13 +34,21 @@ export const HEALTH_CHECK_SHAPE = {
   expectStatus: field<number>('a status from 200 to 599', isStatus).optional(),
 };
 
+export const EXPECT_SHAPE = {
+  contentTypes: z.array(text, { error: 'a list of content types' }).optional(),
+  header: z.strictObject({ name: headerName, value: text.optional() }, { error: '{ name, value }' }).optional(),
+};
+
 const idempotencyObject = z.strictObject(IDEMPOTENCY_SHAPE);
 
 /** A name of a known behaviour, or one spelled out: whose problems are reported field by field. */
 const idempotency = z.unknown().superRefine((value, context) => {
-  if (value === undefined || value === 'ietf' || value === 'stripe') return;
+  if (value === undefined || (typeof value === 'string' && Object.hasOwn(DIALECTS, value))) return;
   if (typeof value !== 'object' || value === null) {
-    context.addIssue({ code: 'custom', message: "'ietf', 'stripe' or { header, ttlMs, quoting }" });
+    context.addIssue({
+      code: 'custom',
+      message: "'ietf', 'stripe', 'stripe-v2', 'oasis' or { header, ttlMs, quoting, … }",
+    });
     return;
   }
   for (const issue of idempotencyObject.safeParse(value).error?.issues ?? []) context.addIssue({ ...issue });
@@ -83,6 +99,7 @@ export const ZONE_SHAPE = {
     (v) => v === 'byResource' || typeof v === 'function',
   ).optional(),
   healthCheck: z.strictObject(HEALTH_CHECK_SHAPE).optional(),
+  expect: z.strictObject(EXPECT_SHAPE).optional(),
   auth: field<AuthProvider>('an auth provider, as bearerToken() gives', (v) => hasMethods(v, 'credential')).optional(),
   secretHeaders: z.array(headerName, { error: 'a list of header names' }).optional(),
   retryAnswered5xx: flag.optional(),

@@ -54,8 +54,7 @@ export class Copies {
     });
     for (const [index, request] of missing.entries()) {
       const result = results[index] as EnqueueResult; // one each
-      if (result.status === 'refused')
-        this.#refuse(request, result.why === 'neighbour' ? 'full' : result.why, result.detail);
+      if (result.status === 'refused') this.#refuse(request, whyOf(result), result.detail);
     }
   }
 
@@ -130,6 +129,11 @@ export class Copies {
   #isOwn({ sender, state }: StoredRequest): boolean {
     return !isTerminal(state) && readFence(sender)?.store === this.#parts.store;
   }
+}
+
+function whyOf({ why }: Extract<EnqueueResult, { status: 'refused' }>): WhyRefused {
+  // Copies are no atomic batch, and take nobody's place.
+  return why === 'neighbour' || why === 'replaced' ? 'full' : why;
 }
 
 /** Of a move back, or one that was abandoned: a request that waits here can have no other life there. */

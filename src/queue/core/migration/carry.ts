@@ -31,10 +31,10 @@ export function carriedOver(request: StoredRequest, store: string, after: readon
 }
 
 /** What was accepted, without what became of it. */
-function contentOf(request: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried'> {
+function contentOf(request: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
   const { id, zone, channel, sender, ephemeral, content, effect, harmless, lane, after, refs, principal } = request;
   const { auth, client, key, fingerprint, digest, idempotencyKey, base, priority, notBefore, expiresAt } = request;
-  const { acceptedAt, trace, tags, durable, replayOf, bytes } = request;
+  const { acceptedAt, trace, tags, durable, replayOf, bytes, onFailure, intent } = request;
   return {
     id,
     zone,
@@ -64,5 +64,7 @@ function contentOf(request: StoredRequest): Omit<NewRequest, 'rank' | 'join' | '
     durable,
     replayOf,
     bytes,
+    ...(onFailure !== undefined && { onFailure }),
+    ...(intent !== undefined && { intent }),
   };
 }

@@ -1,9 +1,11 @@
 -- Accepts requests: {requests, atomic, now, maxSize, maxBytes, places, claim or false}.
 
 -- Fields of a request as it comes: id, number of its place in `places`, flags, rank (false: last in, first out), …
-local R_ID, R_PLACE, R_FLAGS, R_RANK, R_NOT_BEFORE, R_EXPIRES, R_PRIORITY, R_ACCEPTED, R_BYTES, R_LANE, R_RULE, R_SINCE, R_KEY, R_FINGERPRINT, R_AFTER, R_BASE, R_RECORD, R_CARRIED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
+local R_ID, R_PLACE, R_FLAGS, R_RANK, R_NOT_BEFORE, R_EXPIRES, R_PRIORITY, R_ACCEPTED, R_BYTES, R_LANE, R_RULE, R_SINCE, R_KEY, R_FINGERPRINT, R_AFTER, R_BASE, R_RECORD, R_CARRIED, R_REPLACES = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
 -- What a request brings along from the store it was accepted in before.
 local C_IS_HELD, C_REASON, C_DUE_AT, C_TOKEN, C_FIRST_SENT, C_PROGRESS, C_UNRESOLVED, C_CALLERS, C_RESULT, C_TOLD = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+-- Whose place it takes: id, the newcomer's own id as text, its result or false.
+local E_ID, E_NEWCOMER, E_RESULT = 1, 2, 3
 local JOINS_TAIL, JOINS_WINDOW = 1, 2
 local ACCEPTED, JOINED, REFUSED = 0, 1, 2
 -- Requests of one fingerprint that can be joined: the last so many.
@@ -41,6 +43,16 @@ local function fixedOfNew(request)
     request.fixed = fixed
   end
   return request.fixed
+end
+
+-- Puts a newcomer into the lane that its own is only another name of, as its record is to say.
+local function enterLane(request)
+  local lane = request[R_LANE] and q.laneOf(request[R_LANE])
+  if not lane or not lane.meant then return end
+  local behindFixed, fixed = cmsgpack.unpack_one(request[R_RECORD])
+  fixed[F_LANE] = lane.text
+  request.fixed, request[R_LANE] = fixed, lane.meant
+  request[R_RECORD] = cmsgpack.pack(fixed) .. request[R_RECORD]:sub(behindFixed + 1)
 end
 
 local function isAlike(row, request)
@@ -91,6 +103,10 @@ local function prepare(p)
     if request[R_FINGERPRINT] then names[#names + 1] = request[R_FINGERPRINT] end
     if request[R_LANE] then lanes[#lanes + 1] = request[R_LANE] end
     for _, id in ipairs(request[R_AFTER] or {}) do predecessors[#predecessors + 1] = id end
+    if request[R_REPLACES] then
+      q.need('replace')
+      predecessors[#predecessors + 1] = request[R_REPLACES][E_ID]
+    end
   end
   local byId, byKey = {}, {}
   local function find(hash, wanted, into)
@@ -108,6 +124,11 @@ local function prepare(p)
   find(KEYED, keys, byKey)
   q.loadAlike(names)
   q.loadLanes(lanes)
+  local meant = {}
+  for _, name in ipairs(lanes) do
+    if q.lanes[name] and q.lanes[name].meant then meant[#meant + 1] = q.lanes[name].meant end
+  end
+  q.loadLanes(meant)
   for index, place in ipairs(p[6]) do rooms[index] = q.roomName(place[2], place[3]) end
   q.loadRooms(rooms)
   return byId, byKey
@@ -121,11 +142,20 @@ q.verbs.enqueue = function(p)
   end
   local byId, byKey = prepare(p)
 
-  local function refusal(request)
+  local function overLimit(request)
     if totals[LIVE] >= maxSize then return { REFUSED, 'full', totals[LIVE] .. ' requests of at most ' .. maxSize } end
     if totals[LIVE_BYTES] + request[R_BYTES] > maxBytes then
       return { REFUSED, 'full', totals[LIVE_BYTES] .. ' + ' .. request[R_BYTES] .. ' bytes of at most ' .. maxBytes }
     end
+    return nil
+  end
+
+  local function refusal(request)
+    local replaces = request[R_REPLACES]
+    local full = not replaces and overLimit(request)
+    if full then return full end
+    local objection = replaces and q.objectionTo(q.rowAt(byId[replaces[E_ID]]), request, fixedOfNew(request))
+    if objection then return { REFUSED, 'replaced', replaces[E_ID], objection } end
     for _, id in ipairs(request[R_AFTER] or {}) do
       local row = q.rowAt(byId[id])
       if not row then return { REFUSED, 'dependency', id, false } end
@@ -180,13 +210,39 @@ q.verbs.enqueue = function(p)
     local name = row[LANE]
     local lane = q.laneOf(name)
     if not lane then
-      q.writeLane(name, { head = tag, isLonger = false, tail = tag })
+      q.writeLane(name, { head = tag, isLonger = false, names = '', tail = tag })
       return
     end
     q.mark(row, BEHIND, true)
     lane.tail = tag
     if lane.isLonger then return end
     lane.isLonger = true
+    q.writeLane(name, lane)
+  end
+
+  -- The end of a newcomer that has nothing left to do.
+  local function endAtOnce(row, result)
+    q.memo[row][M_TAIL], row[RESULT_BYTES] = result[1], result[2]
+    q.close(row, IS_SUCCEEDED, BECAUSE_NOOP, now)
+  end
+
+  -- Ends what a newcomer replaces and gives it its place, with the better rank and priority of the two and the callers of both.
+  local function takeOver(row, tag, replaces)
+    local old = q.rowAt(byId[replaces[E_ID]])
+    local name, wasBehind = row[LANE], q.has(old, BEHIND)
+    q.giveWay(old, replaces[E_NEWCOMER], now)
+    row[RANK] = math.min(row[RANK], old[RANK])
+    row[PRIORITY] = math.max(row[PRIORITY], old[PRIORITY])
+    row[CALLERS] = row[CALLERS] + old[CALLERS]
+    if replaces[E_RESULT] then
+      q.leaveEmpty(name, wasBehind)
+      return
+    end
+    local lane = q.laneOf(name)
+    q.mark(row, BEHIND, wasBehind)
+    lane.tail = tag
+    if wasBehind then return end
+    lane.head = tag
     q.writeLane(name, lane)
   end
 
@@ -202,7 +258,7 @@ q.verbs.enqueue = function(p)
     local row = {
       seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], request[R_RANK] or -seq, 1,
       request[R_PRIORITY], request[R_ACCEPTED], request[R_BYTES], 0, request[R_FINGERPRINT], request[R_LANE], request[R_EXPIRES],
-      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false,
+      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false, false,
     }
     q.begin(row, tag, request[R_RECORD])
     q.countInBlock(seq, 1)
@@ -214,9 +270,21 @@ q.verbs.enqueue = function(p)
     end
     local name = request[R_FINGERPRINT]
     if name then q.writeAlike(name, (q.alike[name] .. tag):sub(-6 * MOST_ALIKE)) end
-    if request[R_AFTER] then tie(row, tag, request[R_AFTER]) end
-    if row[LANE] then getInLine(row, tag) end
-    if request[R_CARRIED] then bring(row, request[R_CARRIED]) else q.settleIn(row, now, BECAUSE_ACCEPTED, false) end
+    local replaces = request[R_REPLACES]
+    local result = replaces and replaces[E_RESULT]
+    if request[R_AFTER] and not result then tie(row, tag, request[R_AFTER]) end
+    if replaces then
+      takeOver(row, tag, replaces)
+    elseif row[LANE] then
+      getInLine(row, tag)
+    end
+    if result then
+      endAtOnce(row, result)
+    elseif request[R_CARRIED] then
+      bring(row, request[R_CARRIED])
+    else
+      q.settleIn(row, now, BECAUSE_ACCEPTED, false)
+    end
     local token = false
     if claim and row[STATE] == IS_READY and mayClaim(row) then
       local channel = q.placeAt(row[PLACE])[P_CHANNEL]
@@ -233,6 +301,7 @@ q.verbs.enqueue = function(p)
   local function accept(request)
     local same = q.rowAt(byId[request[R_ID]])
     if same then return accepted(same, false) end
+    enterLane(request)
     local isNew = not request[R_CARRIED]
     local keyed = request[R_KEY] and q.rowAt(byKey[request[R_KEY]])
     if keyed then

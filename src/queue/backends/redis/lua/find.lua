@@ -24,12 +24,13 @@ q.verbs.byKey = function(p)
   return row and (q.recordsOf({ row })) or {}
 end
 
--- What of a filter a row can tell: {states, reasons, zone, lane, acceptedBefore, acceptedAfter}; false: any.
+-- What of a filter a row can tell: {states, reasons, zone, lane, acceptedBefore, acceptedAfter, bundle}; false: any.
 local function matches(row, wanted)
   if wanted[1] and bit.band(wanted[1], 2 ^ row[STATE]) == 0 then return false end
   if wanted[2] and not wanted[2][tostring(row[REASON])] then return false end
   if wanted[3] and q.placeAt(row[PLACE])[P_ZONE] ~= wanted[3] then return false end
   if wanted[4] and row[LANE] ~= wanted[4] then return false end
+  if wanted[7] and row[BUNDLE] ~= wanted[7] then return false end
   if wanted[5] and row[ACCEPTED_AT] >= wanted[5] then return false end
   return not wanted[6] or row[ACCEPTED_AT] >= wanted[6]
 end

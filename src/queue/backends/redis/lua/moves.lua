@@ -1,7 +1,15 @@
 -- Moves of requests and what they bring about: lanes pass to the next, dependants go on or are held.
 
--- Lanes: tag of the head and whether others may wait behind it; false: nobody lives in it.
+-- Lanes: tag of the head, whether others may wait behind it, and the other names of the lane, one behind the other; false: nobody lives
+-- in it. What is such a name itself has, marked, the lane that is meant and its text.
 q.lanes = {}
+
+local ANOTHER_NAME = 64
+
+local function readLane(found)
+  if found:byte() == ANOTHER_NAME then return { meant = found:sub(2, 9), text = found:sub(10) } end
+  return { head = found:sub(1, 6), isLonger = #found > 6, names = found:sub(8) }
+end
 
 function q.loadLanes(names)
   local missing = {}
@@ -12,7 +20,7 @@ function q.loadLanes(names)
     end
   end
   for index, found in ipairs(q.fields(LANES, missing)) do
-    if found then q.lanes[missing[index]] = { head = found:sub(1, 6), isLonger = #found > 6 } end
+    if found then q.lanes[missing[index]] = readLane(found) end
   end
 end
 
@@ -23,7 +31,19 @@ end
 
 function q.writeLane(name, lane)
   q.lanes[name] = lane
-  q.write(LANES, name, lane and lane.head .. (lane.isLonger and '+' or ''))
+  if lane and lane.meant then
+    q.write(LANES, name, string.char(ANOTHER_NAME) .. lane.meant .. lane.text)
+  else
+    -- With names behind it there is always a mark: a lane is longer than it is said to be at worst.
+    q.write(LANES, name, lane and lane.head .. ((lane.isLonger or lane.names ~= '') and '+' or '') .. lane.names)
+  end
+end
+
+-- Nobody lives in a lane any more: its other names are lanes of their own again.
+function q.closeLane(name)
+  local names = q.laneOf(name) and q.laneOf(name).names or ''
+  for from = 1, #names, 8 do q.writeLane(names:sub(from, from + 7), false) end
+  q.writeLane(name, false)
 end
 
 -- Tag of the request accepted last of those that live in a lane.
@@ -97,6 +117,12 @@ function q.unblock(row, now, report)
   if row[STATE] ~= IS_BLOCKED then q.noteMove(report, row) end
 end
 
+-- Sets a blocked request aside: something before it failed.
+local function setAside(row, report)
+  row[STATE], row[REASON], row[DUE_AT] = IS_HELD, BECAUSE_DEPENDENCY, false
+  q.noteMove(report, row)
+end
+
 -- The lane of a request that ended passes to the one accepted next.
 function q.freeLane(row, now, report)
   local name = row[LANE]
@@ -112,17 +138,23 @@ function q.freeLane(row, now, report)
     first = q.under(WAITING, name, 1)[1]
   end
   if not first then
-    q.writeLane(name, false)
+    q.closeLane(name)
     return
   end
   local successor = q.rowAt(first:sub(LANE_TAG))
   q.sync(RANKS)
   local best = q.under(RANKS, name, 1)[1]
-  q.writeLane(name, { head = first:sub(LANE_TAG), isLonger = true })
+  q.writeLane(name, { head = first:sub(LANE_TAG), isLonger = true, names = lane.names })
   q.touch(successor)
   if best then successor[RANK] = math.min(successor[RANK], q.rowAt(best:sub(RANK_TAG))[RANK]) end
   q.mark(successor, BEHIND, false)
-  if successor[STATE] == IS_BLOCKED then q.unblock(successor, now, report) end
+  if successor[STATE] ~= IS_BLOCKED then return end
+  -- What waits for something else besides would not go on now.
+  if row[STATE] == IS_DEAD and q.isOnFailure(row, HALTS) and not successor[OPEN] then
+    setAside(successor, report)
+  else
+    q.unblock(successor, now, report)
+  end
 end
 
 -- A request that ended waits for nobody.
@@ -144,8 +176,7 @@ local function resolve(row, isWell, now, report)
   if isWell then
     if row[STATE] == IS_BLOCKED and not row[OPEN] then q.unblock(row, now, report) end
   elseif row[STATE] == IS_BLOCKED then
-    row[STATE], row[REASON], row[DUE_AT] = IS_HELD, BECAUSE_DEPENDENCY, false
-    q.noteMove(report, row)
+    setAside(row, report)
   elseif row[STATE] == IS_HELD then
     row[REASON] = BECAUSE_DEPENDENCY
   end
@@ -163,8 +194,8 @@ local function resolveWaiters(row, isWell, now, report)
   end
 end
 
--- Ends a live request; with it frees its lane and unblocks or holds its dependants. Does not note it.
-function q.finish(row, state, reason, now, report)
+-- Marks a live request as ended, at the end of the order of ending.
+function q.close(row, state, reason, now)
   local totals = q.totals
   q.touch(row)
   row[STATE], row[REASON], row[DUE_AT], row[WORKER] = state, reason, false, false
@@ -173,9 +204,26 @@ function q.finish(row, state, reason, now, report)
   totals[LAST_ENDED_AT] = now
   totals[LAST_ENDED] = totals[LAST_ENDED] + 1
   row[ENDED_SEQ] = totals[LAST_ENDED]
+end
+
+-- Ends a live request; with it frees its lane and unblocks or holds its dependants.
+function q.finishAlone(row, state, reason, now, report)
+  q.close(row, state, reason, now)
   if row[LANE] then q.freeLane(row, now, report) end
   untie(row)
   resolveWaiters(row, state == IS_SUCCEEDED, now, report)
+end
+
+-- The same, after all that goes with it. Does not note the request itself.
+function q.finish(row, state, reason, now, report)
+  local isDead = state == IS_DEAD
+  -- What was moved or spilled lives on elsewhere, and what waits for it with it.
+  local isOver = isDead or (state ~= IS_SUCCEEDED and reason ~= BECAUSE_MOVED and reason ~= BECAUSE_SPILLED)
+  if isOver and q.isOnFailure(row, CASCADES) then
+    q.need('cascade')
+    q.abandon(row, isDead, now, report)
+  end
+  q.finishAlone(row, state, reason, now, report)
 end
 
 function q.finishAndNote(row, state, reason, now, report)

@@ -1,7 +1,7 @@
 -- Counters: of the whole store, and of each place, which is a zone, a channel and a sender.
 
--- The whole store.
-local LAST_SEQ, LIVE, LIVE_BYTES, LAST_ENDED, ENDED, ENDED_BYTES, STEPPED_BACK, LAST_ENDED_AT, LAST_PLACE, REVISION, SHARED_VERSION, HISTORY_SEQ = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+-- The whole store. BOUND_IDS: how many local ids are bound, absent until one is: where none is, nobody looks for old ones.
+local LAST_SEQ, LIVE, LIVE_BYTES, LAST_ENDED, ENDED, ENDED_BYTES, STEPPED_BACK, LAST_ENDED_AT, LAST_PLACE, REVISION, SHARED_VERSION, HISTORY_SEQ, BOUND_IDS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 -- A place: zone, channel, sender, the number of requests in each state (from COUNT on), bytes of those that live (from SIZE on),
 -- and how many of them a deadline can end.

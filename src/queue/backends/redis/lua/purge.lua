@@ -57,7 +57,7 @@ q.verbs.purge = function(p)
   end
 
   -- Records lie in the order of their ends, which is that of their times unless a clock stepped back.
-  local isInOrder = true
+  local isInOrder, latestOfAll = true, totals[LAST_ENDED_AT]
   local function sweep(key, before, isWanted)
     local from, latest = 0, -math.huge
     while true do
@@ -65,12 +65,14 @@ q.verbs.purge = function(p)
       for _, name in ipairs(names) do
         -- Ends come in this order: those of which a subscriber has not been told are all behind it.
         if struct.unpack('>I6', name) > keepAfter then
+          isInOrder = false -- as far as is known
           names = {}
           break
         end
         local endedAt = struct.unpack('>d', name, ENDED_TIME)
         if endedAt < latest then isInOrder = false end
         latest = math.max(latest, endedAt)
+        latestOfAll = math.max(latestOfAll, endedAt)
         if endedAt < before then
           tags[#tags + 1] = name:sub(ENDED_TAG, ENDED_TAG + 5)
         elseif totals[STEPPED_BACK] == 0 then
@@ -93,7 +95,15 @@ q.verbs.purge = function(p)
   isWhole = sweep(DEAD, now - p[6], always) and isWhole
   if exceeds() then sweep(WELL, math.huge, exceeds) end
   if exceeds() then sweep(DEAD, math.huge, exceeds) end
-  if totals[STEPPED_BACK] == 1 and isWhole and isInOrder then totals[STEPPED_BACK] = 0 end
+  if totals[STEPPED_BACK] == 1 and isWhole and isInOrder then
+    -- What ends now before one of those that are left is out of order again.
+    totals[STEPPED_BACK], totals[LAST_ENDED_AT] = 0, latestOfAll
+  end
   q.forgetLapsed(now, limit)
-  return { purged, #purged >= limit }
+  local isLimited = #purged >= limit
+  if (totals[BOUND_IDS] or 0) > 0 then
+    q.need('bindings')
+    isLimited = q.forgetBindings(now - 2 * p[6], now, limit) or isLimited
+  end
+  return { purged, isLimited }
 end

@@ -70,9 +70,7 @@ q.verbs.recover = function(p)
   end
 
   local report = q.newReport()
-  q.load(broken)
-  for index = 1, math.min(limit, #broken) do
-    local row = q.rows[broken[index]]
+  local function repair(row)
     local state, homeless = row[STATE], isHomeless(row[PLACE])
     local wasLeased = state == IS_SENDING
     local goesUnknown = wasLeased and not q.has(row, HARMLESS)
@@ -94,6 +92,13 @@ q.verbs.recover = function(p)
     end
   end
 
+  q.load(broken)
+  for index = 1, math.min(limit, #broken) do
+    local row = q.rows[broken[index]]
+    -- It may have ended with one before it.
+    if row[STATE] < IS_SUCCEEDED then repair(row) end
+  end
+
   local more = #broken >= limit
   if not more then
     for name, row in pairs(workers) do
@@ -112,7 +117,10 @@ q.verbs.expire = function(p)
   end
   local due = #ids == 0 and {} or q.best(EXPIRY, ids, p[1], p[2])
   q.load(due)
-  for _, tag in ipairs(due) do q.finishAndNote(q.rows[tag], IS_DEAD, BECAUSE_EXPIRED, p[1], report) end
+  for _, tag in ipairs(due) do
+    -- It may have ended with one before it.
+    if q.rows[tag][STATE] < IS_SUCCEEDED then q.finishAndNote(q.rows[tag], IS_DEAD, BECAUSE_EXPIRED, p[1], report) end
+  end
   q.isWorthTelling = #due > 0
   return { report.ended, report.moved }
 end

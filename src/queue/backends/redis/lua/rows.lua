@@ -4,12 +4,14 @@
 
 -- Fields of a row. `false` where there is nothing; those at the end that have nothing are not stored.
 local SEQ, ID, PLACE, STATE, REASON, FLAGS, RANK, CALLERS, PRIORITY, ACCEPTED_AT, BYTES, TOKEN, FINGERPRINT, LANE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
-local EXPIRES, NOT_BEFORE, DUE_AT, OPEN, FIRST_SENT, WORKER, UNTIL, PROGRESS, ENDED_AT, ENDED_SEQ, RESULT_BYTES, BASE, REPLAYED_AS = 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
-local LAST_FIELD = 27
+local EXPIRES, NOT_BEFORE, DUE_AT, OPEN, FIRST_SENT, WORKER, UNTIL, PROGRESS, ENDED_AT, ENDED_SEQ, RESULT_BYTES, BASE, REPLAYED_AS, BUNDLE = 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+local LAST_FIELD = 28
 
 -- Bits of FLAGS. FIRST_LEASE: the present lease set FIRST_SENT. BEHIND: not the head of its lane.
--- FROM_PROCESS: its sender is one process. UNRESOLVED: no deadline ends it.
+-- FROM_PROCESS: its sender is one process. UNRESOLVED: no deadline ends it. ON_FAILURE: two bits of which are
+-- set what its failure does to others; neither: nothing was said.
 local EPHEMERAL, HARMLESS, TOLD, FIRST_LEASE, HAS_WAITERS, HAS_PREDECESSORS, HAS_KEY, UNRESOLVED, BEHIND, FROM_PROCESS = 1, 2, 8, 16, 32, 64, 128, 256, 512, 1024
+local ON_FAILURE, HALTS, CASCADES = 6144, 4096, 6144
 
 -- What is known of a row beside its fields: the result behind it, its own text and its record as stored (a record that is about to be,
 -- for a new one), its text as written; where it stood when it was touched: index and name there, places in lane, process and
@@ -27,6 +29,10 @@ q.committed = 0
 
 function q.has(row, flag)
   return bit.band(row[FLAGS], flag) ~= 0
+end
+
+function q.isOnFailure(row, policy)
+  return bit.band(row[FLAGS], ON_FAILURE) == policy
 end
 
 function q.mark(row, flag, isSet)

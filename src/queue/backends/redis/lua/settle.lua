@@ -7,7 +7,7 @@ local function canMove(from, to)
   return bit.band(MOVES[from], 2 ^ to) ~= 0
 end
 
--- {id, from, neverSent, callers, to, patch, reason}
+-- {id, from, neverSent, callers, to, patch, reason, bindings or false}
 local function isAllowed(row, change)
   local state = row[STATE]
   if state == IS_SENDING or bit.band(change[2], 2 ^ state) == 0 then return false end
@@ -54,6 +54,7 @@ local function applyPatch(row, patch)
 end
 
 local function apply(row, change, now, report)
+  if change[8] then q.bind(row, change[8]) end -- which may commit what was changed before
   q.touch(row)
   if change[6] then applyPatch(row, change[6]) end
   local to = change[5]
@@ -69,10 +70,25 @@ local function amendOther(row, change, now, report)
   if row[STATE] ~= before and row[STATE] < IS_SUCCEEDED then q.noteMove(report, row) end
 end
 
--- {now, {{id, from, neverSent, callers, to, patch, reason}, …}}
+-- Finds out which local ids are bound of those in lists of bindings (false: none).
+local function loadBound(lists)
+  local names = {}
+  for _, bindings in ipairs(lists) do
+    for _, binding in ipairs(bindings or {}) do names[#names + 1] = binding[1] end
+  end
+  if #names == 0 then return end
+  q.need('bindings')
+  q.loadBindings(names)
+end
+
+-- {now, {{id, from, neverSent, callers, to, patch, reason, bindings or false}, …}}
 q.verbs.amend = function(p)
-  local ids, results = {}, {}
-  for index, change in ipairs(p[2]) do ids[index] = change[1] end
+  local ids, bound, results = {}, {}, {}
+  for index, change in ipairs(p[2]) do
+    ids[index] = change[1]
+    bound[index] = change[8]
+  end
+  loadBound(bound)
   local tags = q.tagsOf(ids)
   for index, change in ipairs(p[2]) do
     local row = q.rowAt(tags[index])
@@ -90,9 +106,9 @@ q.verbs.amend = function(p)
   return results
 end
 
--- Binds local ids, ends and amends other requests: {bindings, ends, changes}.
+-- Binds local ids, ends and amends other requests: {bindings or false, ends, changes}.
 local function takeEffects(row, effects, now, report)
-  for _, binding in ipairs(effects[1]) do q.write(BINDINGS, binding[1], binding[2]) end
+  if effects[1] then q.bind(row, effects[1]) end
   local ids, byId = {}, {}
   for _, other in ipairs(effects[2]) do ids[#ids + 1] = other[1] end
   for _, change in ipairs(effects[3]) do ids[#ids + 1] = change[1] end
@@ -108,7 +124,7 @@ local function takeEffects(row, effects, now, report)
   end
 end
 
--- {id, token, state, reason, dueAt, progress, unresolved, notSent, told, result, effects}
+-- {id, token, state, reason, dueAt, progress, unresolved, notSent, told, result, effects or false, patch or false}
 local function settleOne(row, one, now)
   local state = row[STATE]
   if (state ~= IS_SENDING and state ~= IS_UNKNOWN) or row[TOKEN] ~= one[2] or not canMove(state, one[3]) then
@@ -117,6 +133,7 @@ local function settleOne(row, one, now)
   local report = q.newReport()
   if one[11] then takeEffects(row, one[11], now, report) end
   q.touch(row)
+  if one[12] then applyPatch(row, one[12]) end
   if one[8] and q.has(row, FIRST_LEASE) then
     row[FIRST_SENT] = false
     q.mark(row, FIRST_LEASE, false)
@@ -131,8 +148,15 @@ end
 
 -- {now, settlements}
 q.verbs.settle = function(p)
-  local ids, lanes, results = {}, {}, {}
-  for index, one in ipairs(p[2]) do ids[index] = one[1] end
+  local ids, lanes, bound, results = {}, {}, {}, {}
+  for index, one in ipairs(p[2]) do
+    ids[index] = one[1]
+    if one[11] then
+      bound[#bound + 1] = one[11][1]
+      for _, change in ipairs(one[11][3]) do bound[#bound + 1] = change[8] end
+    end
+  end
+  loadBound(bound)
   local tags = q.tagsOf(ids)
   for index in ipairs(ids) do
     local row = q.rowAt(tags[index])

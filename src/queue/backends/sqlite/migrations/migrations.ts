@@ -1,4 +1,5 @@
 import { initialLayout } from './0001.ts';
+import { entities } from './0002.ts';
 
 /** SQL that brings a database from one version to the next, in order: the n-th leads to version n. Entries are never changed. */
-export const MIGRATIONS: readonly string[] = [initialLayout];
+export const MIGRATIONS: readonly string[] = [initialLayout, entities];

@@ -6,6 +6,7 @@ import type { PackedChange, PackedPatch, PackedSettleResult, Verbs } from '../pr
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { BLOCKED, SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
+import { bind } from './bindings.ts';
 
 export function amend(rows: Rows, [now, changes]: Verbs['amend']['takes']): PackedSettleResult[] {
   return changes.map((one) => {
@@ -34,6 +35,7 @@ export function change(
     (one.to !== null && !isAllowed(rows, row, one.to[0]));
   if (isRefused) return [STALE, row.state];
   if (one.patch !== null) patch(rows, row, one.patch);
+  if (one.bind !== undefined) bind(rows, one.bind, row);
   if (one.to !== null) {
     const [state, reason, due] = one.to;
     if (state >= SUCCEEDED) report.noteEnd(row, end(rows, row, state, reason, now, report));
@@ -73,8 +75,7 @@ function patch(rows: Rows, row: Row, given: PackedPatch): void {
   if (given.replayedAs !== undefined) {
     rows.sql('UPDATE request SET replayed_as = ? WHERE seq = ?').run(given.replayedAs, row.seq);
   }
-  if (given.base !== undefined || given.content !== undefined) rewriteHead(rows, row.seq, given);
-  if (given.body !== undefined) rows.sql('UPDATE content SET body = ? WHERE seq = ?').run(given.body, row.seq);
+  rewrite(rows, row.seq, given);
   if (given.rank !== undefined && row.state === BLOCKED && row.line !== null) {
     const head = headOf(rows, row.line);
     if (head !== undefined && head.seq !== row.seq) raiseHead(rows, head, row.rank);
@@ -88,6 +89,12 @@ export function resettle(rows: Rows, row: Row, sender: string): void {
   rows.ledger.remove(row.place, row.state, bytes);
   row.place = rows.ledger.placeOf(zone, channel, sender);
   rows.ledger.add(row.place, row.state, bytes);
+}
+
+/** Gives a request other content, or another base. */
+export function rewrite(rows: Rows, seq: number, given: PackedPatch): void {
+  if (given.base !== undefined || given.content !== undefined) rewriteHead(rows, seq, given);
+  if (given.body !== undefined) rows.sql('UPDATE content SET body = ? WHERE seq = ?').run(given.body, seq);
 }
 
 function rewriteHead(rows: Rows, seq: number, given: PackedPatch): void {

@@ -1,4 +1,4 @@
-import { reasonCode, stateOf } from '../../codec.ts';
+import { hash53, reasonCode, stateOf } from '../../codec.ts';
 import { FIRST_LEASE, HAS_PREDECESSORS, HAS_WAITERS } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
 import { headOf, raiseHead } from '../moves.ts';
@@ -8,6 +8,7 @@ import type { Row, Rows } from '../Rows.ts';
 import { BLOCKED, HELD, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
 import { bring } from './carry.ts';
 import { join } from './join.ts';
+import { giveWay, replaceable, takeOver, withBetter } from './replace.ts';
 
 const REASON_ACCEPTED = reasonCode('accepted');
 const REASON_NOT_BEFORE = reasonCode('notBefore');
@@ -51,33 +52,69 @@ type Allowance = Map<string, number>;
 function accept(
   rows: Rows,
   batch: PackedEnqueue,
-  request: PackedRequest,
+  given: PackedRequest,
   allowance: Allowance | null,
 ): PackedEnqueueResult {
   const [_now, , maxSize, maxBytes] = batch;
   const { ledger } = rows;
+  const request = ledger.aliases.isEmpty ? given : inLane(rows, given);
   const [id, , , , , , line, after, , key, , , rule] = request;
   const bytes = request[19];
-  const isFull = ledger.liveCount >= maxSize || ledger.liveBytes + bytes > maxBytes;
+  const replaces = request[23];
+  const isOver = ledger.liveCount >= maxSize || ledger.liveBytes + bytes > maxBytes;
+  const isFull = isOver && replaces === undefined;
 
   // Most requests have nothing to look up: the insert itself finds out whether the id is there.
-  if (isFull || key !== null || rule !== JOIN_NONE || after !== null) {
+  if (isFull || key !== null || rule !== JOIN_NONE || after !== null || replaces !== undefined) {
     const same = present(rows, id);
     if (same !== undefined) return same;
     const joined = join(rows, request);
     if (joined !== undefined) return joined;
     if (isFull) return [REFUSED, 'full', fullDetail(rows, batch, bytes)];
   }
+  const replaced = replaces === undefined ? undefined : replaceable(rows, request, replaces.id);
+  if (replaced !== undefined && !('seq' in replaced)) return replaced;
   const predecessors: Row[] = [];
   if (after !== null) {
     const refusal = collect(rows, after, predecessors);
     if (refusal !== undefined) return refusal;
   }
+  if (replaced !== undefined) return replace(rows, batch, request, replaced, predecessors, allowance);
   const head = line === null ? undefined : headOf(rows, line);
   const place = ledger.placeOf(request[1], request[2], request[3]);
   return (
     insert(rows, batch, request, place, head, predecessors, allowance) ?? (present(rows, id) as PackedEnqueueResult)
   );
+}
+
+/** The newcomer in the lane that its own is an alias of, if it is one. */
+function inLane(rows: Rows, request: PackedRequest): PackedRequest {
+  const lane = request[5];
+  const local = lane === null ? undefined : rows.ledger.aliases.localOf(lane);
+  if (local === undefined) return request;
+  const moved = [...request];
+  moved[5] = local;
+  moved[6] = hash53(local);
+  return moved as unknown as PackedRequest; // the same with another lane
+}
+
+/** Stores what takes the place of another, with what it takes over from it. */
+function replace(
+  rows: Rows,
+  batch: PackedEnqueue,
+  request: PackedRequest,
+  replaced: Row,
+  predecessors: readonly Row[],
+  allowance: Allowance | null,
+): PackedEnqueueResult {
+  giveWay(rows, replaced, request[0], batch[0]);
+  const place = rows.ledger.placeOf(request[1], request[2], request[3]);
+  const better = withBetter(rows, request, replaced);
+  // What ends at once waits for nothing and lends nothing.
+  const isDone = request[23]?.result !== null;
+  const head = isDone ? undefined : headOf(rows, replaced.line as number); // it was in a lane
+  const accepted = insert(rows, batch, better, place, head, isDone ? [] : predecessors, isDone ? null : allowance);
+  return takeOver(rows, request, replaced, accepted as PackedEnqueueResult, batch[0]); // its id was not there
 }
 
 function present(rows: Rows, id: string): PackedEnqueueResult | undefined {

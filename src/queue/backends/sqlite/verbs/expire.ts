@@ -4,7 +4,7 @@ import type { Place } from '../Ledger.ts';
 import { end, Report } from '../moves.ts';
 import type { Verbs } from '../protocol.ts';
 import type { Rows } from '../Rows.ts';
-import { BLOCKED, DEAD, HELD, READY, SCHEDULED, UNKNOWN } from '../Rows.ts';
+import { BLOCKED, DEAD, HELD, READY, SCHEDULED, SUCCEEDED, UNKNOWN } from '../Rows.ts';
 import { placesOf } from './claim.ts';
 
 const EXPIRED = reasonCode('expired');
@@ -23,8 +23,8 @@ export function expire(rows: Rows, { now, limit }: Verbs['expire']['takes']): Ex
   due.sort((a, b) => a[1] - b[1] || a[0] - b[0]);
   const report = new Report();
   for (const [seq] of due.slice(0, limit)) {
-    const row = rows.bySeq(seq); // read one by one: an end may move the next
-    report.noteEnd(row, end(rows, row, DEAD, EXPIRED, now, report));
+    const row = rows.bySeq(seq); // read one by one: an end may move the next, or end it
+    if (row.state < SUCCEEDED) report.noteEnd(row, end(rows, row, DEAD, EXPIRED, now, report));
   }
   return { ended: report.ended, moved: report.moved };
 }

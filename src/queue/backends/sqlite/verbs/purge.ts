@@ -3,6 +3,7 @@ import { resultBytes } from '../moves.ts';
 import type { Verbs } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { SUCCEEDED } from '../Rows.ts';
+import { forgetBindings } from './bindings.ts';
 
 type Purge = Verbs['purge']['takes'];
 
@@ -33,7 +34,8 @@ export function purge(rows: Rows, query: Purge): Verbs['purge']['gives'] {
   if (exceeds()) sweep(DEAD, Number.MAX_VALUE, exceeds);
   forgetEmptyPlaces(rows);
   forgetLapsed(rows, query);
-  return { ids, more: ids.length >= query.limit };
+  const forgotten = forgetBindings(rows, query.now - 2 * query.deadMs, query.limit);
+  return { ids, more: ids.length >= query.limit || forgotten >= query.limit };
 }
 
 /**

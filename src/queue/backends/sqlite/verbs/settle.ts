@@ -1,10 +1,12 @@
+import { cascades } from '../cascade.ts';
 import { FIRST_LEASE, HAS_RESULT, TOLD, UNRESOLVED } from '../flags.ts';
-import { end, ended, mayMove, move, putResult, Report } from '../moves.ts';
+import { abandon, end, ended, mayMove, move, putResult, Report } from '../moves.ts';
 import type { PackedEffects, PackedSettlement, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
-import { change } from './amend.ts';
+import { change, rewrite } from './amend.ts';
+import { bind } from './bindings.ts';
 
 export function settle(rows: Rows, [now, settlements]: Verbs['settle']['takes']): PackedSettleResult[] {
   return settlements.map((settlement) => settleOne(rows, settlement, now));
@@ -30,6 +32,7 @@ function settleOne(rows: Rows, settlement: PackedSettlement, now: number): Packe
   }
   let endedSeq: number | null = null;
   if (state >= SUCCEEDED) {
+    if (cascades(row)) abandon(rows, row, state, reason, now, report);
     endedSeq = rows.ledger.nextEndedSeq();
     rows
       .sql(
@@ -44,13 +47,10 @@ function settleOne(rows: Rows, settlement: PackedSettlement, now: number): Packe
   return [DONE, row.state, endedSeq, report.others];
 }
 
-/** What a settlement does to others; what it says of its own request besides is not heard. */
+/** What a settlement does besides; what it says of its own request among others is not heard. */
 function apply(rows: Rows, effects: PackedEffects, own: Row, now: number, report: Report): void {
-  for (const binding of effects.bind) {
-    rows
-      .sql('INSERT OR REPLACE INTO binding(local_id, server_id, type, zone, request_id) VALUES (?, ?, ?, ?, ?)')
-      .run(binding.localId, binding.serverId, binding.type, binding.zone, binding.requestId);
-  }
+  if (effects.patch !== null) rewrite(rows, own.seq, effects.patch);
+  bind(rows, effects.bind, own);
   for (const [id, state, reason] of effects.end) {
     const other = id === own.id ? undefined : rows.byId(id);
     if (other === undefined || other.state === SENDING || !mayMove(other.state, state)) continue;

@@ -1,8 +1,8 @@
-import type { Binding } from '../../../types/store.ts';
 import type { Verb, Verbs } from '../protocol.ts';
 import type { Rows } from '../Rows.ts';
 import { recordById } from '../records.ts';
 import { amend } from './amend.ts';
+import { binding } from './bindings.ts';
 import { claim, claimUnknown, renew } from './claim.ts';
 import { enqueue } from './enqueue.ts';
 import { expire, nextDueAt } from './expire.ts';
@@ -44,12 +44,3 @@ export const VERBS: { readonly [V in Verb]: (rows: Rows, takes: Verbs[V]['takes'
   history,
   trim,
 };
-
-function binding(rows: Rows, localId: string): Binding | undefined {
-  const found = rows.sql('SELECT server_id, type, zone, request_id FROM binding WHERE local_id = ?').get(localId) as
-    | [string, string, string, string]
-    | undefined; // types are those of the columns
-  if (found === undefined) return undefined;
-  const [serverId, type, zone, requestId] = found;
-  return { localId, serverId, type, zone, requestId };
-}

@@ -1,0 +1,203 @@
+import { headerValue } from '../strategies/headerValue.ts';
+import { jsonOf } from '../strategies/json.ts';
+import { isJsonObject } from '../strategies/jsonValue.ts';
+import { materialise, referencesIn } from '../strategies/localId.ts';
+import { applyMergePatch } from '../strategies/mergePatch.ts';
+import { showsFields } from '../strategies/sameFields.ts';
+import type { HeaderList, HttpResponse, Json, Reference } from '../types/request.ts';
+import type { Move, Settlement } from '../types/store.ts';
+import type { Context } from './context.ts';
+import type { Reader } from './reader.ts';
+import type { ResourceRules, Resources } from './resources.ts';
+import { senderOf } from './senders.ts';
+import type { SentRequest } from './sentRequest.ts';
+import { messageOf } from './tell.ts';
+import type { Version, Versions } from './versions.ts';
+import { fieldVersion, thingAt, versionIn } from './versions.ts';
+import type { Zone } from './zone.ts';
+
+/** How long what was just made may not be seen by every server of an API. */
+const REPLICA_LAG_MS = 30_000;
+const STALE_AFTER_MS = 300_000;
+/** After which a process that has the credential of a request, but not the rules of its resource, looks again. */
+const WITHOUT_RULES_MS = 5_000;
+
+/** What is to be done with a claimed request that refers to others, or whose thing has versions. */
+export type Prepared =
+  | {
+      readonly kind: 'send';
+      readonly request: SentRequest;
+      /** What it is frozen as from its first send on. */
+      readonly patch?: Settlement['patch'];
+      /** Epoch ms until which the thing may not be seen everywhere. */
+      readonly freshUntil?: number | undefined;
+    }
+  | { readonly kind: 'unsent'; readonly next: Move }
+  /** A look showed another version before anything was sent. */
+  | { readonly kind: 'conflict'; readonly request: SentRequest; readonly remote: HttpResponse };
+
+/**
+ * Makes of a request what goes on the wire: local ids become server ids, and a change made on what our own writes have replaced since is
+ * made on what they left. Done once, before the first send; the same bytes are sent ever after, unless a conflict changes them.
+ */
+export class Preparation {
+  readonly #context: Context;
+  readonly #resources: Resources;
+  readonly #versions: Versions;
+  readonly #reader: Reader;
+
+  constructor(context: Context, resources: Resources, versions: Versions, reader: Reader) {
+    this.#context = context;
+    this.#resources = resources;
+    this.#versions = versions;
+    this.#reader = reader;
+  }
+
+  /** Whether there is anything to prepare: not so for nearly all. */
+  isNeeded({ refs, intent }: SentRequest): boolean {
+    return refs.length > 0 || intent?.resource !== undefined;
+  }
+
+  async prepare(given: SentRequest, zone: Zone): Promise<Prepared> {
+    const named = await this.#named(given);
+    if (named === undefined) return { kind: 'unsent', next: { state: 'held', reason: 'dependency' } };
+    const { request, freshUntil } = named;
+    const rules = this.#resources.of(request);
+    if (rules === undefined && request.intent?.resource !== undefined) {
+      // Its client was closed meanwhile: it waits for one that has the rules.
+      zone.senders.delete(senderOf(request.client, request.intent.resource));
+      const dueAt = this.#context.clock.now() + WITHOUT_RULES_MS;
+      return { kind: 'unsent', next: { state: 'scheduled', reason: 'retry', dueAt } };
+    }
+    if (rules?.version === undefined || request.lane === null || request.effect === 'read' || wasSent(request)) {
+      return { kind: 'send', request, freshUntil, patch: patchOf(given, request) };
+    }
+    const { present, seen } = await this.#onLatest(request, zone, rules);
+    const remote = seen ?? (rules.version === 'etag' ? undefined : await this.#lookBefore(present, zone, rules));
+    if (remote === 'unreadable') {
+      const dueAt = this.#context.clock.now() + this.#context.config.retry.maxDelayMs / 4;
+      return { kind: 'unsent', next: { state: 'scheduled', reason: 'retry', dueAt } };
+    }
+    if (remote !== undefined) return { kind: 'conflict', request: present, remote };
+    return { kind: 'send', request: present, freshUntil, patch: patchOf(given, present) };
+  }
+
+  /** With server ids for local ones; undefined while one of them is not known. */
+  async #named(request: SentRequest): Promise<{ request: SentRequest; freshUntil?: number | undefined } | undefined> {
+    const { refs, content } = request;
+    if (refs.length === 0) return { request };
+    const localIds = [...new Set(refs.map(({ localId }) => localId))];
+    const bindings = (await this.#context.backend.requests.bindings({ localIds })).filter((one) => one !== undefined);
+    const serverIds = new Map(bindings.map(({ localId, serverId }) => [localId, serverId]));
+    const named = materialise(content, refs, serverIds);
+    if (referencesIn(named, []).some(({ localId }) => localIds.includes(localId))) return undefined;
+    const freshUntil = Math.max(...bindings.map(({ boundAt }) => boundAt)) + REPLICA_LAG_MS;
+    return { request: { ...request, content: named }, freshUntil };
+  }
+
+  /** On the version that our own writes made of the one it was made on; `seen` is what a look showed instead of that. */
+  async #onLatest(request: SentRequest, zone: Zone, rules: ResourceRules): Promise<Latest> {
+    const before = versionOf(request, rules);
+    if (before === null) return { present: request };
+    const thing = thingAt(request.content.path, request);
+    const known = await this.#versions.since(thing, before, request.id);
+    if (known === undefined) return { present: request };
+    if (known.version !== null) return { present: onVersion(request, rules, known) };
+    // The server told no version of what we wrote: it is read once, and counts if nobody else changed anything.
+    const answer = await this.#look(request, zone);
+    if (answer === undefined) return { present: request, seen: 'unreadable' };
+    if (answer.status < 200 || answer.status > 299) return { present: request };
+    const found = versionIn(rules, answer);
+    if (!showsFields(found.snapshot, known.snapshot)) {
+      return { present: { ...request, base: known.snapshot }, seen: answer };
+    }
+    if (found.version === null) return { present: request };
+    await this.#versions.wrote(thing, before, found);
+    return { present: onVersion(request, rules, found) };
+  }
+
+  /** Where the API takes no precondition: what it has now, if that is another version than the change was made on. The window is not closed by it. */
+  async #lookBefore(
+    request: SentRequest,
+    zone: Zone,
+    rules: ResourceRules,
+  ): Promise<HttpResponse | 'unreadable' | undefined> {
+    const expected = versionOf(request, rules);
+    const ageMs = this.#context.clock.now() - request.acceptedAt;
+    if (expected === null || request.effect === 'create' || ageMs < (rules.staleAfterMs ?? STALE_AFTER_MS)) {
+      return undefined;
+    }
+    const answer = await this.#look(request, zone);
+    if (answer === undefined) return 'unreadable';
+    if (answer.status === 404 || answer.status === 410) return answer;
+    if (answer.status < 200 || answer.status > 299) return 'unreadable';
+    return versionIn(rules, answer).version === expected ? undefined : answer;
+  }
+
+  async #look(request: SentRequest, zone: Zone): Promise<HttpResponse | undefined> {
+    try {
+      return await this.#reader.read(request, zone, { method: 'GET', path: request.content.path });
+    } catch (error) {
+      const { id } = request;
+      this.#context.logger.warn('a look before a change failed', { id, zone: zone.name, error: messageOf(error) });
+      return undefined;
+    }
+  }
+}
+
+interface Latest {
+  readonly present: SentRequest;
+  readonly seen?: HttpResponse | 'unreadable' | undefined;
+}
+
+function onVersion(request: SentRequest, rules: ResourceRules, { version, snapshot }: Version): SentRequest {
+  const base = snapshot === null ? request.base : snapshot;
+  if (rules.version !== 'etag' || version === null) return { ...request, base };
+  const headers: HeaderList = [
+    ...request.content.headers.filter(([name]) => name !== 'if-match'),
+    ['if-match', version],
+  ];
+  return { ...request, base, content: { ...request.content, headers } };
+}
+
+/** By which a change of something that was not made yet knows it: the version is told once it is. */
+export function versionOfLocal(localId: string): string {
+  return `local:${localId}`;
+}
+
+/** The version a change was made on, as far as it says; null where it does not. */
+export function versionOf(request: SentRequest, { version }: ResourceRules): string | null {
+  const own =
+    version === 'etag'
+      ? (headerValue(request.content.headers, 'if-match') ?? null)
+      : version === undefined
+        ? null
+        : fieldVersion(version, request.base);
+  if (own !== null) return own;
+  const entity = entityRef(request.refs);
+  return entity === undefined ? null : versionOfLocal(entity.localId);
+}
+
+function entityRef(refs: readonly Reference[]): Reference | undefined {
+  return refs.filter(({ at }) => at === '/path').at(-1);
+}
+
+/**
+ * An attempt that is on record reached the server: what it sent stays as it was stored with it. One that was lost with its process left no
+ * record; made anew, it comes to the same, as nobody went on in the lane meanwhile.
+ */
+function wasSent({ progress }: SentRequest): boolean {
+  return progress.attempts.some(({ phase }) => phase !== 'notSent');
+}
+
+function patchOf(before: SentRequest, after: SentRequest): Settlement['patch'] {
+  if (before.content === after.content && before.base === after.base) return undefined;
+  return { content: after.content, base: after.base };
+}
+
+/** What a thing is after a write, where the answer does not show it. */
+export function stateAfter(request: SentRequest): Json {
+  const sent = jsonOf(request.content.body) ?? null;
+  if (request.content.method === 'PUT' || !isJsonObject(request.base) || !isJsonObject(sent)) return sent;
+  return applyMergePatch(request.base, sent);
+}
