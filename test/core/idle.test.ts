@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestFilter } from '../../src/queue/types/request.ts';
+import { isIdle as isIdleStore } from '../../src/queue/core/idle.ts';
+import { matchesFilter } from '../../src/queue/types/matchesFilter.ts';
+import type { RequestFilter, StoredRequest } from '../../src/queue/types/request.ts';
+import type { RequestStore } from '../../src/queue/types/store.ts';
 import type { TestQueue } from '../../src/testing/createTestQueue.ts';
 import { park } from '../../src/testing/serverSteps.ts';
 import { arrivals, at, world } from './harness.ts';
@@ -92,6 +95,26 @@ describe('idle', () => {
     test.server.script.clear();
     test.server.release();
     expect(await isIdle(test, { tags: ['mine'] })).toBe(true);
+  });
+
+  it('is not a queue in which one request goes from state to state while it is looked at', async () => {
+    const test = await world();
+    test.network.online = false;
+    const { id } = await test.queue.enqueue(post(), { tags: ['mine'] });
+    const record = await test.queue.get(id);
+    for (const filter of [{}, { tags: ['mine'] }]) {
+      for (const first of [0, 1]) {
+        let looks = first;
+        const find: RequestStore['find'] = async (query) => {
+          looks += 1;
+          const state =
+            looks % 2 === 0 ? ({ state: 'scheduled', reason: 'retry' } as const) : ({ state: 'sending' } as const);
+          const seen = { ...(record as StoredRequest), ...state };
+          return { requests: matchesFilter(seen, query.filter) ? [seen] : [], next: null };
+        };
+        expect(await isIdleStore({ find } as RequestStore, filter), `first ${first}`).toBe(false);
+      }
+    }
   });
 });
 

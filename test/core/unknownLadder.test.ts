@@ -269,8 +269,8 @@ describe('what nobody can find out', () => {
     ['resend', { outcome: 'inconclusive' }, false, 'succeeded applied, 2 applied', ''],
     ['resend', { outcome: 'applied' }, true, 'succeeded appliedEarlier, 1 applied', 'none'],
     ['drop', undefined, false, 'dead dropped, 1 applied', ''],
-    ['drop', undefined, true, 'dead dropped, 1 applied', 'REQUEST_DISCARDED'],
-    ['drop', { outcome: 'inconclusive' }, true, 'dead dropped, 1 applied', 'REQUEST_DISCARDED'],
+    ['drop', undefined, true, 'dead dropped, 1 applied', 'OUTCOME_UNKNOWN'],
+    ['drop', { outcome: 'inconclusive' }, true, 'dead dropped, 1 applied', 'OUTCOME_UNKNOWN'],
     ['drop', { outcome: 'applied' }, false, 'succeeded appliedEarlier, 1 applied', ''],
     ['drop', { outcome: 'notApplied' }, true, 'succeeded applied, 2 applied', 'none'],
   ])('ends as was declared: %s, probed %j, caller %s: %s', async (onUnknown, verdict, hasCaller, end, code) => {

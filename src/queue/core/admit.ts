@@ -1,4 +1,4 @@
-import type { Problem } from '../../errors.ts';
+import type { HoldfastError, Problem } from '../../errors.ts';
 import { inferEffect, isHarmless } from '../strategies/effect.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
@@ -66,6 +66,8 @@ export interface Admitted {
   readonly readDigest: string | null;
   /** What to store where the request that `replaces` names cannot be replaced any more. */
   readonly otherwise?: NewRequest | undefined;
+  /** Why it cannot be accepted, unless calls before it change that. */
+  readonly refusal?: HoldfastError | undefined;
 }
 
 /** Parts of admission that are made once per queue. */
@@ -145,6 +147,8 @@ async function admitLater(
     references = await findReferences(context, content, admission.options.localId);
   }
   const admitted = build(admission, target, encoded, settled, references, context, rules);
+  // A replay is what was sent before, as it was.
+  if (admission.replay !== undefined) return admitted;
   return { ...admitted, ...(await squashed(admitted.request, context.backend.requests, rules.resources)) };
 }
 

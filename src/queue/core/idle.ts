@@ -1,10 +1,12 @@
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import type { Reason, RequestState } from '../types/states.ts';
+import { REASONS } from '../types/states.ts';
 import type { RequestStore } from '../types/store.ts';
 import { isEmptyFilter } from './filter.ts';
 
 /** States in which a request moves by itself. */
 const MOVING = ['ready', 'sending', 'unknown'] as const;
+const NOT_ASKED_FOR = REASONS.filter((reason) => reason !== 'notBefore');
 const PAGE = 200;
 
 /**
@@ -12,9 +14,17 @@ const PAGE = 200;
  * behind such a request.
  */
 export async function isIdle(store: RequestStore, filter: RequestFilter): Promise<boolean> {
-  if (await hasAny(store, filter, MOVING)) return false;
-  if (await hasAny(store, filter, ['scheduled'], ['retry', 'released', 'accepted', 'spilled'])) return false;
-  return !(await anyBlockedMoves(store, filter));
+  if (await anyMoves(store, filter)) return false;
+  if (isEmptyFilter(filter)) return true;
+  // What was blocked at the first look may have gone on before the second.
+  return !(await anyBlockedMoves(store, filter)) && !(await anyMoves(store, filter));
+}
+
+/** What is tried again goes back and forth between these states: it is looked for in all of them at once. */
+async function anyMoves(store: RequestStore, filter: RequestFilter): Promise<boolean> {
+  return (
+    (await hasAny(store, filter, MOVING)) || (await hasAny(store, filter, [...MOVING, 'scheduled'], NOT_ASKED_FOR))
+  );
 }
 
 /** Whether there is any that matches in one of these states and, where given, for one of these reasons. */
@@ -39,7 +49,7 @@ function common<T extends string>(asked: T | readonly T[] | undefined, of: reado
 
 /** Blocked requests move when what they wait for does. Without a filter that was looked at already. */
 async function anyBlockedMoves(store: RequestStore, filter: RequestFilter): Promise<boolean> {
-  if (isEmptyFilter(filter) || common(filter.state, ['blocked']).length === 0) return false;
+  if (common(filter.state, ['blocked']).length === 0) return false;
   const seen = new Map<string, boolean>();
   for (let after: number | null = null; ; ) {
     const page = await store.find({ filter: { ...filter, state: 'blocked' }, order: 'accepted', after, limit: PAGE });

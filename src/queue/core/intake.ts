@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../errors.ts';
+import type { HoldfastError } from '../../errors.ts';
 import type { NewRequest } from '../types/request.ts';
 import type { EnqueueResult, RequestPatch } from '../types/store.ts';
 import type { Admission, AdmissionRules, Admitted } from './admit.ts';
@@ -9,15 +9,22 @@ import type { Detached } from './detached.ts';
 import { Drain } from './drain.ts';
 import type { ReadJoins } from './readJoins.ts';
 import { raised } from './readJoins.ts';
+import { standIns } from './references.ts';
+import { refusal } from './refusal.ts';
+import { asItself } from './squashing.ts';
 import type { Submission } from './submission.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
+
+type Refused = Extract<EnqueueResult, { status: 'refused' }>;
 
 /** A call between admission and the answer of the store. */
 interface Entry {
   readonly submission: Submission;
   readonly admission: Admission;
   admitted: Admitted | undefined;
+  /** What it waits for was looked up again. */
+  isRenamed: boolean;
   /** Entries of one atomic batch share it. */
   readonly batch: object | undefined;
 }
@@ -74,7 +81,7 @@ export class Intake {
   /** Takes calls; those of one `push` with `atomic` are accepted together or not at all. Never throws. */
   push(calls: readonly { readonly submission: Submission; readonly admission: Admission }[], atomic: boolean): void {
     const batch = atomic ? {} : undefined;
-    const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, batch }));
+    const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, isRenamed: false, batch }));
     this.#waiting.push(...entries);
     for (const entry of entries) this.#admit(entry, entries);
     this.#events.wake();
@@ -82,7 +89,7 @@ export class Intake {
 
   /** Takes one call: the hot path of {@link push}. */
   pushOne(submission: Submission, admission: Admission): void {
-    const entry: Entry = { submission, admission, admitted: undefined, batch: undefined };
+    const entry: Entry = { submission, admission, admitted: undefined, isRenamed: false, batch: undefined };
     this.#waiting.push(entry);
     this.#admit(entry, undefined);
     this.#events.wake();
@@ -137,9 +144,9 @@ export class Intake {
     if (this.#isReplacing || this.#isLookedAtAgain()) return;
     let ready = 0;
     while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) {
-      const { request, refusal } = this.#waiting[ready]?.admitted as Admitted; // see above
-      const isReplacement = request.replaces !== undefined;
-      if ((isReplacement && ready > 0) || refusal !== undefined) break;
+      const next = this.#waiting[ready]?.admitted;
+      const isReplacement = next?.request.replaces !== undefined;
+      if ((isReplacement && ready > 0) || next?.refusal !== undefined) break;
       ready += 1;
       if (isReplacement) break;
     }
@@ -336,6 +343,10 @@ export class Intake {
       this.#waiting.unshift(entry);
       return;
     }
+    if (result.status === 'refused' && result.why === 'dependency' && !entry.isRenamed && entry.batch === undefined) {
+      entry.isRenamed = true;
+      return void this.#nameStandIns(entry, admitted, result);
+    }
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
     if (result.status === 'joined') {
       this.forget(request.id);
@@ -348,16 +359,28 @@ export class Intake {
     if (result.token !== null) this.#events.claimed(request, result.token, zone);
   }
 
+  /** What it is to wait for may have become another request before it was sent. */
+  async #nameStandIns(entry: Entry, admitted: Admitted, refused: Refused): Promise<void> {
+    const { request } = admitted;
+    this.#underway += 1;
+    try {
+      const after = await standIns(this.#context.backend.requests, request.after);
+      if (after === undefined) throw refusal(refused, request);
+      entry.admitted = { ...admitted, request: { ...request, after } };
+      this.#waiting.unshift(entry);
+      this.#events.wake();
+    } catch (error) {
+      this.#fail(entry, error);
+    } finally {
+      this.#underway -= 1;
+      this.#drain.check();
+    }
+  }
+
   #fail(entry: Entry, error: unknown): void {
     entry.submission.refuse(error);
     this.#events.refused(entry.admission.id, error);
   }
-}
-
-/** Of a batch all or none are accepted: what one of it would replace may be gone by then, which is no reason to refuse the others. */
-function asItself(admitted: Admitted): Admitted {
-  const { otherwise, ...rest } = admitted;
-  return otherwise === undefined ? admitted : { ...rest, request: otherwise };
 }
 
 /** What a whole batch was refused for: the error of the one call that could not be accepted. */
@@ -367,28 +390,4 @@ function culprit(entries: readonly Entry[], results: readonly EnqueueResult[]): 
     return refusal(result, ((entries[index] as Entry).admitted as Admitted).request); // one result per entry, all admitted
   }
   return undefined;
-}
-
-function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, request: NewRequest): HoldfastError {
-  const what = `${request.content.method} ${request.content.path}`;
-  switch (result.why) {
-    case 'full':
-      return new HoldfastError('QUEUE_FULL', `${what} was not accepted: ${result.detail}`, { zone: request.zone });
-    case 'keyConflict':
-      return new HoldfastError('KEY_CONFLICT', `${what} was not accepted: ${result.detail}`, {
-        key: request.key ?? '',
-      });
-    case 'dependency':
-    case 'neighbour':
-    case 'replaced':
-      return new HoldfastError('REQUEST_INVALID', `${what} was not accepted: ${result.detail}`, {
-        problems: [
-          {
-            path: result.why === 'dependency' ? 'after' : 'batch',
-            expected: 'acceptable requests',
-            got: result.detail,
-          },
-        ],
-      });
-  }
 }

@@ -101,6 +101,13 @@ function errorOf(
         details,
         options,
       );
+    case 'dropped':
+      return new HoldfastError(
+        'OUTCOME_UNKNOWN',
+        `${what} may or may not have been applied; nobody could find out, and it was given up as declared`,
+        details,
+        options,
+      );
     default:
       return new HoldfastError('REQUEST_DISCARDED', `${what} was ended without success (${reason})`, details, options);
   }

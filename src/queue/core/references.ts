@@ -17,6 +17,8 @@ export interface References {
 
 /** Replays of replays are followed so far. */
 const MAX_REPLAYS = 10;
+/** Changes of one thing before it was sent are followed so far. */
+const MAX_CHANGES = 1_000;
 const LIVE = ['ready', 'scheduled', 'blocked', 'sending', 'unknown', 'held'] as const;
 const PAGE = 100;
 
@@ -56,6 +58,22 @@ export async function openMakers(requests: RequestStore, refs: readonly Referenc
   );
 }
 
+/** The same requests, by those that took the place of some of them before they were sent; undefined where none did. */
+export async function standIns(requests: RequestStore, ids: readonly string[]): Promise<readonly string[] | undefined> {
+  const present = await Promise.all(ids.map((id) => standInOf(requests, id)));
+  return present.every((id, index) => id === ids[index]) ? undefined : [...new Set(present)];
+}
+
+async function standInOf(requests: RequestStore, id: string): Promise<string> {
+  let present = id;
+  for (let left = MAX_CHANGES; left > 0; left -= 1) {
+    const [record] = await requests.get({ ids: [present] });
+    if (record?.reason !== 'squashed' || record.replayedAs === null) break;
+    present = record.replayedAs;
+  }
+  return present;
+}
+
 function makersOf(requests: RequestStore, refs: readonly Reference[]): Promise<string[]> {
   return Promise.all([...new Set(refs.map(({ localId }) => localId))].map((localId) => makerOf(requests, localId)));
 }
@@ -87,8 +105,10 @@ async function serverIdsOf(requests: RequestStore, refs: readonly Reference[]): 
 async function makerOf(requests: RequestStore, localId: string): Promise<string> {
   const { requestId = '' } = parseLocalId(localId) ?? {};
   let [record] = await requests.get({ ids: [requestId] });
-  if (record == null || record.replayedAs === null) return requestId;
-  const inLane = await makerIn(requests, record.lane, localId);
+  // What it was at first may be forgotten while what it became waits still: rare enough for a look at all that waits.
+  if (record == null) return (await makerIn(requests, {}, localId)) ?? requestId;
+  if (record.replayedAs === null) return requestId;
+  const inLane = record.lane === null ? undefined : await makerIn(requests, { lane: record.lane }, localId);
   if (inLane !== undefined) return inLane;
   let id = requestId;
   for (let left = MAX_REPLAYS; left > 0 && record?.replayedAs != null; left -= 1) {
@@ -103,10 +123,14 @@ async function makerOf(requests: RequestStore, localId: string): Promise<string>
 }
 
 /** However often it was changed before it was sent: only one that lives is to bind it. */
-async function makerIn(requests: RequestStore, lane: string | null, localId: string): Promise<string | undefined> {
-  if (lane === null) return undefined;
+async function makerIn(
+  requests: RequestStore,
+  where: { readonly lane?: string },
+  localId: string,
+): Promise<string | undefined> {
   for (let after: number | null = null; ; ) {
-    const page = await requests.find({ filter: { lane, state: LIVE }, order: 'accepted', after, limit: PAGE });
+    const filter = { ...where, state: LIVE };
+    const page = await requests.find({ filter, order: 'accepted', after, limit: PAGE });
     const maker = page.requests.find(({ intent }) => intent?.localId === localId);
     if (maker !== undefined || page.next === null) return maker?.id;
     after = page.next;

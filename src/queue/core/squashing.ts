@@ -61,6 +61,12 @@ export async function squashed(request: NewRequest, store: RequestStore, resourc
   }
 }
 
+/** Of a batch all or none are accepted: what one of it would replace may be gone by then, which is no reason to refuse the others. */
+export function asItself<T extends Squashing>(squashing: T): T {
+  const { otherwise } = squashing;
+  return otherwise === undefined ? squashing : { ...squashing, request: otherwise, otherwise: undefined };
+}
+
 async function lastOf(store: RequestStore, lane: string): Promise<StoredRequest | undefined> {
   let last: StoredRequest | undefined;
   for (let after: number | null = null; ; ) {

@@ -79,6 +79,16 @@ export class Trace {
     return this.history.things.find((thing) => thing.path === path && thing.path !== null)?.fields ?? null;
   }
 
+  /** What a wish is made on: what the app has read, or what the last own write before it left. */
+  ownState(wish: Wish): Fields | null {
+    const [first] = this.arrivalsOf(wish);
+    const path = this.pathOf(wish.thing);
+    const own = this.changes.findLast(
+      ({ at, by, path: where }) => by !== null && by !== wish.n && where === path && at < (first?.at ?? 0),
+    );
+    return own === undefined || own.at < (wish.base?.at ?? 0) ? (wish.base?.fields ?? null) : own.after;
+  }
+
   /** Answers with one record, in the order in which they were accepted. */
   get stored(): readonly (Answer & { readonly record: Report })[] {
     return this.history.answers

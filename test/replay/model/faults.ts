@@ -45,7 +45,7 @@ const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 export function stepOf(
   fault: Fault,
   request: ReceivedRequest,
-  { server, clock }: { readonly server: FakeServer; readonly clock: Clock },
+  { server, clock, mayBeLate }: { readonly server: FakeServer; readonly clock: Clock; readonly mayBeLate: boolean },
 ): NetworkStep | undefined {
   const apply = () => server.ledger.apply(request, server.respond);
   switch (fault) {
@@ -79,7 +79,7 @@ export function stepOf(
     case 'slow':
       return slow(SLOW_MS);
     case 'late':
-      if (isRecognised(request)) clock.schedule(LATE_MS, apply);
+      if (isRecognised(request, mayBeLate)) clock.schedule(LATE_MS, apply);
       return resetBeforeApply;
     default:
       return fault satisfies never;
@@ -88,9 +88,11 @@ export function stepOf(
 
 /**
  * What comes late does no harm where the server knows it, or refuses it, by then. A POST without a key is not sent again before it was looked for,
- * which waits longer than that; other writes are, and no client can help what lands after the next of its lane.
+ * which waits longer than that, if it is known when it was sent (`mayBeLate`); other writes are, and no client can help what lands after the next of
+ * its lane.
  */
-function isRecognised({ method, headers }: ReceivedRequest): boolean {
-  if (method === 'POST') return true;
-  return !READS.has(method) && headers.some(([name]) => name === 'idempotency-key' || name === 'if-match');
+function isRecognised({ method, headers }: ReceivedRequest, mayBeLate: boolean): boolean {
+  if (READS.has(method)) return false;
+  if (headers.some(([name]) => name === 'idempotency-key' || name === 'if-match')) return true;
+  return method === 'POST' && mayBeLate;
 }

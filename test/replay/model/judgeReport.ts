@@ -1,3 +1,4 @@
+import type { Json } from '../../../src/queue/types/request.ts';
 import type { Find } from './findings.ts';
 import type { Answer, Report, Wish } from './history.ts';
 import { same } from './model.ts';
@@ -45,8 +46,8 @@ function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says:
   switch (record.reason) {
     case 'rejected':
       if (wish.isBad) return;
-      // A 5xx is the answer of a caller who waits for a keyless action (DESIGN "Retry"): it may have been applied.
-      if (isAnsweredAction(answer, record, trace)) return;
+      // Who waits gets the answer (DESIGN "While a caller waits"): that the thing is gone, or a 5xx to an action without a key, which may have been applied.
+      if (record.told && (isGone(wish, trace) || isAnsweredAction(answer, record, trace))) return;
       untrue(times > 0 ? 'it was done' : 'the server did not refuse it');
       return;
     case 'exhausted':
@@ -67,9 +68,14 @@ function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says:
   }
 }
 
-function isAnsweredAction({ wish }: Answer, { effect, told }: Report, { history: { scenario } }: Trace): boolean {
-  const isAction = effect === 'action' || effect === 'create';
-  return wish.isAwaited && told && isAction && scenario.flavour !== 'keyed';
+function isAnsweredAction({ wish }: Answer, { effect }: Report, { history: { scenario } }: Trace): boolean {
+  return wish.isAwaited && (effect === 'action' || effect === 'create') && scenario.flavour !== 'keyed';
+}
+
+/** What it changes was not there when it was sent last. */
+function isGone(wish: Wish, trace: Trace): boolean {
+  const lastSent = trace.arrivalsOf(wish).at(-1)?.at ?? 0;
+  return wish.thing !== null && trace.stateAt(trace.pathOf(wish.thing), lastSent) === null;
 }
 
 function judgeHold({ wish }: Answer, record: Report, trace: Trace, find: Find): void {
@@ -103,7 +109,15 @@ function shows(wish: Wish, trace: Trace, at: number): boolean {
   const state = trace.stateAt(trace.pathOf(wish.thing), at);
   if (wish.kind === 'delete') return state === null;
   if (state === null) return false;
-  return Object.entries(wish.fields).every(([field, value]) => same(state[field] ?? null, value));
+  const changed = Object.entries(wish.fields).filter(([field, value]) => !isUnchanged(wish, field, value, trace));
+  return changed.every(([field, value]) => same(state[field] ?? null, value));
+}
+
+/** On a version, a field that is sent as it was is no change: what others made of it stands (replay.md R10, only-remote). */
+function isUnchanged(wish: Wish, field: string, value: Json, trace: Trace): boolean {
+  if (!trace.isGuarded(wish)) return false;
+  const before = trace.ownState(wish);
+  return before !== null && same(before[field] ?? null, value);
 }
 
 /** At some time since it was sent first, the server had what the wish means: then nothing is left to do. */
@@ -120,8 +134,7 @@ function wasShown(wish: Wish, trace: Trace): boolean {
 function isContested(wish: Wish, trace: Trace): boolean {
   const { flavour, deleteWins, onGone } = trace.history.scenario;
   // It is there no more, and nobody said what is to become of that.
-  const lastSent = trace.arrivalsOf(wish).at(-1)?.at ?? 0;
-  if (flavour !== 'conditional' && trace.stateAt(trace.pathOf(wish.thing), lastSent) === null) return true;
+  if (flavour !== 'conditional' && isGone(wish, trace)) return true;
   return trace.foreignSince(wish).some(({ before, after }) => {
     if (after === null)
       return wish.kind !== 'delete' && (onGone === 'hold' || (onGone === 'recreate' && wish.kind !== 'replace'));

@@ -46,9 +46,17 @@ export class Site {
   /** Parks the next write, as a proxy does, until it lands. */
   parkNext(): void {
     let isParked = false;
-    this.server.script.always((request) => {
-      if (isParked || READS.has(request.method)) return undefined;
+    this.parkAll(({ method }) => {
+      if (isParked || READS.has(method)) return false;
       isParked = true;
+      return true;
+    });
+  }
+
+  /** Parks what is meant. */
+  parkAll(isMeant: (request: ReceivedRequest) => boolean): void {
+    this.server.script.always((request) => {
+      if (!isMeant(request)) return undefined;
       this.#late.set(request.n, request);
       return { kind: 'park', apply: false };
     });

@@ -1,0 +1,28 @@
+import { HoldfastError } from '../../errors.ts';
+import type { NewRequest } from '../types/request.ts';
+import type { EnqueueResult } from '../types/store.ts';
+
+/** Why the store did not accept a request, ready to be thrown. */
+export function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, request: NewRequest): HoldfastError {
+  const what = `${request.content.method} ${request.content.path}`;
+  switch (result.why) {
+    case 'full':
+      return new HoldfastError('QUEUE_FULL', `${what} was not accepted: ${result.detail}`, { zone: request.zone });
+    case 'keyConflict':
+      return new HoldfastError('KEY_CONFLICT', `${what} was not accepted: ${result.detail}`, {
+        key: request.key ?? '',
+      });
+    case 'dependency':
+    case 'neighbour':
+    case 'replaced':
+      return new HoldfastError('REQUEST_INVALID', `${what} was not accepted: ${result.detail}`, {
+        problems: [
+          {
+            path: result.why === 'dependency' ? 'after' : 'batch',
+            expected: 'acceptable requests',
+            got: result.detail,
+          },
+        ],
+      });
+  }
+}
