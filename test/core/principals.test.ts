@@ -124,6 +124,22 @@ describe('a user who leaves', () => {
     expect(await second.counts()).toMatchObject({ held: 1 });
   });
 
+  it('without saying so is not sent for either, and goes on when it comes back', async () => {
+    const { test, session, login, note } = await device();
+    test.network.online = false;
+    await note(1, { lane: 'notes' });
+    await note(2, { lane: 'notes' });
+    session.user = 'bob';
+    session.version += 1;
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    expect(sentBy(test)).toEqual([]);
+    expect((await test.queue.held.list()).requests).toMatchObject([{ reason: 'auth', principal: 'ann' }]);
+    await login('ann');
+    await test.clock.advance(MINUTE_MS);
+    expect(sentBy(test)).toEqual([1, 2].map((n) => `ann {"n":${n},"by":"ann"}`));
+  });
+
   it('is told of, and its waiting callers as well', async () => {
     const { test, login, note } = await device();
     const events = record(test.queue, 'request:held', 'request:released');

@@ -119,6 +119,7 @@ export class Engine {
       due: (at) => this.keeper.due(at),
       wake,
       hint: (zone) => this.zones.named(zone)?.hint(),
+      bound: (localIds) => this.intake.bound(localIds),
       released: (id, token) => this.attempts.released(id, token),
     });
     this.#reachability = new Reachability(context, () => {
@@ -156,7 +157,9 @@ export class Engine {
       },
     );
     this.#dispatcher = new Dispatcher(context, zones, { attempts: this.attempts, teller: this.teller, health }, wake);
-    this.resolver = new Resolver(context, zones, { resources, reader, settler: this.#settler, seals: this.seals });
+    const { consequences } = declared;
+    const asked = { resources, consequences, reader, settler: this.#settler, seals: this.seals };
+    this.resolver = new Resolver(context, zones, asked);
     this.authHolds = new AuthHolds(context, zones, this.#credentials, this.teller);
     this.keeper = new Keeper(
       context,
@@ -229,6 +232,8 @@ export class Engine {
       { reads: new ReadJoins(), detached: this.#detached },
       reception,
     );
+    // Bound by a person, or by what came late.
+    context.emitter.on('id:bound', ({ localId }) => this.intake.bound([localId]));
     this.#turn = new Turn([() => this.#settler.flush(), () => this.intake.flush(), () => this.#dispatcher.pump()]);
   }
 

@@ -4,7 +4,7 @@ import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
 import { assertHeaders } from '../strategies/headers.ts';
 import { defaultLane, laneKey } from '../strategies/lane.ts';
-import { entityOf, mayRefer } from '../strategies/localId.ts';
+import { entityOf, mayRefer, parseLocalId } from '../strategies/localId.ts';
 import { priorityNumber } from '../strategies/priority.ts';
 import { rankOf } from '../strategies/rank.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
@@ -26,6 +26,8 @@ import type { Offered } from './offeredCredential.ts';
 import { offeredCredential } from './offeredCredential.ts';
 import type { References } from './references.ts';
 import { findReferences } from './references.ts';
+import type { Repetition } from './repetitions.ts';
+import { repetitionOf } from './repetitions.ts';
 import type { Resources } from './resources.ts';
 import { squashed } from './squashing.ts';
 import type { Target } from './target.ts';
@@ -66,6 +68,8 @@ export interface Admitted {
   readonly readDigest: string | null;
   /** What to store where the request that `replaces` names cannot be replaced any more. */
   readonly otherwise?: NewRequest | undefined;
+  /** What it repeats: nothing new is stored. */
+  readonly repeats?: Repetition | undefined;
   /** Why it cannot be accepted, unless calls before it change that. */
   readonly refusal?: HoldfastError | undefined;
 }
@@ -123,8 +127,9 @@ export function admit(
   const isReplay = admission.replay !== undefined;
   const provider = isReplay ? undefined : (admission.client?.auth ?? target.zone.policy.auth);
   const offered = offeredCredential(provider, rules.identities.isDeclared(admission.client), context);
-  const isResource = !isReplay && admission.options.resource !== undefined;
-  if (body instanceof Promise || offered instanceof Promise || isResource || mayRefer(target.path, body.body)) {
+  const { resource, localId, lane } = admission.options;
+  const isEntity = !isReplay && (resource !== undefined || localId !== undefined || parseLocalId(lane) !== undefined);
+  if (body instanceof Promise || offered instanceof Promise || isEntity || mayRefer(target.path, body.body)) {
     return admitLater(admission, target, body, offered, context, rules);
   }
   return build(admission, target, body, offered, undefined, context, rules);
@@ -141,15 +146,18 @@ async function admitLater(
 ): Promise<Admitted> {
   const [encoded, settled] = await Promise.all([body, offered]);
   let references: References | undefined;
-  if (admission.replay === undefined && mayRefer(target.path, encoded.body)) {
+  const { replay, options } = admission;
+  const { requests } = context.backend;
+  if (replay === undefined && (mayRefer(target.path, encoded.body) || parseLocalId(options.lane) !== undefined)) {
     const headers = withContentType(listHeaders(admission.input.headers, []), encoded.contentType);
-    const content = { path: target.path, headers, body: encoded.body };
-    references = await findReferences(context, content, admission.options.localId);
+    references = await findReferences(context, { path: target.path, headers, body: encoded.body }, options);
   }
   const admitted = build(admission, target, encoded, settled, references, context, rules);
   // A replay is what was sent before, as it was.
-  if (admission.replay !== undefined) return admitted;
-  return { ...admitted, ...(await squashed(admitted.request, context.backend.requests, rules.resources)) };
+  if (replay !== undefined) return admitted;
+  const repetition = options.localId === undefined ? {} : await repetitionOf(requests, admitted.request);
+  if (repetition.repeats !== undefined || repetition.refusal !== undefined) return { ...admitted, ...repetition };
+  return { ...admitted, ...(await squashed(admitted.request, requests, rules.resources)) };
 }
 
 function build(
@@ -189,11 +197,11 @@ function build(
     replay,
     resource: options.resource,
   });
-  const laneAt = (place: string): string | null =>
+  const laneAt = (place: string, given: string | null | undefined): string | null =>
     replay === undefined
-      ? laneOf(options.lane, isRead ? null : naturalLane(method, place, options.localId), who.principal, zone.name)
+      ? laneOf(given, isRead ? null : naturalLane(method, place, options.localId), who.principal, zone.name)
       : replay.lane;
-  const lane = laneAt(path);
+  const lane = laneAt(path, references?.lane ?? options.lane);
   const key =
     options.key ??
     (isRead || replay !== undefined ? null : headerOf(listed, zone.policy.idempotency?.header ?? 'idempotency-key'));
@@ -214,7 +222,7 @@ function build(
       zone: zone.name,
       path: place,
       principal,
-      lane: isAsGiven ? laneAt(place) : lane,
+      lane: isAsGiven ? laneAt(place, options.lane) : lane,
       headers,
       body: isAsGiven ? given.body : encoded.body,
       terms,

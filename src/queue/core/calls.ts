@@ -64,6 +64,7 @@ export class Calls implements Desk {
   ): RequestHandle[] {
     for (const [index, { options }] of items.entries()) checkItem(options, index);
     const ids = items.map(({ options }) => this.#idFor(options));
+    assertDifferent(ids);
     const afters = items.map(({ options }, index) => options?.after?.map((one) => earlier(one, index, ids)));
     // From here on nothing throws: whoever listens to a signal is given to the intake.
     const calls = items.map((item, index) => {
@@ -217,6 +218,15 @@ function checkItem(options: RequestItem['options'], index: number): void {
     throw invalidRequest([{ path: `[${index}].signal`, expected: 'an AbortSignal', got: typeof signal }]);
   }
   signal.throwIfAborted();
+}
+
+function assertDifferent(ids: readonly string[]): void {
+  const seen = new Set<string>();
+  const index = ids.findIndex((id) => seen.size === seen.add(id).size);
+  if (index === -1) return;
+  throw invalidRequest([
+    { path: `[${index}].localId`, expected: 'a local id of its own', got: 'that of another item' },
+  ]);
 }
 
 function earlier(one: string | number, index: number, ids: readonly string[]): string {

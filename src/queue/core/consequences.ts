@@ -17,7 +17,7 @@ import type { ResourceRules, Resources } from './resources.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob } from './settler.ts';
 import { messageOf } from './tell.ts';
-import type { Versions } from './versions.ts';
+import type { OwnWrite, Versions } from './versions.ts';
 import { thingAt, versionIn } from './versions.ts';
 import type { Zone } from './zone.ts';
 
@@ -81,8 +81,8 @@ export class Consequences {
 
   /** The settlement of a request that met a conflict, with or without having been sent. */
   async reconciled(job: SettleJob, met: Met): Promise<SettleJob> {
-    const { next, progress, patch, bind, told }: Reconciled = await this.#reconciler.reconcile(met);
-    if (told?.action === 'resend' || told?.action === 'noop') await this.#goOn(met);
+    const { next, progress, patch, bind, told, shown }: Reconciled = await this.#reconciler.reconcile(met);
+    if (told?.action === 'resend' || told?.action === 'noop') await this.#goOn(met, shown);
     const isFinal = isTerminal(next.state) || next.state === 'held';
     // The answer that spoke of the conflict is its caller's only where it is the end of it.
     const isAnswer = next.state === 'dead' || next.state === 'held';
@@ -127,9 +127,8 @@ export class Consequences {
     response: HttpResponse,
     serverId: string | number | undefined,
   ): Promise<void> {
-    const { lane, effect, intent, content, progress } = request;
-    // One that met a conflict told those behind it by then what they stand on.
-    if (lane === null || effect === 'read' || effect === 'delete' || progress.rounds !== undefined) return;
+    const { lane, effect, intent, content } = request;
+    if (lane === null || effect === 'read' || effect === 'delete') return;
     const isMade = intent?.localId !== undefined;
     const before = isMade ? versionOfLocal(intent.localId) : versionOf(request, rules);
     const path = isMade && serverId !== undefined ? entityPath(content.path, serverId) : content.path;
@@ -137,22 +136,31 @@ export class Consequences {
     const sent = jsonOf(content.body) ?? null;
     // What the server made something else of is a conflict for those behind, which their own rules decide. Of what was not there before there is none.
     if (!isMade && shown.snapshot !== null && !showsFields(shown.snapshot, sent)) return;
-    if (before === null) {
-      const change = (snapshot: Json): Json => stateAfter({ ...request, base: snapshot });
-      return this.#noting(request, this.#versions.wroteOver(thingAt(path, request), request.id, change));
-    }
+    if (before === null) return this.#wroteOver(request);
     const after = shown.snapshot === null ? { ...shown, snapshot: stateAfter(request) } : shown;
-    await this.#noting(request, this.#versions.wrote(thingAt(path, request), before, after, request.id));
+    await this.#noting(request, this.#versions.wrote(thingAt(path, request), before, after, ownWrite(request)));
+  }
+
+  /** A look has shown that a change was applied: those behind it in its lane were made on it, and on nothing else that the server may have by then. */
+  async found(request: SentRequest): Promise<void> {
+    const rules = this.#resources.of(request);
+    if (rules?.version === undefined || request.lane === null || request.effect !== 'absolute') return;
+    const isOnVersion = versionOf(request, rules) !== null && isJsonObject(request.base);
+    await (isOnVersion ? this.#goOn({ request, rules }) : this.#wroteOver(request));
   }
 
   /** Those behind a change that met a conflict and goes on were made on it, but not on what it met. */
-  async #goOn({ request, rules }: Met): Promise<void> {
+  async #goOn({ request, rules }: Pick<Met, 'request' | 'rules'>, shown?: Json): Promise<void> {
     const { id, lane, base, content, progress } = request;
     if (lane === null || rules.version === undefined || progress.rounds !== undefined || !isJsonObject(base)) return;
     const version = versionOf(request, rules);
     if (version === null) return;
-    const met = { by: id, snapshot: stateAfter(request) };
+    const met = { by: id, base, snapshot: stateAfter(request, shown) };
     await this.#noting(request, this.#versions.met(thingAt(content.path, request), { version, snapshot: base }, met));
+  }
+
+  #wroteOver(request: SentRequest): Promise<void> {
+    return this.#noting(request, this.#versions.wroteOver(thingAt(request.content.path, request), ownWrite(request)));
   }
 
   async #noting({ id, zone }: SentRequest, noted: Promise<void>): Promise<void> {
@@ -162,6 +170,10 @@ export class Consequences {
       this.#context.logger.warn('a version was not handed on', { id, zone, error: messageOf(error) });
     }
   }
+}
+
+function ownWrite(request: SentRequest): OwnWrite {
+  return { by: request.id, change: (snapshot) => stateAfter({ ...request, base: snapshot }) };
 }
 
 function withPatch(job: SettleJob, patch: Settlement['patch']): SettleJob {

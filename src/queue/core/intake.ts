@@ -1,4 +1,3 @@
-import type { HoldfastError } from '../../errors.ts';
 import type { NewRequest } from '../types/request.ts';
 import type { EnqueueResult, RequestPatch } from '../types/store.ts';
 import type { Admission, AdmissionRules, Admitted } from './admit.ts';
@@ -7,16 +6,17 @@ import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
 import type { Detached } from './detached.ts';
 import { Drain } from './drain.ts';
+import { FreshBindings } from './freshBindings.ts';
 import type { ReadJoins } from './readJoins.ts';
 import { raised } from './readJoins.ts';
 import { standIns } from './references.ts';
-import { refusal } from './refusal.ts';
+import { culprit, refusal } from './refusal.ts';
+import { otherOfLocalId } from './repetitions.ts';
 import { asItself } from './squashing.ts';
 import type { Submission } from './submission.ts';
 import type { Zone } from './zone.ts';
+import { takePermits } from './zone.ts';
 import type { Zones } from './zones.ts';
-
-type Refused = Extract<EnqueueResult, { status: 'refused' }>;
 
 /** A call between admission and the answer of the store. */
 interface Entry {
@@ -25,6 +25,8 @@ interface Entry {
   admitted: Admitted | undefined;
   /** What it waits for was looked up again. */
   isRenamed: boolean;
+  /** Bindings that were made when it was last looked what it refers to. */
+  since: number;
   /** Entries of one atomic batch share it. */
   readonly batch: object | undefined;
 }
@@ -60,6 +62,7 @@ export class Intake {
   readonly #storing = new Set<readonly Entry[]>();
   /** What is to take the place of another request is with the store: those behind it wait for what becomes of it. */
   #isReplacing = false;
+  readonly #bindings = new FreshBindings();
   #underway = 0;
   readonly #drain = new Drain(() => this.pending);
 
@@ -81,7 +84,7 @@ export class Intake {
   /** Takes calls; those of one `push` with `atomic` are accepted together or not at all. Never throws. */
   push(calls: readonly { readonly submission: Submission; readonly admission: Admission }[], atomic: boolean): void {
     const batch = atomic ? {} : undefined;
-    const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, isRenamed: false, batch }));
+    const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, isRenamed: false, since: 0, batch }));
     this.#waiting.push(...entries);
     for (const entry of entries) this.#admit(entry, entries);
     this.#events.wake();
@@ -89,7 +92,7 @@ export class Intake {
 
   /** Takes one call: the hot path of {@link push}. */
   pushOne(submission: Submission, admission: Admission): void {
-    const entry: Entry = { submission, admission, admitted: undefined, isRenamed: false, batch: undefined };
+    const entry: Entry = { submission, admission, admitted: undefined, isRenamed: false, since: 0, batch: undefined };
     this.#waiting.push(entry);
     this.#admit(entry, undefined);
     this.#events.wake();
@@ -139,14 +142,20 @@ export class Intake {
     this.flush();
   }
 
+  /** Local ids are given their server ids: calls that looked for these before look again. */
+  bound(localIds: readonly string[]): void {
+    if (this.#waiting.length > 0) this.#bindings.note(localIds);
+  }
+
   /** Hands every call that is admitted, and before which none is still in admission, to the store. */
   flush(): void {
     if (this.#isReplacing || this.#isLookedAtAgain()) return;
+    this.#lookForFresh();
     let ready = 0;
     while (ready < this.#waiting.length && this.#waiting[ready]?.admitted !== undefined) {
       const next = this.#waiting[ready]?.admitted;
       const isReplacement = next?.request.replaces !== undefined;
-      if ((isReplacement && ready > 0) || next?.refusal !== undefined) break;
+      if ((isReplacement && ready > 0) || next?.refusal !== undefined || this.#isMadeBefore(ready)) break;
       ready += 1;
       if (isReplacement) break;
     }
@@ -171,6 +180,15 @@ export class Intake {
     }
   }
 
+  /** What the same local id is to stand for is about to be stored: only then can this be compared with it. */
+  #isMadeBefore(index: number): boolean {
+    const entry = this.#waiting[index] as Entry; // index < length
+    const before = [...this.#storing].flat().concat(this.#waiting.slice(0, index));
+    const other = otherOfLocalId(entry.admitted as Admitted, before); // admitted: see flush
+    if (other !== undefined) entry.admitted = { ...(entry.admitted as Admitted), refusal: other };
+    return other !== undefined;
+  }
+
   /** What is refused for what was in its lane when it was made is looked at again once all calls before it are stored. */
   #isLookedAtAgain(): boolean {
     const [next] = this.#waiting;
@@ -181,7 +199,16 @@ export class Intake {
     return true;
   }
 
+  #lookForFresh(): void {
+    for (const entry of this.#waiting) {
+      if (!this.#bindings.isLateFor(entry.admitted?.request.refs ?? [], entry.since)) continue;
+      entry.admitted = undefined;
+      this.#admit(entry, entry.batch && this.#waiting.filter(({ batch }) => batch === entry.batch));
+    }
+  }
+
   #admit(entry: Entry, siblings: readonly Entry[] | undefined): void {
+    entry.since = this.#bindings.now;
     const isNext = this.#waiting[0] === entry && this.#storing.size === 0;
     try {
       const admitted = admit(entry.admission, this.#context, this.#zones, this.#rules);
@@ -191,9 +218,8 @@ export class Intake {
       }
       admitted.then(
         (result) => {
-          const { refusal } = result;
-          if (refusal !== undefined && (isNext || entry.batch !== undefined))
-            return this.#refuse(entry, siblings, refusal);
+          const isFinal = isNext || entry.batch !== undefined;
+          if (isFinal && result.refusal !== undefined) return this.#refuse(entry, siblings, result.refusal);
           entry.admitted = entry.batch === undefined ? result : asItself(result);
           this.#events.wake();
         },
@@ -280,10 +306,12 @@ export class Intake {
     this.#underway += entries.length;
     this.#storing.add(entries);
     const { config, backend, clock, worker } = this.#context;
-    const allowance = config.dispatch ? this.#takePermits(entries) : new Map<Zone, number>();
+    const zones = entries.map((entry) => (entry.admitted as Admitted).zone); // admitted: see flush
+    const allowance = config.dispatch ? takePermits(zones, clock.monotonicNow()) : new Map<Zone, number>();
     try {
+      const requests = entries.map((entry) => (entry.admitted as Admitted).request); // admitted: see flush
       const results = await backend.requests.enqueue({
-        requests: entries.map((entry) => (entry.admitted as Admitted).request), // admitted: see flush
+        requests,
         atomic,
         now: clock.now(),
         limits: { maxSize: config.maxSize, maxBytes: config.maxBytes },
@@ -296,7 +324,7 @@ export class Intake {
                 allowance: Array.from(allowance, ([zone, calls]) => ({ channel: zone.name, calls })),
               },
       });
-      const refused = atomic ? culprit(entries, results) : undefined;
+      const refused = atomic ? culprit(requests, results) : undefined;
       if (refused !== undefined) for (const entry of entries) this.#fail(entry, refused);
       else
         for (const [index, entry] of entries.entries())
@@ -319,21 +347,6 @@ export class Intake {
     }
   }
 
-  #takePermits(entries: readonly Entry[]): Map<Zone, number> {
-    const wanted = new Map<Zone, number>();
-    const now = this.#context.clock.monotonicNow();
-    for (const entry of entries) {
-      const zone = (entry.admitted as Admitted).zone; // admitted: see flush
-      if (!zone.mayHaveWork) wanted.set(zone, (wanted.get(zone) ?? 0) + 1);
-    }
-    for (const [zone, calls] of wanted) {
-      const taken = zone.bulkhead.take(Math.min(calls, zone.openFor(now)));
-      if (taken === 0) wanted.delete(zone);
-      else wanted.set(zone, taken);
-    }
-    return wanted;
-  }
-
   #deliver(entry: Entry, result: EnqueueResult, allowance: Map<Zone, number>): void {
     const admitted = entry.admitted as Admitted; // admitted: see flush
     const { request, zone } = admitted;
@@ -348,10 +361,11 @@ export class Intake {
       return void this.#nameStandIns(entry, admitted, result);
     }
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
-    if (result.status === 'joined') {
+    const isRepetition = admitted.repeats !== undefined;
+    if (result.status === 'joined' || isRepetition) {
       this.forget(request.id);
       entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
-      return this.#events.joined(admitted, result, true);
+      return this.#events.joined(admitted, { ...result, status: 'joined' }, !isRepetition);
     }
     if (result.token !== null) allowance.set(zone, (allowance.get(zone) ?? 0) - 1);
     entry.submission.accept({ id: request.id, seq: result.seq, deduplicated: false });
@@ -360,7 +374,7 @@ export class Intake {
   }
 
   /** What it is to wait for may have become another request before it was sent. */
-  async #nameStandIns(entry: Entry, admitted: Admitted, refused: Refused): Promise<void> {
+  async #nameStandIns(entry: Entry, admitted: Admitted, refused: Parameters<typeof refusal>[0]): Promise<void> {
     const { request } = admitted;
     this.#underway += 1;
     try {
@@ -381,13 +395,4 @@ export class Intake {
     entry.submission.refuse(error);
     this.#events.refused(entry.admission.id, error);
   }
-}
-
-/** What a whole batch was refused for: the error of the one call that could not be accepted. */
-function culprit(entries: readonly Entry[], results: readonly EnqueueResult[]): HoldfastError | undefined {
-  for (const [index, result] of results.entries()) {
-    if (result.status !== 'refused' || result.why === 'neighbour') continue;
-    return refusal(result, ((entries[index] as Entry).admitted as Admitted).request); // one result per entry, all admitted
-  }
-  return undefined;
 }

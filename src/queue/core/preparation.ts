@@ -1,3 +1,4 @@
+import { deepEqual } from '../strategies/deepEqual.ts';
 import { headerValue } from '../strategies/headerValue.ts';
 import { jsonOf } from '../strategies/json.ts';
 import { isJsonObject } from '../strategies/jsonValue.ts';
@@ -195,9 +196,17 @@ function patchOf(before: SentRequest, after: SentRequest): Settlement['patch'] {
   return { content: after.content, base: after.base };
 }
 
-/** What a thing is after a write, where the answer does not show it. */
-export function stateAfter(request: SentRequest): Json {
+/**
+ * What a thing is after a write, where the answer does not show it. A server has more than a PUT sends: what it `shows` afterwards as it was in the base, it
+ * keeps itself.
+ */
+export function stateAfter(request: SentRequest, shows: Json = null): Json {
   const sent = jsonOf(request.content.body) ?? null;
-  if (request.content.method === 'PUT' || !isJsonObject(request.base) || !isJsonObject(sent)) return sent;
-  return applyMergePatch(request.base, sent);
+  const { base } = request;
+  if (!isJsonObject(base) || !isJsonObject(sent)) return sent;
+  if (request.content.method !== 'PUT') return applyMergePatch(base, sent);
+  const kept = Object.entries(base).filter(
+    ([field, value]) => isJsonObject(shows) && deepEqual(value, shows[field] ?? null),
+  );
+  return { ...Object.fromEntries(kept), ...sent };
 }

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../errors.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { RequestState } from '../types/states.ts';
 import type { AmendResult, Change } from '../types/store.ts';
+import type { AuthHolds } from './authHolds.ts';
 import type { Context } from './context.ts';
 import { suggestion } from './filter.ts';
 import type { LiveCredentials } from './liveCredentials.ts';
@@ -62,12 +63,19 @@ export class Principals {
   readonly #teller: Teller;
   readonly #seals: Seals;
   readonly #live: LiveCredentials;
+  readonly #authHolds: AuthHolds;
   readonly #idle: (principal: string) => Promise<void>;
   readonly #wake: () => void;
 
   constructor(
     context: Context,
-    parts: { readonly zones: Zones; readonly teller: Teller; readonly seals: Seals; readonly live: LiveCredentials },
+    parts: {
+      readonly zones: Zones;
+      readonly teller: Teller;
+      readonly seals: Seals;
+      readonly live: LiveCredentials;
+      readonly authHolds: AuthHolds;
+    },
     events: { readonly idle: (principal: string) => Promise<void>; readonly wake: () => void },
   ) {
     this.#context = context;
@@ -75,6 +83,7 @@ export class Principals {
     this.#teller = parts.teller;
     this.#seals = parts.seals;
     this.#live = parts.live;
+    this.#authHolds = parts.authHolds;
     this.#idle = events.idle;
     this.#wake = events.wake;
   }
@@ -92,7 +101,10 @@ export class Principals {
     return [...byName].map(([principal, counts]) => ({ principal, sealed: this.#seals.has(principal), counts }));
   }
 
-  /** It is back: what was sealed goes on. Its credential is asked for as ever. Returns how many requests go on. */
+  /**
+   * It is back: what was sealed goes on, and what was held for want of its credential, where that is at hand. Returns how many of the sealed requests
+   * go on.
+   */
   async enter(principal: string): Promise<number> {
     assertName(principal);
     await this.#seals.unseal(principal);
@@ -109,6 +121,7 @@ export class Principals {
         this.#zones.named(zone)?.hint();
       },
     );
+    this.#authHolds.release();
     this.#teller.due(this.#context.clock.now());
     this.#wake();
     return released;

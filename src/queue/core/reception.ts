@@ -1,4 +1,5 @@
 import { holdfastError } from '../../errors.ts';
+import { parseLocalId } from '../strategies/localId.ts';
 import type { EndedRequest, NewRequest } from '../types/request.ts';
 import type { RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
@@ -130,9 +131,11 @@ export class Reception implements IntakeEvents {
   }
 
   refused(id: string, error: unknown): void {
-    this.#events.ended(id);
     const { emitter, config, logger } = this.#context;
     const code = holdfastError(error)?.code;
+    // A local id that is taken names what another call made, which goes on.
+    const key = holdfastError(error, 'KEY_CONFLICT')?.details.key;
+    if (parseLocalId(key)?.requestId !== id) this.#events.ended(id);
     // Its caller may never ask, and then nothing else would tell.
     if (code !== undefined) logger.info('a call was not accepted', { id, code });
     switch (code) {

@@ -39,6 +39,8 @@ export interface Reconciled {
   readonly progress: Progress;
   readonly patch?: Settlement['patch'];
   readonly bind?: readonly Binding[] | undefined;
+  /** What the server has of it, where that is what was meant. */
+  readonly shown?: Json | undefined;
   /** Told once it is settled. */
   readonly told?: { readonly strategy: string; readonly action: Resolution['action'] } | undefined;
 }
@@ -141,7 +143,7 @@ export class Reconciler {
     const known = { ...resolved(progress), rounds: round };
     switch (resolution.action) {
       case 'noop':
-        return { next: { state: 'succeeded', reason: 'appliedEarlier' }, progress: known, told };
+        return { next: { state: 'succeeded', reason: 'appliedEarlier' }, progress: known, told, shown: remoteState };
       case 'acceptRemote':
         return { next: { state: 'superseded', reason: 'remoteWins' }, progress: known, told };
       case 'reject':

@@ -1,7 +1,9 @@
 import type { Problem } from '../../errors.ts';
 import { materialise, parseLocalId, referencesIn } from '../strategies/localId.ts';
+import type { RequestOptions } from '../types/calls.ts';
 import type { HeaderList, Reference, RequestContent, StoredRequest } from '../types/request.ts';
 import type { RequestStore } from '../types/store.ts';
+import { entityPath } from './bindings.ts';
 import type { Context } from './context.ts';
 import { invalidRequest } from './target.ts';
 
@@ -13,6 +15,8 @@ export interface References {
   readonly refs: readonly Reference[];
   /** Ids of the requests that will give them. */
   readonly after: readonly string[];
+  /** The lane that a local id names which has been bound: that of the server's id, which all others use by now. Undefined for any other. */
+  readonly lane: string | undefined;
 }
 
 /** Replays of replays are followed so far. */
@@ -31,7 +35,7 @@ const PAGE = 100;
 export async function findReferences(
   context: Context,
   content: { readonly path: string; readonly headers: HeaderList; readonly body: RequestContent['body'] },
-  own: string | undefined,
+  { localId: own, lane }: Pick<RequestOptions, 'localId' | 'lane'>,
 ): Promise<References> {
   const problems: Problem[] = [];
   const refs = referencesIn(content, problems);
@@ -46,7 +50,16 @@ export async function findReferences(
     content: materialise({ method: '', ...content }, refs, serverIds),
     refs: refs.filter(({ at, localId }) => at === '/path' || !serverIds.has(localId)),
     after: await makersOf(requests, open),
+    lane: typeof lane === 'string' && lane !== own ? await laneOfBound(requests, lane) : undefined,
   };
+}
+
+async function laneOfBound(requests: RequestStore, localId: string): Promise<string | undefined> {
+  if (parseLocalId(localId) === undefined) return undefined;
+  const [binding] = await requests.bindings({ localIds: [localId] });
+  const [maker] = binding === undefined ? [] : await requests.get({ ids: [binding.requestId] });
+  if (binding === undefined || maker === undefined) return undefined;
+  return entityPath((await withServerIds(requests, maker)).content.path, binding.serverId);
 }
 
 /** Ids of the requests that will give the ids that are not known yet. */

@@ -6,6 +6,7 @@ import type { Progress, StoredRequest } from '../types/request.ts';
 import type { Binding, Move } from '../types/store.ts';
 import { bindingOf } from './bindings.ts';
 import type { ProbeFunction, ProbeVerdict } from './config/options.ts';
+import type { Consequences } from './consequences.ts';
 import type { Context } from './context.ts';
 import { forgetEvidence, lateEvidence } from './evidence.ts';
 import { probeFor } from './probes.ts';
@@ -39,6 +40,7 @@ export class Resolver {
   readonly #context: Context;
   readonly #zones: Zones;
   readonly #resources: Resources;
+  readonly #consequences: Consequences;
   readonly #reader: Reader;
   readonly #settler: Settler;
   readonly #settleWait: SettleWait;
@@ -53,6 +55,7 @@ export class Resolver {
     zones: Zones,
     parts: {
       readonly resources: Resources;
+      readonly consequences: Consequences;
       readonly reader: Reader;
       readonly settler: Settler;
       readonly seals: Seals;
@@ -61,6 +64,7 @@ export class Resolver {
     this.#context = context;
     this.#zones = zones;
     this.#resources = parts.resources;
+    this.#consequences = parts.consequences;
     this.#reader = parts.reader;
     this.#settler = parts.settler;
     this.#settleWait = new SettleWait(context.clock);
@@ -148,6 +152,7 @@ export class Resolver {
     const sent = await withServerIds(this.#context.backend.requests, request);
     const verdict = await this.#probe(sent, zone, probe, sight);
     if (verdict.outcome === 'inconclusive' && !this.#counts(request, zone, sight)) return this.#askAgain(request, zone);
+    if (verdict.outcome === 'applied') await this.#consequences.found(sent);
     this.#conclude(request, verdict);
   }
 

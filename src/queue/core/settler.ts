@@ -32,6 +32,8 @@ export interface SettlerEvents {
   due(at: number): void;
   wake(): void;
   hint(zone: string): void;
+  /** Local ids are given their server ids by what is handed to the store now. */
+  bound(localIds: readonly string[]): void;
   /** The lease of this token is over, whatever it led to. */
   released(id: string, token: number): void;
 }
@@ -86,6 +88,9 @@ export class Settler {
     if (this.#jobs.length === 0) return;
     const jobs = this.#jobs;
     this.#jobs = [];
+    for (const { settlement } of jobs) {
+      if (settlement.bind !== undefined) this.#events.bound(settlement.bind.map(({ localId }) => localId));
+    }
     void this.#commit(jobs);
   }
 

@@ -3,6 +3,7 @@ import { jsonOf } from '../strategies/json.ts';
 import { valueAt } from '../strategies/jsonPointer.ts';
 import { laneKey } from '../strategies/lane.ts';
 import type { HttpResponse, Json } from '../types/request.ts';
+import { isTerminal } from '../types/states.ts';
 import type { Context } from './context.ts';
 import type { ResourceRules } from './resources.ts';
 
@@ -13,24 +14,33 @@ export interface Version {
   readonly snapshot: Json;
 }
 
-/** A change that met a conflict, and the thing as its author saw it from then on. */
+/** A change that met a conflict, and the thing as its author saw it from then on, and before. */
 interface Met {
   readonly by: string;
   readonly snapshot: Json;
+  readonly base: Json;
 }
 
-/** What our last write of a thing left, and which versions it came from by our writes alone. */
-interface Written extends Version {
+/** Own writes of a thing in a row: what the last one left, and which versions that came from by our writes alone. */
+interface Row extends Version {
   readonly from: readonly string[];
   readonly met?: Met;
   /** The request that wrote it. */
   readonly by?: string;
   /** What it was written on, where that was one of ours as well. */
-  readonly on?: Version;
+  readonly on?: Version | undefined;
+}
+
+/** A write of ours: its request, and what it makes of a thing. */
+export interface OwnWrite {
+  readonly by: string;
+  readonly change: (snapshot: Json) => Json;
 }
 
 const KEEP_MS = 30 * 24 * 3_600_000;
 const MOST_FROM = 50;
+/** Rows of one thing, each on another version of somebody else. */
+const MOST_ROWS = 8;
 
 /**
  * The versions that our own writes led from and to, by thing, shared by all processes. A change that waited behind another one was made on
@@ -46,62 +56,75 @@ export class Versions {
 
   /** What a version has become by our own writes, for a request; undefined where it was not written by us since. */
   async since(thing: string, version: string, requestId: string): Promise<Version | undefined> {
-    const written = await this.#get(thing);
-    if (written?.from.includes(version) !== true) return undefined;
-    const { met, by, on } = written;
+    const rows = await this.#get(thing);
+    const row = rows.findLast(({ from }) => from.includes(version));
     // The process died before it was known that this very request wrote it: it is made anew as it was made.
-    if (by === requestId) return on;
-    return met === undefined || met.by === requestId ? written : { ...written, snapshot: met.snapshot };
+    if (row === undefined || row.by === requestId) return row?.on;
+    const { met } = row;
+    if (met === undefined || met.by === requestId) return row;
+    return { ...row, snapshot: (await this.#wasGivenUp(met.by)) ? met.base : met.snapshot };
   }
 
-  /** A write turned one version into another. `by`: the request that did, where that is told before its settlement. */
-  wrote(thing: string, before: string, after: Version, by?: string): Promise<void> {
-    return this.#set(thing, before, after, by);
+  /** Those behind a change go on once it has ended, and it may never have been made. */
+  async #wasGivenUp(requestId: string): Promise<boolean> {
+    const [record] = await this.#context.backend.requests.get({ ids: [requestId] });
+    return record !== undefined && isTerminal(record.state) && record.state !== 'succeeded';
+  }
+
+  /** A write turned one version into another. `own`: the write, where it is told before its settlement. */
+  async wrote(thing: string, before: string, after: Version, own?: OwnWrite): Promise<void> {
+    const rows = await this.#get(thing);
+    const earlier = rows.findLast(({ version }) => version === before);
+    const on = earlier === undefined ? undefined : { version: earlier.version, snapshot: earlier.snapshot };
+    const row = { ...after, from: fromOf(earlier, before), ...(own !== undefined && { by: own.by, on }) };
+    const others = rows.filter((one) => one !== earlier);
+    await this.#set(thing, [...(own === undefined ? others : others.map((other) => writtenOver(other, own))), row]);
   }
 
   /**
    * A change that was made on a version met another one. Those behind it in its lane were made on both its version and the change, but not on
    * what the server had: they keep the version, so that they meet the server's too, and what they see as their own is not taken for a conflict.
    */
-  met(thing: string, on: { readonly version: string; readonly snapshot: Json }, met: Met): Promise<void> {
-    return this.#set(thing, on.version, { ...on, met });
+  async met(thing: string, on: { readonly version: string; readonly snapshot: Json }, met: Met): Promise<void> {
+    const rows = await this.#get(thing);
+    const earlier = rows.findLast(({ version }) => version === on.version);
+    const row = { ...on, from: fromOf(earlier, on.version), met };
+    await this.#set(thing, [...rows.filter((one) => one !== earlier), row]);
   }
 
   /**
-   * A write that was made on no version took the place of whatever was there. Those behind it in its lane were made on it as well, and on nothing else that
-   * the server may have by then.
+   * A write that was made on no version took the place of whatever was there. Those behind it in its lane were made on it as well.
    */
-  async wroteOver(thing: string, by: string, change: (snapshot: Json) => Json): Promise<void> {
-    const known = await this.#get(thing);
-    if (known === undefined || known.version === null) return;
-    const { version, snapshot, met } = known;
-    await this.met(thing, { version, snapshot }, { by, snapshot: change(met?.snapshot ?? snapshot) });
+  async wroteOver(thing: string, own: OwnWrite): Promise<void> {
+    const rows = await this.#get(thing);
+    if (rows.length > 0) await this.#set(thing, rows.map((row) => writtenOver(row, own)));
   }
 
-  async #set(thing: string, before: string, after: Version & { readonly met?: Met }, by?: string): Promise<void> {
+  async #set(thing: string, rows: readonly Row[]): Promise<void> {
     const { backend, clock } = this.#context;
-    const known = await this.#get(thing);
-    const on = known?.version === before ? { version: known.version, snapshot: known.snapshot } : undefined;
-    const earlier = on === undefined ? [] : (known?.from ?? []);
-    const from = [...earlier.filter((version) => version !== before), before].slice(-MOST_FROM);
     const now = clock.now();
-    const { version, snapshot, met } = after;
-    const value: Json = {
-      from,
-      version,
-      snapshot,
-      ...(met !== undefined && { met: { ...met } }),
-      ...(by !== undefined && { by }),
-      ...(by !== undefined && on !== undefined && { on }),
-    };
+    const value = JSON.parse(JSON.stringify(rows.slice(-MOST_ROWS))) as Json; // without what is undefined
     await backend.shared.set({ key: keyOf(thing), value, expiresAt: now + KEEP_MS, now });
   }
 
-  async #get(thing: string): Promise<Written | undefined> {
+  async #get(thing: string): Promise<readonly Row[]> {
     const { backend, clock } = this.#context;
     const stored = await backend.shared.get({ key: keyOf(thing), now: clock.now() });
-    return stored?.value as Written | undefined; // as written above
+    return (stored?.value ?? []) as unknown as readonly Row[]; // as written above
   }
+}
+
+/** Who stands on that row stands on the write as well, and on nothing else that the server may have by then. */
+function writtenOver(row: Row, { by, change }: OwnWrite): Row {
+  const { version, snapshot, met } = row;
+  if (version === null) return row;
+  const base = met?.snapshot ?? snapshot;
+  return { version, snapshot, from: fromOf(row, version), met: { by, base, snapshot: change(base) } };
+}
+
+function fromOf(row: Row | undefined, version: string): readonly string[] {
+  const earlier = row?.from.filter((one) => one !== version) ?? [];
+  return [...earlier, version].slice(-MOST_FROM);
 }
 
 /** Which thing stands at a path, for a principal: whatever lane its changes are in. */

@@ -98,3 +98,15 @@ export class Zone {
     return nextProbeAt(this.connectivity);
   }
 }
+
+/** Permits for requests that come in, one zone each, where nothing else may wait for them: how many of each zone were had. */
+export function takePermits(zones: readonly Zone[], monotonicNow: number): Map<Zone, number> {
+  const wanted = new Map<Zone, number>();
+  for (const zone of zones) if (!zone.mayHaveWork) wanted.set(zone, (wanted.get(zone) ?? 0) + 1);
+  for (const [zone, calls] of wanted) {
+    const taken = zone.bulkhead.take(Math.min(calls, zone.openFor(monotonicNow)));
+    if (taken === 0) wanted.delete(zone);
+    else wanted.set(zone, taken);
+  }
+  return wanted;
+}

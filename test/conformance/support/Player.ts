@@ -130,15 +130,12 @@ export class Player {
   }
 
   async #claim({ channels, askedSenders: senders, calls }: CommandOf<'claim'>): Promise<ClaimResult> {
-    const result = await this.#backend.requests.claim({
+    return this.#backend.requests.claim({
       worker: WORKER,
       now: this.#now,
       leaseUntil: this.#leaseNow + LEASE_MS,
       channels: channels.map((channel) => ({ channel, senders, calls, perCall: 1 })),
     });
-    if (result.ended.length === 0) return result;
-    // Where one that expired stood before others, what comes forward in its lane has no promised place among them.
-    return { ...result, claimed: result.claimed.toSorted((a, b) => a.seq - b.seq) };
   }
 
   async #enqueue({ requests, atomic, maxSize, maxBytes, calls }: CommandOf<'enqueue'>): Promise<unknown> {

@@ -8,7 +8,7 @@ import type { FaultStore } from './support/stores.ts';
 import { describeStores } from './support/stores.ts';
 
 const LANES = 20;
-const ROUNDS = 20;
+const ROUNDS = 12;
 /** Between two rounds, in each of which every lane gets one more request. */
 const ROUND_MS = 500;
 const POISON = '/things/poison';

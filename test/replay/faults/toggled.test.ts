@@ -18,7 +18,7 @@ const IS_LONG = env('HOLDFAST_LONG') === '1';
 const TOGGLED_MS = IS_LONG ? MINUTE_MS : 10 * SECOND_MS;
 const SEED = env('HOLDFAST_SEED') ?? String(process.pid);
 
-const RETRY = { retry: { baseDelayMs: 20, maxDelayMs: 200 }, maxAttempts: 100 };
+const RETRY = { retry: { baseDelayMs: 20, maxDelayMs: 200 } };
 const zonesOf = (site: Site) => ({ api: { origins: [site.server.origin], idempotency: 'stripe' as const } });
 
 /** Requests from..to of the thousand, in their lanes: every other one makes something, the others put something. */
@@ -64,22 +64,24 @@ describeStores(`T7: a server that listens and refuses in turn (seed ${SEED})`, (
     const site = await slowSite(2);
     const ground = new Ground(await store.make(), [site]);
     const queue = await ground.queue({ ...RETRY, zones: zonesOf(site) });
-    const toggles = MINUTE_MS / TOGGLE_MS;
+    const least = MINUTE_MS / TOGGLE_MS;
+    let toggles = 0;
     let cuts = 0;
-    for (let toggle = 0; toggle < toggles; toggle += 1) {
+    // While the zone is taken for down it is tried every few seconds: it may go on for longer until it is cut off in the middle of something.
+    for (; toggles < least || (cuts === 0 && toggles < 10 * least); toggles += 1) {
       await accept(
         queue,
         site,
-        Math.floor((toggle * REQUESTS) / toggles),
-        Math.floor(((toggle + 1) * REQUESTS) / toggles),
+        Math.min(REQUESTS, Math.floor((toggles * REQUESTS) / least)),
+        Math.min(REQUESTS, Math.floor(((toggles + 1) * REQUESTS) / least)),
       );
-      if (toggle % 2 === 1) {
+      if (toggles % 2 === 1) {
         await ground.pass(TOGGLE_MS);
         await site.server.start();
         continue;
       }
       // It stops as soon as it has seen so many more, whatever is under way.
-      const enough = site.server.ledger.entries.length + Math.floor(random.number() * 40);
+      const enough = site.server.ledger.entries.length + Math.floor(random.number() * 12);
       const passed = ground.pass(TOGGLE_MS).then(() => false);
       const isCut = await Promise.race([
         site.server.ledger.until(({ entries }) => entries.length > enough).then(() => true),
@@ -95,7 +97,6 @@ describeStores(`T7: a server that listens and refuses in turn (seed ${SEED})`, (
     expect(counts).toMatchObject({ succeeded: REQUESTS, dead: 0, held: 0 });
     expectExact(site);
     expect(cuts).toBeGreaterThan(0);
-    expect(site.saw().replayed, 'answers that were left out').toBeGreaterThan(0);
   }, 60_000);
 
   it(

@@ -29,10 +29,10 @@ export class Tally {
     return FLAVOURS.reduce((sum, flavour) => sum + this.#of(flavour).runs, 0);
   }
 
-  /** Share of the runs of a flavour in which nothing was held. */
-  free(flavour: Flavour): number {
+  /** Runs of a flavour, and the share of them in which nothing was held. */
+  of(flavour: Flavour): { readonly runs: number; readonly free: number } {
     const { runs, held } = this.#of(flavour);
-    return runs === 0 ? 1 : 1 - held / runs;
+    return { runs, free: runs === 0 ? 1 : 1 - held / runs };
   }
 
   summary(): string {

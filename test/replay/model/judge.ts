@@ -60,7 +60,7 @@ function judgeCount({ wish, records: [record] }: Answer, trace: Trace, find: Fin
   const isRepeatable = record?.effect === 'absolute' || record?.effect === 'delete';
   const isForeign = between.every(({ by }) => by === null);
   if (isRepeatable && isForeign && flavour !== 'keyed') {
-    if (!trace.isGuarded(wish)) return;
+    if (trace.arrivalsOf(wish).some(({ guard }) => guard === null)) return;
     // Guarded by a version, it can only have met what others made of the thing since: it is made again on top of that (R10).
     if (changes.length <= 1 + between.length) return;
     // A whole that sets no field, and at most leaves some out, cannot be told from what is there: an API shows more than it is sent.

@@ -120,14 +120,13 @@ function isUnchanged(wish: Wish, field: string, value: Json, trace: Trace): bool
   return before !== null && same(before[field] ?? null, value);
 }
 
-/** At some time since it was sent first, the server had what the wish means: then nothing is left to do. */
+/** At some time since it was sent first, if it ever arrived, the server had what the wish means: then nothing is left to do. */
 function wasShown(wish: Wish, trace: Trace): boolean {
   if (wish.kind === 'create' || wish.kind === 'child' || wish.kind === 'act') return false;
-  const firstSent = trace.arrivalsOf(wish)[0]?.at;
-  if (firstSent === undefined) return false;
+  const from = trace.arrivalsOf(wish)[0]?.at ?? 0;
   const path = trace.pathOf(wish.thing);
-  const later = trace.changes.filter((change) => change.path === path && change.at >= firstSent);
-  return [firstSent, ...later.map(({ at }) => at + 1)].some((at) => shows(wish, trace, at));
+  const later = trace.changes.filter((change) => change.path === path && change.at >= from);
+  return [from, ...later.map(({ at }) => at + 1)].some((at) => shows(wish, trace, at));
 }
 
 /** Somebody else changed what the wish changes too, and no rule says who wins. */

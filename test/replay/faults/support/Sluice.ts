@@ -68,7 +68,9 @@ export class Sluice {
     this.#passages.push(passage);
     near.on('error', () => near.destroy());
     far.on('error', () => far.destroy());
-    near.on('close', () => far.destroy());
+    // What a client sent before it was gone comes to the server all the same.
+    near.on('end', () => far.end());
+    near.on('close', () => far.end());
     far.on('close', () => near.destroy());
     near.on('data', (chunk) => this.#request(passage, chunk));
     far.on('data', (chunk) => this.#answer(passage, chunk));

@@ -4,6 +4,7 @@
 //   { do: 'enqueue', name, request, options, pad }     → accepted <name> <id>, or failed <name> <code>; the body gets a field of `pad` bytes
 //   { do: 'create', name, body, pad }                  → the same, of an order
 //   { do: 'call', name, request, options }             → accepted … · settled <name> <state> <status>
+//   { do: 'stop' }                                     → stopping; then it stops itself, at a moment at which it holds no lock of its store
 //   { do: 'idle', name }                               → idle <name> <counts as JSON>
 // At the point of its order it says `dying <point>` and kills itself, once so many requests have come to it.
 
@@ -44,8 +45,15 @@ async function createStore() {
   return new RedisBackend(at, { clock: systemClock });
 }
 
-const backend = hookBackend(await createStore(), {
+/** Verbs of the store under way. */
+let underWay = 0;
+const store = await createStore();
+const hooked = hookBackend(store, {
+  before() {
+    underWay += 1;
+  },
   after(verb, _query, result) {
+    underWay -= 1;
     if (verb === 'enqueue') {
       reach('accepted', result.length);
       reach('claimed', result.filter(({ token }) => token != null).length);
@@ -54,6 +62,16 @@ const backend = hookBackend(await createStore(), {
     if (verb === 'settle') reach('settled', result.length);
   },
 });
+
+const backend = {
+  ...hooked,
+  async keepAlive(query) {
+    underWay += 1;
+    await store.keepAlive(query).finally(() => {
+      underWay -= 1;
+    });
+  },
+};
 
 const inner = createUndiciTransport();
 const transport = {
@@ -109,6 +127,11 @@ const commands = {
     const failed = (error) => say(`failed ${name} ${error.code}`);
     handle.accepted().then(({ id }) => say(`accepted ${name} ${id}`), failed);
     handle.settled().then(({ state, response }) => say(`settled ${name} ${state} ${response?.status}`), failed);
+  },
+  async stop() {
+    while (underWay > 0) await new Promise((resolve) => setImmediate(resolve));
+    say('stopping');
+    process.kill(process.pid, 'SIGSTOP');
   },
   async idle({ name }) {
     await queue.idle();

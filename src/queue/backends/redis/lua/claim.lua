@@ -37,8 +37,11 @@ q.verbs.claim = function(p)
       for _, tag in ipairs(tags) do
         local row = q.rows[tag]
         if row[EXPIRES] and row[EXPIRES] <= now and not q.has(row, UNRESOLVED) then
+          local moved = #report.moved
           q.finishAndNote(row, IS_DEAD, BECAUSE_EXPIRED, now, report)
           ended = ended + 1
+          -- What comes forward behind it may go before the others that were looked up.
+          if #report.moved > moved then break end
         else
           q.lease(row, worker, untilWhen, now)
           claimed[#claimed + 1] = row

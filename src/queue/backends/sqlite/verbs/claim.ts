@@ -68,9 +68,12 @@ function take(
     for (const record of best) {
       const { expires, flags, seq } = ready(record);
       if (expires !== null && expires <= query.now && (flags & UNRESOLVED) === 0) {
+        const moved = report.moved.length;
         const row = rows.bySeq(seq);
         report.noteEnd(row, end(rows, row, DEAD, EXPIRED, query.now, report));
         ended += 1;
+        // What comes forward behind it may go before the others that were looked up.
+        if (report.moved.length > moved) break;
         continue;
       }
       into.push(leaseRecord(rows, record, query));

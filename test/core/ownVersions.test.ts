@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { ApiClient } from '../../src/client/ApiClient.ts';
+import type { ResourceOptions } from '../../src/client/resourceOptions.ts';
+import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
+import { answer, applyThenReset, unavailable } from '../../src/testing/serverSteps.ts';
+import { RestApi } from '../support/RestApi.ts';
+import { world } from './harness.ts';
+
+const MINUTE_MS = 60_000;
+
+/** A ticket that was made by its local id, and is known by both ids. */
+async function made() {
+  const test = await world();
+  const api = new RestApi();
+  const server = test.network.serve(TEST_ORIGIN, { respond: api.respond });
+  const client = new ApiClient({ queue: test.queue, baseUrl: TEST_ORIGIN });
+  const tickets = client.resource('ticket', { path: '/tickets', version: 'etag', onConflict: 'merge' });
+  const ticket = test.queue.localId('ticket');
+  await tickets.create({ title: 'a' }, { localId: ticket }).accepted();
+  await test.clock.advance(1_000);
+  return { test, api, server, tickets, ticket };
+}
+
+describe('a change behind one that was made on no version', () => {
+  it.each([
+    ['sets', { size: 3 }, { title: 'a', size: 3 }],
+    ['removes', { size: null }, { title: 'a' }],
+  ] as const)('%s what that one has set', async (_, last, left) => {
+    const { test, api, tickets, ticket } = await made();
+    await tickets.update(501, { size: 1 }).accepted();
+    await tickets.update(501, { size: 2 }).accepted();
+    const { id } = await tickets.update(ticket, last).accepted();
+    await test.clock.advance(MINUTE_MS);
+    expect(api.at('/tickets/501')).toEqual({ id: 501, ...left });
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+  });
+
+  it('is not in conflict with it where a look showed that it was applied', async () => {
+    const { test, api, server, tickets, ticket } = await made();
+    server.script.next(applyThenReset);
+    const first = await tickets.update(501, { size: 1 }).accepted();
+    const second = await tickets.update(ticket, { size: 2 }).accepted();
+    test.network.online = false;
+    await test.clock.advance(15 * MINUTE_MS);
+    test.network.online = true;
+    await test.clock.advance(5 * MINUTE_MS);
+    expect(await test.queue.get(first.id)).toMatchObject({ state: 'succeeded', reason: 'appliedEarlier' });
+    expect(await test.queue.get(second.id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/501')).toEqual({ id: 501, title: 'a', size: 2 });
+  });
+});
+
+describe('a change behind others of its lane', () => {
+  /** A ticket the app has read: a change of it names the version. */
+  async function read(options: Partial<ResourceOptions> = {}) {
+    const test = await world();
+    const api = new RestApi();
+    const server = test.network.serve(TEST_ORIGIN, { respond: api.respond });
+    const client = new ApiClient({ queue: test.queue, baseUrl: TEST_ORIGIN });
+    const rules = { path: '/tickets', version: 'etag', onConflict: 'merge', ...options } as const;
+    api.edit('/tickets/7', { title: 'a', size: 1 });
+    return { test, api, server, tickets: client.resource('ticket', rules) };
+  }
+  const FIRST = { etag: '"v1"', base: { id: 7, title: 'a', size: 1 } };
+
+  it('that was found to be applied meets nothing of anybody else, not even what the server sets itself', async () => {
+    const { test, api, server, tickets } = await read();
+    server.script.next(applyThenReset);
+    await tickets.replace(7, { title: 'b', size: 1 }, FIRST).accepted();
+    const { id } = await tickets.delete(7, FIRST).accepted();
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/7')).toBeUndefined();
+  });
+
+  it('may know a version of somebody else that those ahead of it did not', async () => {
+    const { test, api, server, tickets } = await read();
+    test.network.online = false;
+    await tickets.update(7, { title: 'b' }, FIRST).accepted();
+    api.edit('/tickets/7', { size: 2 });
+    const second = { etag: '"v2"', base: { id: 7, title: 'a', size: 2 } };
+    const { id } = await tickets.update(7, { title: 'c', size: 3 }, second).accepted();
+    const third = await tickets.update(7, { title: 'd' }, FIRST).accepted();
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(await test.queue.get(third.id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'd', size: 3 });
+    const matches = server.ledger.entries.map(({ request }) => new Map(request.headers).get('if-match'));
+    expect(matches).toEqual(['"v1"', undefined, '"v2"', '"v3"', '"v1"', undefined, '"v4"']);
+  });
+
+  it('does not stand on one that met a conflict and was given up then', async () => {
+    const { test, api, server, tickets } = await read();
+    test.network.online = false;
+    const deadline = test.clock.now() + MINUTE_MS;
+    const first = await tickets.update(7, { title: 'b' }, { ...FIRST, deadline }).accepted();
+    const { id } = await tickets.update(7, { title: 'c' }, FIRST).accepted();
+    api.edit('/tickets/7', { size: 2 });
+    server.script.next(answer(), answer(), unavailable(120));
+    test.network.online = true;
+    await test.clock.advance(5 * MINUTE_MS);
+    expect(await test.queue.get(first.id)).toMatchObject({ state: 'dead', reason: 'expired' });
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'c', size: 2 });
+  });
+});
