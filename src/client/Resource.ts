@@ -67,7 +67,9 @@ export class Resource<T = unknown> {
   get(id: ResourceId, options: ResourceCallOptions<T> = {}): Call<T> {
     const { etag: _, ...rest } = options;
     const { schema } = this.#options;
-    return this.#call('GET', this.path(id), undefined, { schema, ...rest }, (handle) => this.#watched(id, handle));
+    return this.#call('GET', this.path(id), undefined, { schema, ...rest }, (handle) =>
+      this.#watched(seenAs(id, options), handle),
+    );
   }
 
   /** Changes fields of one: a merge patch, in which null removes a field. */
@@ -103,7 +105,7 @@ export class Resource<T = unknown> {
     typed: Readonly<Record<string, string>>,
     options: ResourceCallOptions<T>,
   ): Call<T> {
-    const seen = this.#seen.of(String(id));
+    const seen = this.#seen.of(seenAs(id, options));
     const { etag = seen?.etag, base = seen?.snapshot, headers, ...rest } = options;
     const conditional = this.#options.version === 'etag' && etag !== undefined ? { 'if-match': etag } : {};
     const call: CallOptions<T> = {
@@ -112,7 +114,7 @@ export class Resource<T = unknown> {
       headers: mergeHeaders(headerPairs({ ...typed, ...conditional }), headers),
       ...(base !== undefined && { base: base as Json }),
     };
-    return this.#call(method, this.path(id), body, call, (handle) => this.#watched(id, handle));
+    return this.#call(method, this.path(id), body, call, (handle) => this.#watched(seenAs(id, options), handle));
   }
 
   #declared(): Pick<CallOptions<T>, 'resource' | 'onUnknown' | 'schema'> {
@@ -125,12 +127,17 @@ export class Resource<T = unknown> {
   }
 
   /** What the server shows of it is what later changes are based on. */
-  #watched(id: ResourceId, handle: RequestHandle): RequestHandle {
+  #watched(as: string, handle: RequestHandle): RequestHandle {
     const settled = async (options?: WaitOptions): Promise<Settled> => {
       const end = await handle.settled(options);
-      if (end.response !== undefined) this.#seen.note(String(id), end.response);
+      if (end.response !== undefined) this.#seen.note(as, end.response);
       return end;
     };
     return { accepted: () => handle.accepted(), settled, cancel: (options) => handle.cancel(options) };
   }
+}
+
+/** What one user saw is no base of what another one changes. */
+function seenAs(id: ResourceId, { principal = '' }: { readonly principal?: string | undefined }): string {
+  return JSON.stringify([principal, String(id)]);
 }

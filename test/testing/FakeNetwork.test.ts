@@ -45,6 +45,19 @@ describe('FakeNetwork', () => {
     expect(server.ledger.entries).toEqual([]);
   });
 
+  it('does not ask a server for an answer to what it does not do and nobody hears', async () => {
+    const { net, clock } = network();
+    const asked: string[] = [];
+    const { script } = net.serve(ORIGIN, { respond: ({ method }) => ({ status: asked.push(method) + 199 }) });
+    script.next(resetBeforeApply, hang, { kind: 'partialHead', apply: false });
+    const calls = [net.send(call()), net.send(call()), net.send(call())];
+    await clock.advance(1_000);
+    await Promise.all(calls);
+    expect(asked).toEqual([]);
+    await net.send(call());
+    expect(asked).toEqual(['POST']);
+  });
+
   it('finds nobody at an origin that is not served', async () => {
     const { net } = network();
     const result = await net.send(call({ origin: 'https://nowhere.test' }));

@@ -47,6 +47,16 @@ describe('ScriptedServer', () => {
     ]);
   });
 
+  it('is not asked for an answer to what it does not do and nobody hears', async () => {
+    const asked: string[] = [];
+    const server = await start({ respond: ({ method }) => ({ status: asked.push(method) + 199 }) });
+    server.script.next(resetBeforeApply, { kind: 'partialHead', apply: false });
+    await expect(post(server)).rejects.toThrow(TypeError);
+    await expect(post(server)).rejects.toThrow(TypeError);
+    expect(asked).toEqual([]);
+    expect((await post(server)).status).toBe(200);
+  });
+
   it('replays the answer of a key, and refuses it with other content', async () => {
     const server = await start();
     const first = await (await post(server, 'k')).json();

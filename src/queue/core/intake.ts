@@ -183,6 +183,7 @@ export class Intake {
   /** What the same local id is to stand for is about to be stored: only then can this be compared with it. */
   #isMadeBefore(index: number): boolean {
     const entry = this.#waiting[index] as Entry; // index < length
+    if (entry.admission.options.localId === undefined) return false;
     const before = [...this.#storing].flat().concat(this.#waiting.slice(0, index));
     const other = otherOfLocalId(entry.admitted as Admitted, before); // admitted: see flush
     if (other !== undefined) entry.admitted = { ...(entry.admitted as Admitted), refusal: other };

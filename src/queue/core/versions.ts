@@ -97,7 +97,11 @@ export class Versions {
    */
   async wroteOver(thing: string, own: OwnWrite): Promise<void> {
     const rows = await this.#get(thing);
-    if (rows.length > 0) await this.#set(thing, rows.map((row) => writtenOver(row, own)));
+    if (rows.length > 0)
+      await this.#set(
+        thing,
+        rows.map((row) => writtenOver(row, own)),
+      );
   }
 
   async #set(thing: string, rows: readonly Row[]): Promise<void> {

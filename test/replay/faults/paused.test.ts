@@ -48,11 +48,10 @@ describeStores('T11: a worker that is stopped past its lease', (store) => {
       const site = sites[kind.zone];
       const origins = { bare: sites.bare.server.origin, keyed: sites.keyed.server.origin };
       const at = await store.make();
-      const options = { leaseMs: LEASE_MS };
       const worker = await faultChild({
         backend: at,
         zones: zonesOf(origins),
-        options,
+        options: { leaseMs: LEASE_MS },
         orders: { ...ORDERS, baseUrl: origins.bare },
       });
       site.server.script.next(park);
@@ -67,9 +66,8 @@ describeStores('T11: a worker that is stopped past its lease', (store) => {
 
       // What hangs is the worker's, not this queue's.
       const ground = new Ground(at, []);
-      const queue = await ground.queue({ zones: zonesOf(origins), ...options });
+      const queue = await ground.queue({ zones: zonesOf(origins) });
       ordersOf(queue, origins.bare);
-      await ground.pass(2 * LEASE_MS);
       const before = await ground.drained(queue);
       const find = async () => (await queue.find({})).requests[0];
       const then = await find();

@@ -7,7 +7,7 @@ import type { Answer, History } from './history.ts';
 import { pathOf } from './Memory.ts';
 import { configOf } from './rules.ts';
 import { Site } from './Site.ts';
-import type { Event, Scenario } from './scenario.ts';
+import type { Incident, Scenario } from './scenario.ts';
 
 /** Long enough for every retry, every look at what is in doubt, and giving up. */
 const LONG_MS = 48 * 3_600_000;
@@ -58,7 +58,7 @@ class Run {
     return this.#told();
   }
 
-  async #happen(event: Event): Promise<void> {
+  async #happen(event: Incident): Promise<void> {
     const { clock, network } = this.#test;
     switch (event.what) {
       case 'crash':
@@ -95,7 +95,7 @@ class Run {
     }
   }
 
-  #dieAt({ point, nth }: Extract<Event, { what: 'dieAt' }>): void {
+  #dieAt({ point, nth }: Extract<Incident, { what: 'dieAt' }>): void {
     const stop = this.#test.stopAt(point, nth).then(() => {
       this.#isStopped = true;
     });

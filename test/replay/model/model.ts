@@ -84,7 +84,7 @@ export class Model {
       case 'create':
       case 'child':
       case 'act': {
-        const named = after?.['ticket'];
+        const { ticket: named } = after ?? {};
         if (named === undefined) return wish.fields;
         const id = this.#trace.pathOf(wish.refersTo)?.split('/').at(-1) ?? '';
         // Where the body of the answer was lost, the id is that of its `Location`: a text.

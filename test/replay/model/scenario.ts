@@ -48,7 +48,7 @@ export interface Ask {
 }
 
 /** What happens beside what the app asks for. */
-export type Event =
+export type Incident =
   | { readonly what: 'crash' }
   /** Dies when the point is passed, whenever that is. */
   | { readonly what: 'dieAt'; readonly point: FaultPoint; readonly nth: number }
@@ -63,7 +63,7 @@ export type Event =
   | { readonly what: 'remove'; readonly slot: number };
 
 export interface Step {
-  readonly event: Event | null;
+  readonly event: Incident | null;
   readonly ask: Ask;
 }
 
@@ -142,8 +142,8 @@ const edit = fc.record({ what: fc.constant('edit' as const), slot, field: edited
 const remove = fc.record({ what: fc.constant('remove' as const), slot });
 
 /** What others do to the things is for those who can notice it: without a version, the later write counts. */
-function events(flavour: Flavour): fc.Arbitrary<Event | null> {
-  const shared: fc.WeightedArbitrary<Event | null>[] = [
+function events(flavour: Flavour): fc.Arbitrary<Incident | null> {
+  const shared: fc.WeightedArbitrary<Incident | null>[] = [
     { arbitrary: fc.constant(null), weight: 12 },
     { arbitrary: fc.constant({ what: 'crash' } as const), weight: 2 },
     { arbitrary: dieAt, weight: 4 },
@@ -152,7 +152,7 @@ function events(flavour: Flavour): fc.Arbitrary<Event | null> {
     { arbitrary: wall, weight: 1 },
   ];
   if (flavour !== 'conditional') return fc.oneof(...shared);
-  const theirs: fc.WeightedArbitrary<Event | null>[] = [
+  const theirs: fc.WeightedArbitrary<Incident | null>[] = [
     { arbitrary: read, weight: 3 },
     { arbitrary: edit, weight: 4 },
     { arbitrary: remove, weight: 1 },
