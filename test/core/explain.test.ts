@@ -221,17 +221,20 @@ describe('what would become of a request next', () => {
     for (const [name, options] of [
       ['plain', {}],
       ['etag', { version: 'etag' }],
+      ['seen', { version: 'etag' }],
       ['field', { version: '/version' }],
       ['manual', { onConflict: 'manual' }],
     ] as const) {
       const resource = client.resource(name, { path: `/${name}`, ...options });
-      const { id } = await resource.update(7, { n: 1 }).accepted();
+      const etag = name === 'seen' ? '"v1"' : undefined;
+      const { id } = await resource.update(7, { n: 1 }, { etag }).accepted();
       const { next } = await test.queue.explain(id);
       nexts.push([name, next?.conflict, next?.isWindowOpen]);
     }
     expect(nexts).toEqual([
       ['plain', 'held', false],
-      ['etag', 'reconciled', false],
+      ['etag', 'reconciled', true],
+      ['seen', 'reconciled', false],
       ['field', 'reconciled', true],
       ['manual', 'reconciled', false],
     ]);

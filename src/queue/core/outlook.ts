@@ -2,6 +2,7 @@ import type { IdempotencyDialect } from '../strategies/dialects.ts';
 import { mayResend } from '../strategies/resend.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Context } from './context.ts';
+import { versionOf } from './preparation.ts';
 import { probeFor } from './probes.ts';
 import { isKeyed, resendRules } from './resendRules.ts';
 import type { ResourceRules, Resources } from './resources.ts';
@@ -19,7 +20,7 @@ export interface Outlook {
   readonly rejected: 'dead' | 'deadWithItsLane' | 'deadAndLaneHalts';
   /** Epoch ms until which the server can be counted on to know its key; null where it has none that counts, or was never sent. */
   readonly keyUntil: number | null;
-  /** A version is compared before it is sent, which does not keep another from writing between the two. */
+  /** It is of a resource with versions, and yet the server will not refuse it on another one: none is known, or it is compared before it is sent, which keeps nobody from writing between the two. */
   readonly isWindowOpen: boolean;
 }
 
@@ -61,8 +62,14 @@ function outlookOf(
     rejected:
       request.onFailure === 'cascade' ? 'deadWithItsLane' : request.onFailure === 'halt' ? 'deadAndLaneHalts' : 'dead',
     keyUntil: isKeyed(request, zone) && request.effect !== 'read' ? keyUntil(request, idempotency) : null,
-    isWindowOpen: rules?.version !== undefined && rules.version !== 'etag',
+    isWindowOpen: rules?.version !== undefined && !isConditional(request, rules),
   };
+}
+
+/** The server itself compares the version, or nothing is changed. */
+function isConditional(request: StoredRequest, rules: ResourceRules): boolean {
+  const isChange = request.effect !== 'read' && request.content.method !== 'POST';
+  return rules.version === 'etag' && (!isChange || versionOf(request, rules) !== null);
 }
 
 function keyUntil({ firstSentAt, progress }: StoredRequest, dialect: IdempotencyDialect | undefined): number | null {
