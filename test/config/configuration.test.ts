@@ -104,7 +104,9 @@ describe('resolveConfiguration', () => {
       { header: 'x-key', ttlMs: null, quoting: 'string' },
     ],
   ] as const)('resolves the idempotency %j', (idempotency, expected) => {
-    expect(zoneOf(resolveConfiguration({ zones: { crm: { ...zone, idempotency } } }))?.idempotency).toMatchObject(expected);
+    expect(zoneOf(resolveConfiguration({ zones: { crm: { ...zone, idempotency } } }))?.idempotency).toMatchObject(
+      expected,
+    );
   });
 
   it('normalises origins, secret headers and the health check', () => {

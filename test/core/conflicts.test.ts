@@ -93,7 +93,8 @@ describe('a change that meets what somebody else changed', () => {
     for (const onConflict of ['client-wins', 'server-wins', 'fail', 'manual'] as const) {
       const world = await tickets({ onConflict });
       const { end } = await changed(world, { title: 'mine' }, () => world.api.edit(TICKET, { title: 'theirs' }));
-      ends.set(onConflict, [end.state, end.reason, world.api.at(TICKET)?.['title']]);
+      const { title } = world.api.at(TICKET) ?? {};
+      ends.set(onConflict, [end.state, end.reason, title]);
     }
     expect(Object.fromEntries(ends)).toEqual({
       'client-wins': ['succeeded', 'applied', 'mine'],
@@ -360,7 +361,8 @@ describe('a thing that is gone', () => {
       world.test.network.online = true;
       await world.rest();
       const stored = await world.test.queue.get(id);
-      ends.set(onGone, [stored?.state, stored?.reason, world.api.at(TICKET)?.['title']]);
+      const { title } = world.api.at(TICKET) ?? {};
+      ends.set(onGone, [stored?.state, stored?.reason, title]);
     }
     expect(Object.fromEntries(ends)).toEqual({
       drop: ['superseded', 'remoteWins', undefined],

@@ -207,7 +207,8 @@ describe('a local id', () => {
     const noted = client.post('/notes', { ticket: other });
     const both = Promise.all([made, noted]);
     await drained(test);
-    expect(await both).toMatchObject([{ b: 1 }, { ticket: api.all('/tickets')[1]?.['id'] }]);
+    const { id: ticket } = api.all('/tickets')[1] ?? {};
+    expect(await both).toMatchObject([{ b: 1 }, { ticket }]);
     expect(api.all('/notes')).toHaveLength(2);
   });
 });

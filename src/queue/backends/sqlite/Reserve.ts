@@ -24,10 +24,10 @@ export class Reserve {
     this.#isKept = true;
   }
 
-  /** Gives the space back to the disk; false when there was none to give. */
+  /** Gives the space back to the disk, also what another process kept; false when there was none to give. */
   release(): boolean {
-    if (!this.#isKept || this.#path === null) return false;
     this.#isKept = false;
+    if (this.#path === null || statSync(this.#path, { throwIfNoEntry: false }) === undefined) return false;
     rmSync(this.#path, { force: true });
     return true;
   }
