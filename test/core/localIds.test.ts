@@ -207,8 +207,8 @@ describe('a local id', () => {
     const noted = client.post('/notes', { ticket: other });
     const both = Promise.all([made, noted]);
     await drained(test);
-    const { id: ticket } = api.all('/tickets')[1] ?? {};
-    expect(await both).toMatchObject([{ b: 1 }, { ticket }]);
+    const { id: second } = api.all('/tickets')[1] ?? {};
+    expect(await both).toMatchObject([{ b: 1 }, { ticket: second }]);
     expect(api.all('/notes')).toHaveLength(2);
   });
 });
