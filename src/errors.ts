@@ -30,7 +30,7 @@ export const ERROR_CODES = {
     meaning: 'No valid credential of its principal; the request is held until there is one.',
   },
   REQUEST_HELD: { retryable: false, meaning: 'The request is held for a decision; `details.reason` says why.' },
-  KEY_CONFLICT: { retryable: false, meaning: 'The same key was accepted before with other content.' },
+  KEY_CONFLICT: { retryable: false, meaning: 'The same key, or local id, was accepted before with other content.' },
   RESULT_PENDING: { retryable: true, meaning: 'The request had not settled when the wait ended; it goes on.' },
   RESULT_GONE: { retryable: false, meaning: 'It settled, but its answer was not kept.' },
   RESPONSE_INVALID: {

@@ -63,14 +63,15 @@ function judgeCount({ wish, records: [record] }: Answer, trace: Trace, find: Fin
     if (trace.arrivalsOf(wish).some(({ guard }) => guard === null)) return;
     // Guarded by a version, it can only have met what others made of the thing since: it is made again on top of that (R10).
     if (changes.length <= 1 + between.length) return;
-    // A whole that sets no field, and at most leaves some out, cannot be told from what is there: an API shows more than it is sent.
-    if (wish.kind === 'replace' && setsNothing(wish, first.before)) return;
+    // A whole that sets no field, and at most leaves some out, cannot be told from what is there, as an API shows more than it is sent. It is
+    // repeated on that: exactly once in effect, as DESIGN has it of absolute writes.
+    if (wish.kind === 'replace' && setsNothing(first.before, first.after)) return;
   }
   find('duplicate', wish, `done ${changes.length} times`);
 }
 
-function setsNothing({ fields }: Wish, before: Fields | null): boolean {
-  return Object.entries(fields).every(([field, value]) => same(before?.[field], value));
+function setsNothing(before: Fields | null, after: Fields | null): boolean {
+  return Object.entries(after ?? {}).every(([field, value]) => same(before?.[field], value));
 }
 
 /** What is made on a version is sent for a version, unless the thing is gone and is to be made anew. */
