@@ -68,7 +68,7 @@ describe('an unanswered PATCH', () => {
 });
 
 describe('a PUT in doubt after the resend window', () => {
-  async function leftInDoubt(remote: () => Json | undefined, base?: { readonly n: number }) {
+  async function leftInDoubt(remote: () => Json | undefined, base?: { readonly n: number; readonly text?: string }) {
     const test = await start({ config: { maxAttempts: 100 } });
     shows(test, remote, applyThenReset);
     const { id } = await enqueue(test.queue, 'PUT', '/notes/1', { n: 1 }, { base });
@@ -91,5 +91,16 @@ describe('a PUT in doubt after the resend window', () => {
     const { test, writes } = await leftInDoubt(() => ({ n: 0 }), { n: 0 });
     await test.clock.advance(5 * MINUTE_MS);
     expect(sent(test, 'PUT')).toBeGreaterThan(writes);
+  });
+
+  it('that only removes is sent again where nothing was removed, and not where it was', async () => {
+    const base = { n: 1, text: 'old' };
+    const kept = await leftInDoubt(() => base, base);
+    await kept.test.clock.advance(5 * MINUTE_MS);
+    expect(sent(kept.test, 'PUT')).toBeGreaterThan(kept.writes);
+    const removed = await leftInDoubt(() => ({ n: 1 }), base);
+    await drain(removed.test, 2 * HOUR_MS);
+    expect(await removed.test.queue.get(removed.id)).toMatchObject({ state: 'succeeded', reason: 'appliedEarlier' });
+    expect(sent(removed.test, 'PUT')).toBe(removed.writes);
   });
 });

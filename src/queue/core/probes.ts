@@ -1,4 +1,5 @@
 import { jsonOf } from '../strategies/json.ts';
+import { isJsonObject } from '../strategies/jsonValue.ts';
 import { showsFields } from '../strategies/sameFields.ts';
 import type { Json, StoredRequest } from '../types/request.ts';
 import type { ProbeContext, ProbeFunction, ProbeVerdict } from './config/options.ts';
@@ -30,7 +31,7 @@ export function probeFor(
 
 /**
  * Reads the path of the write. A delete was applied when nothing is there. Another write was applied when all fields it sent are
- * shown, and was not when nothing is there or its `base` still is. Any other difference shows nothing: the request may have been
+ * shown, and was not when nothing is there or its `base` still is, with what a PUT means to remove. Any other difference shows nothing: the request may have been
  * applied and changed since, or mean something else than to set fields, and a resend would undo or repeat that.
  */
 export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
@@ -46,8 +47,16 @@ export async function byResource(context: ProbeContext): Promise<ProbeVerdict> {
   if (sent === undefined || remote === undefined || typeof sent !== 'object' || sent === null) return INCONCLUSIVE;
   // A JSON Patch is a list of operations, not of fields.
   if (method === 'PATCH' && Array.isArray(sent)) return INCONCLUSIVE;
-  if (showsFields(remote, sent)) return APPLIED;
-  return showsBase(remote, context.request.base) ? NOT_APPLIED : INCONCLUSIVE;
+  const { base } = context.request;
+  const isBase = showsBase(remote, base);
+  const isShown = showsFields(remote, sent);
+  return isShown && !(isBase && leavesOut(method, sent, base)) ? APPLIED : isBase ? NOT_APPLIED : INCONCLUSIVE;
+}
+
+/** A PUT that leaves out what its base has means to remove that: what it sends may have been there before. */
+function leavesOut(method: string, sent: Json, base: Json): boolean {
+  if (method !== 'PUT' || !isJsonObject(sent) || !isJsonObject(base)) return false;
+  return Object.keys(base).some((field) => !Object.hasOwn(sent, field));
 }
 
 /** A base without fields would be shown by everything. */

@@ -145,6 +145,8 @@ describe('the judge', () => {
   it('lets what shows already what is meant be done', () => {
     const same = answer({ fields: { title: 't' } }, { reason: 'appliedEarlier' });
     expect(rules(history([same], [arrival(0)]))).toEqual([]);
+    const whole = answer({ kind: 'replace', fields: { title: 't', color: 'c' } }, { reason: 'appliedEarlier' });
+    expect(rules(history([whole], [arrival(0)]))).toEqual(['untrue 0']);
   });
 
   it('finds a wrong order, of calls as of acceptance', () => {

@@ -1,5 +1,5 @@
 import type { Find, Finding } from './findings.ts';
-import type { Answer, Fields, History, Report, Wish } from './history.ts';
+import type { Answer, Fields, History, Report } from './history.ts';
 import { judgeReport } from './judgeReport.ts';
 import { Model, same, sameFields } from './model.ts';
 import { Trace } from './Trace.ts';

@@ -1,6 +1,6 @@
 import type { Json } from '../../../src/queue/types/request.ts';
 import type { Find } from './findings.ts';
-import type { Answer, Report, Wish } from './history.ts';
+import type { Answer, Fields, Report, Wish } from './history.ts';
 import { same } from './model.ts';
 import { MERGED_FIELDS } from './rules.ts';
 import type { Trace } from './Trace.ts';
@@ -110,7 +110,16 @@ function shows(wish: Wish, trace: Trace, at: number): boolean {
   if (wish.kind === 'delete') return state === null;
   if (state === null) return false;
   const changed = Object.entries(wish.fields).filter(([field, value]) => !isUnchanged(wish, field, value, trace));
-  return changed.every(([field, value]) => same(state[field] ?? null, value));
+  return (
+    changed.every(([field, value]) => same(state[field] ?? null, value)) && !keeps(wish, state, trace.ownState(wish))
+  );
+}
+
+/** What a whole leaves out is there as it was. */
+function keeps({ kind, fields }: Wish, state: Fields, before: Fields | null): boolean {
+  if (kind !== 'replace') return false;
+  const left = Object.entries(before ?? {}).filter(([field]) => !Object.hasOwn(fields, field));
+  return left.some(([field, value]) => same(state[field], value));
 }
 
 /** On a version, a field that is sent as it was is no change: what others made of it stands (replay.md R10, only-remote). */
