@@ -35,6 +35,15 @@ describe('a change behind one that was made on no version', () => {
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
   });
 
+  it('removes what it has replaced', async () => {
+    const { test, api, tickets, ticket } = await made();
+    await tickets.replace(501, { title: 'b' }).accepted();
+    const { id } = await tickets.delete(ticket).accepted();
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/501')).toBeUndefined();
+  });
+
   it('is not in conflict with it where a look showed that it was applied', async () => {
     const { test, api, server, tickets, ticket } = await made();
     server.script.next(applyThenReset);
@@ -71,6 +80,18 @@ describe('a change behind others of its lane', () => {
     await test.clock.advance(MINUTE_MS);
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
     expect(api.at('/tickets/7')).toBeUndefined();
+  });
+
+  it('that was made again on what others did meets nothing that the server sets itself', async () => {
+    const { test, api, tickets } = await read();
+    test.network.online = false;
+    await tickets.replace(7, { title: 'b', size: 1 }, FIRST).accepted();
+    api.edit('/tickets/7', { size: 2 });
+    const { id } = await tickets.replace(7, { title: 'c', size: 1 }, FIRST).accepted();
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'c', size: 2 });
   });
 
   it('may know a version of somebody else that those ahead of it did not', async () => {

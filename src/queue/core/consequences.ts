@@ -9,7 +9,7 @@ import type { TransportResult } from '../types/transport.ts';
 import { bindingOf, entityPath, serverIdIn } from './bindings.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
-import { stateAfter, versionOf, versionOfLocal } from './preparation.ts';
+import { changeOn, stateAfter, versionOf, versionOfLocal } from './preparation.ts';
 import { probeFor } from './probes.ts';
 import type { Met, Reconciled, Reconciler } from './reconciler.ts';
 import { isKeyed } from './resendRules.ts';
@@ -136,9 +136,12 @@ export class Consequences {
     const sent = jsonOf(content.body) ?? null;
     // What the server made something else of is a conflict for those behind, which their own rules decide. Of what was not there before there is none.
     if (!isMade && shown.snapshot !== null && !showsFields(shown.snapshot, sent)) return;
-    if (before === null) return this.#wroteOver(request);
+    if (before === null) return this.#wroteOver(request, shown.snapshot);
     const after = shown.snapshot === null ? { ...shown, snapshot: stateAfter(request) } : shown;
-    await this.#noting(request, this.#versions.wrote(thingAt(path, request), before, after, ownWrite(request)));
+    await this.#noting(
+      request,
+      this.#versions.wrote(thingAt(path, request), before, after, ownWrite(request, shown.snapshot)),
+    );
   }
 
   /** A look has shown that a change was applied: those behind it in its lane were made on it, and on nothing else that the server may have by then. */
@@ -151,16 +154,17 @@ export class Consequences {
 
   /** Those behind a change that met a conflict and goes on were made on it, but not on what it met. */
   async #goOn({ request, rules }: Pick<Met, 'request' | 'rules'>, shown?: Json): Promise<void> {
-    const { id, lane, base, content, progress } = request;
-    if (lane === null || rules.version === undefined || progress.rounds !== undefined || !isJsonObject(base)) return;
+    const { id, lane, base, content } = request;
+    if (lane === null || rules.version === undefined || !isJsonObject(base)) return;
     const version = versionOf(request, rules);
     if (version === null) return;
     const met = { by: id, base, snapshot: stateAfter(request, shown) };
     await this.#noting(request, this.#versions.met(thingAt(content.path, request), { version, snapshot: base }, met));
   }
 
-  #wroteOver(request: SentRequest): Promise<void> {
-    return this.#noting(request, this.#versions.wroteOver(thingAt(request.content.path, request), ownWrite(request)));
+  #wroteOver(request: SentRequest, shown?: Json): Promise<void> {
+    const own = ownWrite(request, shown);
+    return this.#noting(request, this.#versions.wroteOver(thingAt(request.content.path, request), own));
   }
 
   async #noting({ id, zone }: SentRequest, noted: Promise<void>): Promise<void> {
@@ -172,8 +176,8 @@ export class Consequences {
   }
 }
 
-function ownWrite(request: SentRequest): OwnWrite {
-  return { by: request.id, change: (snapshot) => stateAfter({ ...request, base: snapshot }) };
+function ownWrite(request: SentRequest, shown?: Json): OwnWrite {
+  return { by: request.id, change: (snapshot) => changeOn(request, snapshot, shown), shows: shown };
 }
 
 function withPatch(job: SettleJob, patch: Settlement['patch']): SettleJob {

@@ -210,3 +210,21 @@ export function stateAfter(request: SentRequest, shows: Json = null): Json {
   );
   return { ...Object.fromEntries(kept), ...sent };
 }
+
+/**
+ * What a write makes of the thing as those see it who were made on another version than it: what it changed itself, but not what it took over from
+ * the server, which they have to meet.
+ */
+export function changeOn(request: SentRequest, snapshot: Json, shows: Json = null): Json {
+  const sent = jsonOf(request.content.body) ?? null;
+  const { base } = request;
+  const isWhole = request.content.method === 'PUT';
+  if (!isWhole || !isJsonObject(base) || !isJsonObject(sent) || !isJsonObject(snapshot)) {
+    return stateAfter({ ...request, base: snapshot }, shows);
+  }
+  const isRemoved = (field: string): boolean =>
+    Object.hasOwn(base, field) && !Object.hasOwn(sent, field) && isJsonObject(shows) && !Object.hasOwn(shows, field);
+  const left = Object.entries(snapshot).filter(([field]) => !isRemoved(field));
+  const changed = Object.entries(sent).filter(([field, value]) => !deepEqual(value, base[field] ?? null));
+  return { ...Object.fromEntries(left), ...Object.fromEntries(changed) };
+}

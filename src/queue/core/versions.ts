@@ -1,6 +1,8 @@
+import { deepEqual } from '../strategies/deepEqual.ts';
 import { headerValue } from '../strategies/headerValue.ts';
 import { jsonOf } from '../strategies/json.ts';
 import { valueAt } from '../strategies/jsonPointer.ts';
+import { isJsonObject } from '../strategies/jsonValue.ts';
 import { laneKey } from '../strategies/lane.ts';
 import type { HttpResponse, Json } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
@@ -35,6 +37,8 @@ interface Row extends Version {
 export interface OwnWrite {
   readonly by: string;
   readonly change: (snapshot: Json) => Json;
+  /** What the server showed of the thing afterwards. */
+  readonly shows?: Json | undefined;
 }
 
 const KEEP_MS = 30 * 24 * 3_600_000;
@@ -119,11 +123,21 @@ export class Versions {
 }
 
 /** Who stands on that row stands on the write as well, and on nothing else that the server may have by then. */
-function writtenOver(row: Row, { by, change }: OwnWrite): Row {
+function writtenOver(row: Row, { by, change, shows }: OwnWrite): Row {
   const { version, snapshot, met } = row;
   if (version === null) return row;
+  if (met?.by === by) return { ...row, met: { ...met, snapshot: withKept(met, shows) } };
   const base = met?.snapshot ?? snapshot;
   return { version, snapshot, from: fromOf(row, version), met: { by, base, snapshot: change(base) } };
+}
+
+/** A server has more than a PUT sends: what it shows afterwards as it was before, it keeps itself. */
+function withKept({ base, snapshot }: Met, shows: Json | undefined): Json {
+  if (!isJsonObject(base) || !isJsonObject(snapshot) || !isJsonObject(shows)) return snapshot;
+  const kept = Object.entries(base).filter(
+    ([field, value]) => Object.hasOwn(shows, field) && deepEqual(value, shows[field] ?? null),
+  );
+  return { ...Object.fromEntries(kept), ...snapshot };
 }
 
 function fromOf(row: Row | undefined, version: string): readonly string[] {

@@ -46,8 +46,20 @@ export class Model {
     for (const change of this.#foreign) {
       if (this.#done.has(change) || !isMeant(change)) continue;
       this.#done.add(change);
-      this.#put(change, change.after);
+      this.#put(change, this.#made(change));
     }
+  }
+
+  /** What others changed, on top of what the model has: a wish whose place is later may have been done before, too. */
+  #made({ path, before, after }: Change): Fields | null {
+    if (after === null) return null;
+    const fields = new Map(Object.entries(this.#states.get(path) ?? {}));
+    for (const field of fieldsOf(before, after)) {
+      if (same(before?.[field], after[field])) continue;
+      if (Object.hasOwn(after, field)) fields.set(field, after[field] ?? null);
+      else fields.delete(field);
+    }
+    return Object.fromEntries(fields);
   }
 
   #apply(wish: Wish, change: Change): void {
@@ -97,20 +109,16 @@ export class Model {
 
   /**
    * What a field may be afterwards: what the wish makes of it, but where somebody else changed it, as the wish could not know, what the rules of the
-   * resource say. Where an own write came in between, its answer has shown what others did, and those behind it may have been put on top of
-   * that (replay.md R10, "push new version to queued siblings").
+   * resource say. A whole that sets a field to what it was does not change it.
    */
-  #allowed(wish: Wish, { at, path }: Change, field: string, mine: Json | undefined): (Json | undefined)[] {
+  #allowed(wish: Wish, { path }: Change, field: string, mine: Json | undefined): (Json | undefined)[] {
     // What is gone and may be made anew is whole again.
     if (!this.#states.has(path)) return [mine];
     const writer = this.#writers.get(`${path} ${field}`);
     const theirs = this.#states.get(path)?.[field];
     if (writer?.by !== null || !this.#trace.foreignSince(wish).some((change) => change.at === writer.at)) return [mine];
-    const isSeen = this.#trace.changes.some(
-      (one) => one.by !== null && one.by !== wish.n && one.path === path && one.at > writer.at && one.at < at,
-    );
     const isOurs = Object.entries(MERGED_FIELDS).some(([name, side]) => name === field && side === 'local');
-    return isSeen || isOurs ? [mine, theirs] : [theirs];
+    return isOurs ? [mine, theirs] : [theirs];
   }
 
   #put(change: Change, after: Fields | null): void {
