@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ApiClient } from '../../src/client/ApiClient.ts';
 import type { ResourceOptions } from '../../src/client/resourceOptions.ts';
+import type { Json } from '../../src/queue/types/request.ts';
 import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
 import { answer, applyThenReset, unavailable } from '../../src/testing/serverSteps.ts';
 import { RestApi } from '../support/RestApi.ts';
@@ -33,6 +34,20 @@ describe('a change behind one that was made on no version', () => {
     await test.clock.advance(MINUTE_MS);
     expect(api.at('/tickets/501')).toEqual({ id: 501, ...left });
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+  });
+
+  it('may be made on what another of those left', async () => {
+    const { test, api, tickets } = await made();
+    const first = tickets.update(501, { size: 1 });
+    await tickets.update(501, { size: 2 }).accepted();
+    const left = first.withResponse();
+    await test.clock.advance(1_000);
+    const { response, data } = await left;
+    const etag = new Map(response.headers).get('etag');
+    const { id } = await tickets.update(501, { size: 3 }, { etag, base: data as Json }).accepted();
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/501')).toEqual({ id: 501, title: 'a', size: 3 });
   });
 
   it('removes what it has replaced', async () => {

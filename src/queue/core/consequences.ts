@@ -17,7 +17,7 @@ import type { ResourceRules, Resources } from './resources.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob } from './settler.ts';
 import { messageOf } from './tell.ts';
-import type { OwnWrite, Versions } from './versions.ts';
+import type { OwnWrite, Version, Versions } from './versions.ts';
 import { thingAt, versionIn } from './versions.ts';
 import type { Zone } from './zone.ts';
 
@@ -136,7 +136,7 @@ export class Consequences {
     const sent = jsonOf(content.body) ?? null;
     // What the server made something else of is a conflict for those behind, which their own rules decide. Of what was not there before there is none.
     if (!isMade && shown.snapshot !== null && !showsFields(shown.snapshot, sent)) return;
-    if (before === null) return this.#wroteOver(request, shown.snapshot);
+    if (before === null) return this.#wroteOver(request, shown);
     const after = shown.snapshot === null ? { ...shown, snapshot: stateAfter(request) } : shown;
     await this.#noting(
       request,
@@ -162,9 +162,9 @@ export class Consequences {
     await this.#noting(request, this.#versions.met(thingAt(content.path, request), { version, snapshot: base }, met));
   }
 
-  #wroteOver(request: SentRequest, shown?: Json): Promise<void> {
-    const own = ownWrite(request, shown);
-    return this.#noting(request, this.#versions.wroteOver(thingAt(request.content.path, request), own));
+  #wroteOver(request: SentRequest, shown?: Version): Promise<void> {
+    const own = ownWrite(request, shown?.snapshot);
+    return this.#noting(request, this.#versions.wroteOver(thingAt(request.content.path, request), own, shown));
   }
 
   async #noting({ id, zone }: SentRequest, noted: Promise<void>): Promise<void> {

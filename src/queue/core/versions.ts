@@ -97,15 +97,13 @@ export class Versions {
   }
 
   /**
-   * A write that was made on no version took the place of whatever was there. Those behind it in its lane were made on it as well.
+   * A write that was made on no version took the place of whatever was there. Those behind it in its lane were made on it as well. `after`: what it left,
+   * where the answer showed it, for those who were made on that.
    */
-  async wroteOver(thing: string, own: OwnWrite): Promise<void> {
-    const rows = await this.#get(thing);
-    if (rows.length > 0)
-      await this.#set(
-        thing,
-        rows.map((row) => writtenOver(row, own)),
-      );
+  async wroteOver(thing: string, own: OwnWrite, after?: Version): Promise<void> {
+    const rows = (await this.#get(thing)).map((row) => writtenOver(row, own));
+    const left = after === undefined || after.version === null ? [] : [{ ...after, from: [after.version] }];
+    if (rows.length + left.length > 0) await this.#set(thing, [...rows, ...left]);
   }
 
   async #set(thing: string, rows: readonly Row[]): Promise<void> {
