@@ -97,6 +97,33 @@ describe('a change behind others of its lane', () => {
     expect(api.at('/tickets/7')).toBeUndefined();
   });
 
+  it('that was made twice, as it only removes, meets nothing that the server sets itself', async () => {
+    const { test, api, server, tickets } = await read();
+    server.script.next(applyThenReset);
+    await tickets.replace(7, { size: 1 }, FIRST).accepted();
+    const { id } = await tickets.delete(7, FIRST).accepted();
+    await test.clock.advance(MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/7')).toBeUndefined();
+  });
+
+  it('does not undo what others did, which one ahead of it took over', async () => {
+    const { test, api, tickets } = await read();
+    test.network.online = false;
+    await tickets.update(7, { title: 'b' }, FIRST).accepted();
+    api.edit('/tickets/7', { size: 2 });
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    test.network.online = false;
+    const third = { etag: '"v3"', base: { id: 7, title: 'b', size: 2 } };
+    await tickets.replace(7, { title: 'b', size: 2, note: 'n' }, third).accepted();
+    api.edit('/tickets/7', { color: 'x' });
+    await tickets.replace(7, { title: 'c', size: 1 }, FIRST).accepted();
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    expect(api.at('/tickets/7')).toMatchObject({ title: 'c', size: 2, color: 'x' });
+  });
+
   it('that was made again on what others did meets nothing that the server sets itself', async () => {
     const { test, api, tickets } = await read();
     test.network.online = false;

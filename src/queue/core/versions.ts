@@ -102,7 +102,7 @@ export class Versions {
    */
   async wroteOver(thing: string, own: OwnWrite, after?: Version): Promise<void> {
     const rows = (await this.#get(thing)).map((row) => writtenOver(row, own));
-    const left = after === undefined || after.version === null ? [] : [{ ...after, from: [after.version] }];
+    const left = after === undefined || after.version === null ? [] : [{ ...after, from: [] }];
     if (rows.length + left.length > 0) await this.#set(thing, [...rows, ...left]);
   }
 
