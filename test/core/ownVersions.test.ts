@@ -3,7 +3,7 @@ import { ApiClient } from '../../src/client/ApiClient.ts';
 import type { ResourceOptions } from '../../src/client/resourceOptions.ts';
 import type { Json } from '../../src/queue/types/request.ts';
 import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
-import { answer, applyThenReset, unavailable } from '../../src/testing/serverSteps.ts';
+import { answer, applyThenReset, partialBody, unavailable } from '../../src/testing/serverSteps.ts';
 import { RestApi } from '../support/RestApi.ts';
 import { world } from './harness.ts';
 
@@ -166,5 +166,19 @@ describe('a change behind others of its lane', () => {
     expect(await test.queue.get(first.id)).toMatchObject({ state: 'dead', reason: 'expired' });
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
     expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'c', size: 2 });
+  });
+
+  it('stands on all of a thing, also where the answer that showed it was lost', async () => {
+    const probe = async () => ({ outcome: 'applied', serverId: 501 }) as const;
+    const { test, api, server, tickets } = await read({ probe, onConflict: 'server-wins' });
+    const ticket = test.queue.localId('ticket');
+    server.script.next(applyThenReset, partialBody, applyThenReset);
+    await tickets.create({ title: 'a', size: 1 }, { localId: ticket }).accepted();
+    await tickets.update(ticket, { title: 'b' }).accepted();
+    await tickets.update(ticket, { title: 'c' }).accepted();
+    const { id } = await tickets.update(ticket, { size: 2 }).accepted();
+    await test.clock.advance(10 * MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/501')).toEqual({ id: 501, title: 'c', size: 2 });
   });
 });

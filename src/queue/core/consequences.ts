@@ -137,7 +137,9 @@ export class Consequences {
     // What the server made something else of is a conflict for those behind, which their own rules decide. Of what was not there before there is none.
     if (!isMade && shown.snapshot !== null && !showsFields(shown.snapshot, sent)) return;
     if (before === null) return this.#wroteOver(request, shown);
-    const after = shown.snapshot === null ? { ...shown, snapshot: stateAfter(request) } : shown;
+    const isPartial = content.method === 'PATCH' && !isJsonObject(request.base);
+    const sentAs: Version = { ...shown, snapshot: stateAfter(request), ...(isPartial && { isPartial }) };
+    const after = shown.snapshot === null ? sentAs : shown;
     await this.#noting(
       request,
       this.#versions.wrote(thingAt(path, request), before, after, ownWrite(request, shown.snapshot)),

@@ -103,12 +103,13 @@ export class Preparation {
     const thing = thingAt(request.content.path, request);
     const known = await this.#versions.since(thing, before, request.id);
     if (known === undefined) return { present: request };
-    if (known.version !== null) return { present: onVersion(request, rules, known) };
-    // The server told no version of what we wrote: it is read once, and counts if nobody else changed anything.
+    if (known.version !== null && known.isPartial !== true) return { present: onVersion(request, rules, known) };
+    // The server told no version of what we wrote, or not all of it: it is read once, and counts if nobody else changed anything.
     const answer = await this.#look(request, zone);
     if (answer === undefined) return { present: request, seen: 'unreadable' };
     if (answer.status < 200 || answer.status > 299) return { present: request };
     const found = versionIn(rules, answer);
+    if (known.version !== null && known.version !== found.version) return { present: onVersion(request, rules, known) };
     if (!showsFields(found.snapshot, known.snapshot)) {
       return { present: { ...request, base: known.snapshot }, seen: answer };
     }

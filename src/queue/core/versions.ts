@@ -14,6 +14,8 @@ export interface Version {
   /** Null where the server told none: it has to be read. */
   readonly version: string | null;
   readonly snapshot: Json;
+  /** The snapshot has no more than what a change of it sent: the rest has to be read. */
+  readonly isPartial?: true | undefined;
 }
 
 /** A change that met a conflict, and the thing as its author saw it from then on, and before. */
@@ -122,11 +124,11 @@ export class Versions {
 
 /** Who stands on that row stands on the write as well, and on nothing else that the server may have by then. */
 function writtenOver(row: Row, { by, change, shows }: OwnWrite): Row {
-  const { version, snapshot, met } = row;
+  const { version, snapshot, isPartial, met } = row;
   if (version === null) return row;
   if (met?.by === by) return { ...row, met: { ...met, snapshot: withKept(met, shows) } };
   const base = met?.snapshot ?? snapshot;
-  return { version, snapshot, from: fromOf(row, version), met: { by, base, snapshot: change(base) } };
+  return { version, snapshot, isPartial, from: fromOf(row, version), met: { by, base, snapshot: change(base) } };
 }
 
 /** A server has more than a PUT sends: what it shows afterwards as it was before, it keeps itself. */

@@ -13,7 +13,6 @@ export function judgeReport(answer: Answer, record: Report, trace: Trace, find: 
   switch (record.state) {
     case 'succeeded':
       if (times === 0 && !wasShown(wish, trace)) untrue('it was not done');
-      if (wish.isBad) untrue('the server refused it');
       return;
     case 'dead':
       judgeDeath(answer, record, trace, untrue);
@@ -42,7 +41,7 @@ export function judgeReport(answer: Answer, record: Report, trace: Trace, find: 
 
 function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says: string) => void): void {
   const { wish } = answer;
-  const times = trace.changesOf(wish).length;
+  const times = isOverwritten(wish, trace) ? 0 : trace.changesOf(wish).length;
   switch (record.reason) {
     case 'rejected':
       if (wish.isBad) return;
@@ -66,6 +65,16 @@ function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says:
     default:
       untrue('nobody asked for that');
   }
+}
+
+/** Somebody else undid it before it was known to be done: whoever compares finds that it is not (replay.md R10), and it may be given up by then. */
+function isOverwritten(wish: Wish, trace: Trace): boolean {
+  const last = trace.changesOf(wish).at(-1);
+  if (last === undefined || !trace.isGuarded(wish)) return false;
+  return trace.foreignSince(wish).some(({ at, before, after }) => {
+    if (at < last.at) return false;
+    return after === null || Object.keys(wish.fields).some((field) => !same(before?.[field], after[field]));
+  });
 }
 
 function isAnsweredAction({ wish }: Answer, { effect }: Report, { history: { scenario } }: Trace): boolean {
