@@ -2,7 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** Where the options are declared. */
-const OPTION_FILES = ['src/queue/core/config/options.ts', 'src/queue/types/redis.ts'];
+const OPTION_FILES = [
+  'src/queue/core/config/options.ts',
+  'src/queue/core/config/gateOptions.ts',
+  'src/queue/types/redis.ts',
+];
 /** Where else the values that options name are declared. */
 const VALUE_FILES = [...OPTION_FILES, 'src/queue/strategies/rank.ts', 'src/queue/types/fetch.ts'];
 

@@ -1,3 +1,4 @@
+import type { Level } from './queue/types/events.ts';
 import type { HttpResponse } from './queue/types/request.ts';
 
 /**
@@ -8,6 +9,16 @@ export const ERROR_CODES = {
   CONFIG_INVALID: { retryable: false, meaning: 'The configuration has problems; `details.problems` lists every one.' },
   REQUEST_INVALID: { retryable: false, meaning: 'The request cannot be stored or sent as given. Nothing was stored.' },
   QUEUE_FULL: { retryable: true, meaning: '`maxSize` or `maxBytes` is reached. Nothing was stored.' },
+  LOAD_SHED: {
+    retryable: true,
+    meaning:
+      'Too much is under way for a call of its priority; `details.retryAfterMs` says when to try again. Nothing was stored.',
+  },
+  ATTEMPT_TIMEOUT: {
+    retryable: true,
+    meaning:
+      'An attempt was not answered in time: `details.timeoutMs`, and what that was worked out from. The cause of other errors, and the reason of the signal of a call.',
+  },
   QUEUE_CLOSED: {
     retryable: false,
     meaning: 'The queue was closed. `details.accepted` true: the request is stored and will be sent, do not repeat it.',
@@ -81,6 +92,15 @@ export interface Problem {
 interface KnownDetails {
   CONFIG_INVALID: { readonly problems: readonly Problem[] };
   REQUEST_INVALID: { readonly problems: readonly Problem[] };
+  LOAD_SHED: { readonly level: Level; readonly retryAfterMs: number; readonly priority: number };
+  ATTEMPT_TIMEOUT: {
+    readonly id: string;
+    readonly zone: string;
+    readonly timeoutMs: number;
+    /** Usual 99th percentile of such calls, null where too few were seen. */
+    readonly p99Ms: number | null;
+    readonly samples: number;
+  };
   QUEUE_CLOSED: { readonly accepted: boolean; readonly id?: string };
   REQUEST_REJECTED: { readonly id: string; readonly zone: string; readonly response: HttpResponse };
   ATTEMPTS_EXHAUSTED: { readonly id: string; readonly zone: string; readonly response?: HttpResponse };

@@ -21,6 +21,7 @@ export {
 export { type QuickOptions, QuickSetup } from './QuickSetup.ts';
 export type { BulkOptions, BulkResult } from './queue/core/bulk.ts';
 export type { RequestItem } from './queue/core/calls.ts';
+export type * from './queue/core/config/gateOptions.ts';
 export type * from './queue/core/config/options.ts';
 export {
   createDefaultConfiguration,
@@ -33,6 +34,7 @@ export type { ConflictRecord } from './queue/core/conflictLog.ts';
 export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
 export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
 export type { QueueDispatcher } from './queue/core/frontFetch.ts';
+export type { GatesState, GatesUpdate, ZoneDesk, ZoneState } from './queue/core/gates/ZoneDesk.ts';
 export { QueuedRequest } from './queue/core/handles/QueuedRequest.ts';
 export type { Schema } from './queue/core/handles/schema.ts';
 export type { Held, HeldDecision } from './queue/core/held.ts';
@@ -49,12 +51,22 @@ export { byVersion, type VersionOptions } from './queue/core/probeKits/byVersion
 export { byWindow, type WindowOptions } from './queue/core/probeKits/byWindow.ts';
 export type { ListOptions as ProbeListOptions } from './queue/core/probeKits/lookup.ts';
 export { byResource } from './queue/core/probes.ts';
-export { type BoundQueue, QueueManager, type QueueParts } from './queue/core/QueueManager.ts';
+export { QueueManager } from './queue/core/QueueManager.ts';
+export type { BoundQueue, QueueParts } from './queue/core/queueParts.ts';
 export type { PlannedRequest, PlanOptions, ReplayPlan } from './queue/core/replayPlan.ts';
 export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
 export type { ResourceQueue, ResourceRules } from './queue/core/resources.ts';
 export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
 export type { QueueStats } from './queue/monitoring/Counters.ts';
+export type { BreakerReason, BreakerStatus } from './queue/strategies/breaker/change.ts';
+export type { BreakerPolicy } from './queue/strategies/breaker/policy.ts';
+export {
+  type SimulatedOpening,
+  type Simulation,
+  type SimulationOptions,
+  simulate,
+  type TraceCall,
+} from './queue/strategies/breaker/simulate.ts';
 export type {
   Conflict,
   ConflictRules,
@@ -84,4 +96,5 @@ export type { Reason, RequestState, TerminalState, WaitingState } from './queue/
 export type * from './queue/types/store.ts';
 export type * from './queue/types/transport.ts';
 export type { Clock, Timer } from './system/clock.ts';
+export type { Gauges } from './system/gauges.ts';
 export type { Random } from './system/random.ts';

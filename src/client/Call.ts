@@ -8,6 +8,8 @@ import type { HttpResponse } from '../queue/types/request.ts';
 export interface WithResponse<T> {
   readonly data: T;
   readonly response: HttpResponse;
+  /** The answer is one of before, given as the zone takes no call (`staleReads`); its header `age` says how old it is. */
+  readonly degraded?: true | undefined;
 }
 
 /**
@@ -61,6 +63,7 @@ export class Call<T = unknown> implements Promise<T> {
   async withResponse(): Promise<WithResponse<T>> {
     const settled = await this.#handle.settled();
     const data = await parseWith(this.#schema, settled);
-    return { data, response: settled.response as HttpResponse }; // parseWith throws when there is none
+    const response = settled.response as HttpResponse; // parseWith throws when there is none
+    return settled.degraded === true ? { data, response, degraded: true } : { data, response };
   }
 }

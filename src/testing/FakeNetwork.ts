@@ -29,6 +29,7 @@ export interface FakeNetworkOptions {
 export class FakeNetwork implements Transport {
   /** False: no call leaves the machine (`ENETUNREACH`). */
   online = true;
+  readonly isPunctual = true;
   readonly #clock: Clock;
   readonly #latencyMs: number;
   readonly #servers = new Map<string, FakeServer>();

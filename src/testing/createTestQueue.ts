@@ -3,6 +3,7 @@ import { MemoryBackend } from '../queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../queue/backends/memory/MemoryStorage.ts';
 import type { QueueOptions } from '../queue/core/config/options.ts';
 import { QueueManager } from '../queue/core/QueueManager.ts';
+import type { Gauges } from '../system/gauges.ts';
 import type { Random } from '../system/random.ts';
 import { FakeClock } from './FakeClock.ts';
 import { FakeNetwork } from './FakeNetwork.ts';
@@ -22,7 +23,12 @@ export interface TestQueueOptions {
   readonly config?: Omit<QueueOptions, 'backend'> | undefined;
   /** @default a clock of its own */
   readonly clock?: FakeClock | undefined;
+  /** How busy its process seems to be. @default not at all */
+  readonly gauges?: Gauges | undefined;
 }
+
+const ignore = (): void => undefined;
+const IDLE: Gauges = Object.freeze({ start: ignore, eventLoopDelayMs: () => 0, heapUsed: () => 0, stop: ignore });
 
 /** A started queue in a world that the test moves: time, network and death. */
 export class TestQueue implements AsyncDisposable {
@@ -32,6 +38,7 @@ export class TestQueue implements AsyncDisposable {
   readonly server: FakeServer;
   readonly random: Random;
   readonly #config: TestQueueOptions['config'];
+  readonly #gauges: Gauges;
   readonly #storage = new MemoryStorage();
   readonly #gone = new Set<string>();
   readonly #stops = new Map<FaultPoint, { left: number; stopped: () => void }>();
@@ -43,6 +50,7 @@ export class TestQueue implements AsyncDisposable {
     this.server = this.network.serve(TEST_ORIGIN);
     this.random = seededRandom(options.seed ?? 1);
     this.#config = options.config;
+    this.#gauges = options.gauges ?? IDLE;
   }
 
   static async start(options: TestQueueOptions = {}): Promise<TestQueue> {
@@ -95,7 +103,8 @@ export class TestQueue implements AsyncDisposable {
     );
     const life = new Life({ clock: this.clock, ...points }, this.#gone);
     const { clock, backend, transport } = life;
-    const queue = new QueueManager({ config: this.#config, clock, random: this.random, backend, transport });
+    const system = { clock, random: this.random, gauges: this.#gauges };
+    const queue = new QueueManager({ config: this.#config, ...system, backend, transport });
     this.#life = { life, queue };
     await queue.start();
   }

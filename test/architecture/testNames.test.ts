@@ -12,7 +12,8 @@ interface Named {
 
 /** Tests and groups whose name is a plain string, in order; the formatter's indentation tells what holds what. */
 function namesIn(file: SourceFile): Named[] {
-  const calls = /^([ \t]*)(describe|it|test)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])/gm;
+  const calls =
+    /^([ \t]*)(describe|it|test)(?:\.(?:each|for|skip|only|fails|todo|concurrent|sequential|skipIf|runIf)(?:\([^)]*\))?)*\(\s*(['"`])/gm;
   return [...file.code.matchAll(calls)].map((match) => {
     const start = match.index + match[0].length;
     const end = file.code.indexOf(match[3] as string, start);

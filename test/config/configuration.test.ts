@@ -43,6 +43,8 @@ describe('resolveConfiguration', () => {
       dedupeWindowMs: 0,
       leaseMs: 30_000,
       attemptTimeoutMs: 30_000,
+      longestTimeoutMs: 60_000,
+      shedding: null,
       closeTimeoutMs: 10_000,
       settleAck: 'durable',
       maxStoredResultBytes: 65_536,

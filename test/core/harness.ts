@@ -8,6 +8,7 @@ import type { QueueOptions } from '../../src/queue/core/config/options.ts';
 import { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import type { AuthProvider, Credential } from '../../src/queue/types/auth.ts';
 import type { QueueEventMap, QueueEventName } from '../../src/queue/types/events.ts';
+import type { Gauges } from '../../src/system/gauges.ts';
 import type { TestQueue, TestQueueOptions } from '../../src/testing/createTestQueue.ts';
 import { createTestQueue, TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
 import type { ScriptedServerOptions } from '../../src/testing/ScriptedServer.ts';
@@ -15,8 +16,8 @@ import { ScriptedServer } from '../../src/testing/ScriptedServer.ts';
 import type { ReceivedRequest } from '../../src/testing/serverSteps.ts';
 
 /** A queue on fake time and a fake network, closed with the test. */
-export async function world(config: TestQueueOptions['config'] = {}, seed = 1): Promise<TestQueue> {
-  const test = await createTestQueue({ seed, config });
+export async function world(config: TestQueueOptions['config'] = {}, seed = 1, gauges?: Gauges): Promise<TestQueue> {
+  const test = await createTestQueue({ seed, config, gauges });
   onTestFinished(() => end(test));
   return test;
 }

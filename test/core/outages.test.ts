@@ -33,7 +33,8 @@ describe('a server that answers 503', () => {
     expect(callers.every((caller) => caller.told() === undefined)).toBe(true);
 
     test.server.script.clear();
-    expect(await drain(test, 2 * MINUTE_MS)).toMatchObject({ succeeded: 8 });
+    // A breaker that opened again and again is open for 5 min, and a quarter of that at most is added.
+    expect(await drain(test, 8 * MINUTE_MS)).toMatchObject({ succeeded: 8 });
     for (const caller of callers) expect(await caller.settled).toMatchObject({ state: 'succeeded' });
     expect(test.server.ledger.applied()).toBe(8);
     await expectNoPermitsHeld(test.queue);
@@ -214,13 +215,13 @@ describe('a zone that cannot be reached', () => {
     expect(await drain(test, 3 * MINUTE_MS)).toMatchObject({ succeeded: 20 });
   });
 
-  it('is taken for down when calls hang, and nobody dies of it', async () => {
+  it('is left alone when calls hang, and nobody dies of it', async () => {
     const test = await start({ config: { zones: KEYED } });
     test.server.script.always(hang);
     for (let n = 0; n < 30; n += 1) await enqueue(test.queue, 'POST', '/notes', { n });
     await test.clock.advance(10 * MINUTE_MS);
     const { zones } = await test.queue.health();
-    expect(zones[0]).toMatchObject({ connectivity: 'down' });
+    expect(zones[0]?.breaker).not.toBe('closed');
     // Only those that were sent to find out how the zone is can have spent themselves.
     const before = await test.queue.counts();
     expect(before.dead).toBe(0);
@@ -233,7 +234,8 @@ describe('a zone that cannot be reached', () => {
     const test = await start({ config: { zones: KEYED } });
     test.server.script.next(...Array.from({ length: 12 }, () => resetBeforeApply));
     for (let n = 0; n < 12; n += 1) await enqueue(test.queue, 'POST', '/notes', { n });
-    await drain(test, 5 * MINUTE_MS);
+    // Five of them open the breaker; each of the others is a probe, at twice the distance of the one before.
+    await drain(test, 20 * MINUTE_MS);
     expect((await test.queue.health()).zones[0]).toMatchObject({ connectivity: 'up' });
     expect(await test.queue.counts()).toMatchObject({ succeeded: 12 });
   });

@@ -67,6 +67,9 @@ describe('retryAfterMs', () => {
     ['an RFC 850 date', [['retry-after', 'Tuesday, 01-Jan-30 12:01:00 GMT']], 60_000],
     ['an asctime date', [['retry-after', 'Tue Jan  1 12:01:00 2030']], 60_000],
     ['merged values', [['retry-after', '5, 10']], 10_000],
+    ['merged dates', [['retry-after', `${date(NOW + 5_000)}, ${date(NOW + 9_000)}`]], 9_000],
+    ['a date merged with seconds', [['retry-after', `${date(NOW + 5_000)},7`]], 7_000],
+    ['a date merged with garbage', [['retry-after', `7,soon`]], null],
     [
       'repeated headers',
       [

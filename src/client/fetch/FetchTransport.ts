@@ -7,6 +7,7 @@ import { Platform } from './platform.ts';
 
 /** Sends calls of `fetch` through the platform's fetch, and leaves all others to another transport. */
 export class FetchTransport implements Transport {
+  readonly isPunctual = true;
   readonly #others: Transport;
   readonly #clock: Clock;
   readonly #maxBytes: number;

@@ -15,11 +15,13 @@ export function fetchFailure(error: unknown): TypeError {
 }
 
 /** The error of the connection, under the names that the platform's fetch gives it. */
-function wireErrorOf({ cause }: HoldfastError): Error | undefined {
+function wireErrorOf(ours: HoldfastError): Error | undefined {
+  const timeout = holdfastError(ours.cause, 'ATTEMPT_TIMEOUT');
+  const cause = timeout?.cause ?? ours.cause;
   if (!(cause instanceof Error) || cause instanceof HoldfastError || !('code' in cause)) return undefined;
   if (cause.code !== 'CALL_TIMEOUT') return cause;
-  const timeout = new Error('Headers Timeout Error', { cause });
-  return Object.assign(timeout, { name: 'HeadersTimeoutError', code: 'UND_ERR_HEADERS_TIMEOUT' });
+  const platforms = new Error('Headers Timeout Error', { cause: timeout ?? cause });
+  return Object.assign(platforms, { name: 'HeadersTimeoutError', code: 'UND_ERR_HEADERS_TIMEOUT' });
 }
 
 /** Whatever was thrown, as an error. */

@@ -10,6 +10,8 @@ import type { Hop, Platform } from './platform.ts';
 import type { WireHandler, WireSink } from './wireHandler.ts';
 import { listening, passing, sinkOf } from './wireHandler.ts';
 
+const DEGRADED: HeaderList = [['x-holdfast-degraded', 'true']];
+
 interface QueueParts {
   readonly queue: FetchQueue;
   readonly platform: Platform;
@@ -77,7 +79,7 @@ async function carry(
   )
     return past(body);
   const handle = queue.call({ method: hop.method, url, headers, body }, options);
-  const { state, response, error } = await handle.settled();
+  const { state, response, error, degraded } = await handle.settled();
   // What is held has not ended, whatever its last answer was.
   if (state === 'held' && error !== undefined) throw error;
   if (response === undefined) throw error ?? new Error('the answer of this request was not kept');
@@ -88,7 +90,8 @@ async function carry(
     isPaused = false;
     resumed();
   };
-  isPaused = !sink.head({ status, statusText, headers: response.headers }, resume);
+  const answered = degraded === true ? [...response.headers, ...DEGRADED] : response.headers;
+  isPaused = !sink.head({ status, statusText, headers: answered }, resume);
   if (isPaused) await new Promise<void>((resolve) => (resumed = resolve));
   if (response.body.byteLength > 0) sink.data(response.body);
   sink.complete();

@@ -39,6 +39,8 @@ const NO_RETRY: HeaderList = [
   ['stripe-should-retry', 'false'],
 ];
 
+const DEGRADED: HeaderList = [['x-holdfast-degraded', 'true']];
+
 /** Gives a call to the queue and waits for its answer, or for a reason to go before. */
 export async function visit(ground: Ground, given: FetchVisit): Promise<Response> {
   const call = given.isStream ? await withBody(given) : given;
@@ -46,7 +48,7 @@ export async function visit(ground: Ground, given: FetchVisit): Promise<Response
   const { settings, preference, url } = call;
   const { offline = 'wait' } = settings;
   if (offline === 'reject') {
-    const why = queue.standstillOf(url);
+    const why = queue.standstillOf(url, call.input.method);
     if (why !== undefined) throw why;
   }
   const isAccepted = settings.respond === 'accepted' || preference?.waitMs === 0;
@@ -139,7 +141,8 @@ function answered(ground: Ground, call: FetchVisit, settled: Settled): Promise<R
     throw error ?? gone(settled);
   }
   const isFailure = response.status >= 500 || RETRIED_BY_SDKS.has(response.status);
-  const headers = isFailure && settings.noRetryHeaders !== false ? NO_RETRY : undefined;
+  const noRetry = isFailure && settings.noRetryHeaders !== false ? NO_RETRY : undefined;
+  const headers = settled.degraded === true ? DEGRADED : noRetry;
   const taken = response.live?.take({ headers, signal });
   if (taken !== undefined) return taken;
   if (response.live?.isPartial === true) {

@@ -43,6 +43,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Tra
 }
 
 class UndiciTransport implements Transport {
+  readonly isPunctual = true;
   readonly #clock: Clock;
   readonly #maxBytes: number;
   readonly #maxOrigins: number;

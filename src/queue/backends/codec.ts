@@ -41,7 +41,8 @@ export interface Head {
   readonly intent: Intent | undefined;
 }
 
-/** Place of `tags` in the text of {@link encodeHead}, for stores that can look into JSON. */
+/** Places of `effect` and `tags` in the text of {@link encodeHead}, for stores that can look into JSON. */
+export const EFFECT_PATH = '$[4]';
 export const TAGS_PATH = '$[13]';
 
 /** One JSON array, the version first: names of fields would cost more bytes than most of the values. */

@@ -1,8 +1,6 @@
-import type { HeaderRules } from '../strategies/headers.ts';
-import { createHeaderRules } from '../strategies/headers.ts';
 import { loadXxhash } from '../strategies/xxhash.ts';
 import type { ClientBinding } from '../types/calls.ts';
-import type { AdmissionRules } from './admit.ts';
+import { admissionRules } from './admissionRules.ts';
 import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
 import { BackendHealth, isAway } from './backendHealth.ts';
@@ -14,6 +12,8 @@ import { Detached } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { FetchCallers } from './fetchCallers.ts';
+import { Gatekeeping } from './gates/Gatekeeping.ts';
+import { ZoneDesk } from './gates/ZoneDesk.ts';
 import { Identities } from './identify.ts';
 import { Intake } from './intake.ts';
 import { Judge } from './judge.ts';
@@ -21,7 +21,6 @@ import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
 import { Lookup } from './lookup.ts';
 import { Preparation } from './preparation.ts';
-import { Reachability } from './reachability.ts';
 import { Reader } from './reader.ts';
 import { ReadJoins } from './readJoins.ts';
 import { Reception } from './reception.ts';
@@ -32,13 +31,16 @@ import { Resources } from './resources.ts';
 import { Seals } from './seals.ts';
 import { Settler } from './settler.ts';
 import { Shares } from './shares.ts';
+import type { Shedding } from './shedding.ts';
+import { sheddingOf } from './shedding.ts';
+import { staleReadsOf } from './staleReads.ts';
+import { Standstill } from './standstill.ts';
 import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
 import { Versions } from './versions.ts';
 import { Watcher } from './watcher.ts';
 import { Withdrawal } from './withdrawal.ts';
-import type { Zone } from './zone.ts';
-import { Zones } from './zones.ts';
+import type { Zones } from './zones.ts';
 
 /**
  * The stages of a started queue, wired to each other. Work flows one way:
@@ -61,11 +63,14 @@ export class Engine {
   readonly resources = new Resources();
   readonly seals: Seals;
   readonly live: LiveCredentials;
+  /** Undefined where the queue sheds no load. */
+  readonly shedding: Shedding | undefined;
   readonly #credentials: Credentials;
   readonly #detached: Detached;
   readonly #settler: Settler;
   readonly #dispatcher: Dispatcher;
-  readonly #reachability: Reachability;
+  readonly gates: Gatekeeping;
+  readonly zoneDesk: ZoneDesk;
   readonly #watcher: Watcher;
   readonly #turn: Turn;
   readonly #health: BackendHealth;
@@ -86,7 +91,18 @@ export class Engine {
     const { config, clock } = context;
     this.context = context;
     const wake = (): void => this.#turn.request();
-    const zones = new Zones(config, context.worker);
+    const gates = new Gatekeeping(context, {
+      wake,
+      forgotten: () => this.#inBackground(this.#watcher.survey()),
+      changed: () => {
+        this.keeper.arm();
+        wake();
+      },
+    });
+    const { zones, reachability } = gates;
+    this.gates = gates;
+    this.zoneDesk = new ZoneDesk(context, zones, gates.failover, wake);
+    this.shedding = sheddingOf(context, () => this.#hintAll());
     const callers = new Callers(clock);
     const fetchCallers = new FetchCallers(callers, config.maxStoredResultBytes);
     this.fetchCallers = fetchCallers;
@@ -110,7 +126,7 @@ export class Engine {
       {
         due: (at) => this.keeper.due(at),
         wake,
-        answered: (id) => this.intake.forget(id),
+        answered: (request, answer, isGood) => this.intake.answered(request, answer, isGood),
         ended: (id) => this.#ended(id),
         endedAside: () => this.#endedAside(),
       },
@@ -122,12 +138,8 @@ export class Engine {
       bound: (localIds) => this.intake.bound(localIds),
       released: (id, token) => this.attempts.released(id, token),
     });
-    this.#reachability = new Reachability(context, () => {
-      this.keeper.arm();
-      wake();
-    });
     const reader = new Reader(context, this.#credentials, (zone, connectivity, error) =>
-      this.#reachability.observed(zone, { connectivity, served: false, pauseZoneUntil: null }, error),
+      reachability.observed(zone, { connectivity, served: false }, error),
     );
     const { resources } = this;
     const versions = new Versions(context);
@@ -149,17 +161,32 @@ export class Engine {
         declared,
         judge,
         seals: this.seals,
+        route: gates.route,
       },
       {
         wake,
+        ended: (via, tickets, shown) => gates.ended(via, tickets, shown),
         renewed: () => this.authHolds.release(),
-        observed: (zone, decision, error) => this.#reachability.observed(zone, decision, error),
+        observed: (zone, decision, error) => reachability.observed(zone, decision, error),
       },
     );
-    this.#dispatcher = new Dispatcher(context, zones, { attempts: this.attempts, teller: this.teller, health }, wake);
+    this.#dispatcher = new Dispatcher(
+      context,
+      zones,
+      {
+        attempts: this.attempts,
+        teller: this.teller,
+        health,
+        failover: gates.failover,
+        probeLeases: gates.probeLeases,
+        minPriority: () => this.shedding?.minPriority() ?? 1,
+        closed: () => this.keeper.arm(),
+      },
+      wake,
+    );
     const { consequences } = declared;
     const asked = { resources, consequences, reader, settler: this.#settler, seals: this.seals };
-    this.resolver = new Resolver(context, zones, asked);
+    this.resolver = new Resolver(context, zones, asked, wake);
     this.authHolds = new AuthHolds(context, zones, this.#credentials, this.teller);
     this.keeper = new Keeper(
       context,
@@ -169,9 +196,10 @@ export class Engine {
         wake,
         recovered: () => this.#inBackground(this.#watcher.survey()),
         keepAfter,
-        probe: () => this.#reachability.probe(zones.all),
+        probe: () => reachability.probe(zones.all),
         checkCallers: () => this.#watcher.checkCallers(),
         loadSeals: () => this.seals.load(),
+        loadGates: () => gates.load(),
       },
     );
     this.#watcher = new Watcher(
@@ -225,11 +253,13 @@ export class Engine {
         },
       },
     );
+    const standstill = new Standstill(clock, context.emitter, gates.failover);
+    const stale = staleReadsOf(context, standstill, this.seals, (id) => this.#ended(id));
     this.intake = new Intake(
       context,
       zones,
-      admissionRules(identities, hash, resources),
-      { reads: new ReadJoins(), detached: this.#detached },
+      admissionRules(identities, hash, resources, zones),
+      { reads: new ReadJoins(stale), detached: this.#detached, shedding: this.shedding },
       reception,
     );
     // Bound by a person, or by what came late.
@@ -239,12 +269,15 @@ export class Engine {
 
   /** Repairs what earlier runs left, then begins to send. */
   async start(): Promise<void> {
-    await this.#unlessAway(this.keeper.recover());
+    // Before anything is given back that may be sent: it may be of a zone that is left alone, or of a principal who is away.
     await this.#unlessAway(this.seals.load());
+    await this.#unlessAway(this.gates.load());
+    await this.#unlessAway(this.keeper.recover());
     this.#watcher.start();
     await this.#unlessAway(this.#watcher.survey());
     this.authHolds.release();
     this.keeper.start();
+    this.shedding?.start();
     this.wake();
   }
 
@@ -264,12 +297,14 @@ export class Engine {
 
   /** Claims no more. Calls under way go on. A stage that fails to stop keeps back none of the others. */
   async stopClaiming(): Promise<void> {
+    this.shedding?.stop();
     const stopped = await Promise.allSettled([
       this.#dispatcher.stop(),
       this.#watcher.stop(),
       this.resolver.stop(),
       this.authHolds.stop(),
-      this.#reachability.stop(),
+      this.gates.reachability.stop(),
+      this.gates.probeLeases.stop(),
     ]);
     for (const one of stopped) {
       if (one.status === 'fulfilled') continue;
@@ -330,15 +365,19 @@ export class Engine {
 
   *#remembered(): Generator<string> {
     yield* this.intake.leaders();
-    yield* this.attempts.abortable();
+    yield* this.attempts.abortable.ids();
     yield* this.#credentials.live.requests();
     yield* this.#detached.open();
   }
 
   #endedAside(): void {
+    this.#hintAll();
+    this.#inBackground(this.#watcher.checkCallers());
+  }
+
+  #hintAll(): void {
     for (const zone of this.zones.all) zone.hint();
     this.wake();
-    this.#inBackground(this.#watcher.checkCallers());
   }
 
   #inBackground(work: Promise<void>): void {
@@ -347,28 +386,8 @@ export class Engine {
 
   #ended(id: string): void {
     this.intake.forget(id);
-    this.attempts.forget(id);
+    this.attempts.abortable.forget(id);
     this.#shares.forget(id);
     this.fetchCallers.forget(id);
   }
-}
-
-function admissionRules(
-  identities: Identities,
-  hash: (data: string | Uint8Array) => string,
-  resources: Resources,
-): AdmissionRules {
-  const byZone = new WeakMap<Zone, HeaderRules>();
-  return {
-    identities,
-    hash,
-    resources,
-    headersOf(zone) {
-      const known = byZone.get(zone);
-      if (known !== undefined) return known;
-      const rules = createHeaderRules(new Set(zone.policy.secretHeaders), zone.policy.idempotency?.header);
-      byZone.set(zone, rules);
-      return rules;
-    },
-  };
 }

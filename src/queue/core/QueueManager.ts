@@ -5,13 +5,11 @@ import type { Ids } from '../../system/ids.ts';
 import { createIds } from '../../system/ids.ts';
 import type { Random } from '../../system/random.ts';
 import { systemRandom } from '../../system/random.ts';
-import type { Backend } from '../types/backend.ts';
 import type { ClientBinding, LocalId, RequestHandle, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { EventSource, QueueEventMap, QueueEventName, SettledFilter } from '../types/events.ts';
 import type { FetchFront, FetchOptions, QueuedFetch } from '../types/fetch.ts';
 import type { Logger } from '../types/logger.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
-import type { Transport } from '../types/transport.ts';
 import { Ambient } from './ambient.ts';
 import type { RequestItem } from './calls.ts';
 import { Calls } from './calls.ts';
@@ -19,7 +17,6 @@ import { abortStart, closeEngine } from './close.ts';
 import { closedError } from './closedError.ts';
 import type { QueueCounters } from './composition.ts';
 import { createCounters, createFetch } from './composition.ts';
-import type { QueueOptions } from './config/options.ts';
 import { resolveConfiguration } from './config/resolve.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
@@ -32,6 +29,7 @@ import { FetchDesk } from './fetchDesk.ts';
 import { assertFilter } from './filter.ts';
 import type { QueueDispatcher } from './frontFetch.ts';
 import { frontDispatcher, frontFetch } from './frontFetch.ts';
+import type { ZoneDesk } from './gates/ZoneDesk.ts';
 import { QueuedRequest } from './handles/QueuedRequest.ts';
 import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
@@ -41,6 +39,7 @@ import { LocalIds } from './localIds.ts';
 import { guardLogger } from './loggerGuard.ts';
 import { openContext, waitingIn } from './opening.ts';
 import { Principals } from './principals.ts';
+import type { BoundQueue, QueueParts } from './queueParts.ts';
 import type { PlanOptions, ReplayPlan } from './replayPlan.ts';
 import { replayPlan } from './replayPlan.ts';
 import type { Counts, QueueHealth } from './report.ts';
@@ -48,20 +47,6 @@ import { countsOf, healthOf } from './report.ts';
 import type { ResourceQueue, ResourceRules } from './resources.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
 import { Subscriptions } from './subscriptions.ts';
-
-/** Parts of a queue. All have working defaults; tests and hosts pass their own. */
-export interface QueueParts {
-  /** @default all defaults */
-  readonly config?: QueueOptions | undefined;
-  /** @default the system's */
-  readonly clock?: Clock | undefined;
-  /** @default the system's */
-  readonly random?: Random | undefined;
-  /** Closed with the queue. @default HTTP over pooled connections */
-  readonly transport?: Transport | undefined;
-  /** Instead of the backend of the configuration; closed with the queue. */
-  readonly backend?: Backend | undefined;
-}
 
 /** What exists only while the queue runs. */
 interface Running {
@@ -74,14 +59,6 @@ interface Running {
   readonly principals: Principals;
   readonly idle: IdleWatch;
   readonly fetch: FetchFront;
-}
-
-/** A queue with options for all calls made through it. */
-export interface BoundQueue {
-  readonly fetch: QueuedFetch;
-  readonly dispatcher: QueueDispatcher;
-  /** Calls `run`; every call made within it, however deep, has the options, unless it says otherwise itself. */
-  run<T>(run: () => T): T;
 }
 
 /**
@@ -294,6 +271,11 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().held;
   }
 
+  /** The zones as this process sees them: their gates, to look at and to work by hand. */
+  get zones(): ZoneDesk {
+    return this.#use().engine.zoneDesk;
+  }
+
   on<N extends QueueEventName>(name: N, listener: (event: QueueEventMap[N]) => void): () => void {
     return this.#emitter.on(name, listener);
   }
@@ -327,8 +309,7 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
       ids: this.#ids,
       emitter: this.#emitter,
       logger: this.#logger,
-      backend: this.#parts.backend,
-      transport: this.#parts.transport,
+      parts: this.#parts,
     });
     try {
       await this.#run(context);

@@ -17,6 +17,7 @@ import { checkInput, checkOptions } from './checkCall.ts';
 import type { Context } from './context.ts';
 import { requestPart, ruleFor } from './fetchSettings.ts';
 import { suggestion } from './filter.ts';
+import type { Channel } from './gates/Channel.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';
 import type { Replay } from './intents.ts';
@@ -53,6 +54,8 @@ export interface Admission {
 export interface Admitted {
   readonly request: NewRequest;
   readonly zone: Zone;
+  /** What it waits in, and whose gates it goes through. */
+  readonly channel: Channel;
   readonly secret: LiveSecret | null;
   /** Headers that differ on each attempt by nature: sent while this process lives, never stored. */
   readonly volatile: HeaderList;
@@ -76,6 +79,7 @@ export interface Admitted {
 
 /** Parts of admission that are made once per queue. */
 export interface AdmissionRules {
+  channelOf(zone: Zone, request: Pick<NewRequest, 'content' | 'effect' | 'priority'>): Channel;
   headersOf(zone: Zone): HeaderRules;
   /** Hashes canonical content into a fingerprint. */
   readonly hash: (content: string | Uint8Array) => string;
@@ -232,12 +236,13 @@ function build(
     if (join.rule === 'window') fingerprint = rules.hash(canonical);
   }
   const expiresAt = deadline ?? (isRead ? now + config.readTtlMs : null);
+  const channel = rules.channelOf(zone, { content, effect, priority });
 
   return {
     request: {
       id: admission.id,
       zone: zone.name,
-      channel: zone.name,
+      channel: channel.nameFor(priority, config.priorityStrategy),
       sender: who.sender,
       ephemeral,
       content,
@@ -268,6 +273,7 @@ function build(
       ...declared(options, effect, replay),
     },
     zone,
+    channel,
     secret: live,
     volatile,
     vouchesFor: who.vouchesFor,

@@ -1,28 +1,44 @@
+import { isClosed } from '../strategies/connectivity.ts';
 import type { Decision } from '../strategies/decision.ts';
-import type { HttpResponse, Progress } from '../types/request.ts';
+import type { HttpResponse } from '../types/request.ts';
 import type { Move, Settlement } from '../types/store.ts';
 import type { TransportFailure, TransportResult } from '../types/transport.ts';
+import { Abortable } from './abortable.ts';
 import type { Callers } from './callers.ts';
-import type { Consequences } from './consequences.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
+import type { Declared } from './declared.ts';
 import type { FetchCallers } from './fetchCallers.ts';
+import { afterProbe } from './gates/afterProbe.ts';
+import type { Channel, Tickets } from './gates/Channel.ts';
+import type { CallEnd } from './gates/Feedback.ts';
+import type { Route } from './gates/Route.ts';
 import type { Judge, Judged } from './judge.ts';
-import type { Preparation, Prepared } from './preparation.ts';
+import type { Prepared } from './preparation.ts';
 import { Refreshes } from './refreshes.ts';
-import type { Resources } from './resources.ts';
 import type { Seals } from './seals.ts';
 import { senderOf } from './senders.ts';
+import type { Called } from './sending.ts';
+import { Sending } from './sending.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
-import { callOf } from './wire.ts';
 import type { Zone } from './zone.ts';
 
-/** One request being sent by this process. */
+/** What a call holds of the gates, and what they are to be told of it, once there is something. */
+interface Permit {
+  via: Channel;
+  tickets: Tickets;
+  /** Its zone was closed when it started: it finds out about that. */
+  readonly isCanary: boolean;
+  shown: CallEnd | undefined;
+}
+
+/** One request being sent by this process. Its zone is the one it is sent to. */
 interface Flight extends Judged {
+  readonly permit: Permit;
   /** Closes the wire, for reads whose caller left. */
   readonly abort: AbortController | undefined;
   /** Wait for its end. */
@@ -37,16 +53,11 @@ export interface AttemptEvents {
   /** An attempt showed something about its zone. */
   observed(
     zone: Zone,
-    decision: Pick<Decision, 'connectivity' | 'served' | 'pauseZoneUntil'>,
+    decision: Pick<Decision, 'connectivity' | 'served'>,
     error: TransportFailure['error'] | null,
   ): void;
-}
-
-/** What serves requests of which something was declared beside what goes on the wire. */
-export interface Declared {
-  readonly resources: Resources;
-  readonly preparation: Preparation;
-  readonly consequences: Consequences;
+  /** A call is over, whether or not anything was sent: its permit goes back. */
+  ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void;
 }
 
 /** Sends claimed requests, each holding a permit, and hands the settlement on. Never rejects, never forgets one. */
@@ -54,18 +65,19 @@ export class Attempts {
   readonly #context: Context;
   readonly #credentials: Credentials;
   readonly #callers: Callers;
-  readonly #fetchCallers: FetchCallers;
+  readonly #sending: Sending;
   readonly #settler: Settler;
   readonly #teller: Teller;
   readonly #declared: Declared;
   readonly #judge: Judge;
   readonly #seals: Seals;
+  readonly #route: Route;
   readonly #refreshes: Refreshes;
   readonly #events: AttemptEvents;
   readonly #flights = new Map<string, Flight>();
   #whenEmpty: (() => void)[] = [];
-  /** Requests whose callers may call them off, and what to do for each caller once that is over. */
-  readonly #abortable = new Map<string, readonly (() => void)[]>();
+  /** Requests whose callers may call them off. */
+  readonly abortable = new Abortable();
 
   constructor(
     context: Context,
@@ -78,18 +90,20 @@ export class Attempts {
       readonly declared: Declared;
       readonly judge: Judge;
       readonly seals: Seals;
+      readonly route: Route;
     },
     events: AttemptEvents,
   ) {
     this.#context = context;
     this.#credentials = parts.credentials;
     this.#callers = parts.callers;
-    this.#fetchCallers = parts.fetchCallers;
+    this.#sending = new Sending(context, parts);
     this.#settler = parts.settler;
     this.#teller = parts.teller;
     this.#declared = parts.declared;
     this.#judge = parts.judge;
     this.#seals = parts.seals;
+    this.#route = parts.route;
     this.#refreshes = new Refreshes(context);
     this.#events = events;
   }
@@ -139,41 +153,21 @@ export class Attempts {
     this.#whenEmpty.push(callback);
   }
 
-  /** A caller may call this request off, and the wire of a read be closed by that. `over` is called once it ended. */
-  mayAbort(id: string, over: () => void): void {
-    this.#abortable.set(id, [...(this.#abortable.get(id) ?? []), over]);
-  }
-
-  /** Requests whose callers may call them off. */
-  abortable(): IterableIterator<string> {
-    return this.#abortable.keys();
-  }
-
-  /** A call that may be called off shares another request. */
-  share(from: string, to: string): void {
-    const over = this.#abortable.get(from);
-    if (over === undefined || from === to) return;
-    this.#abortable.delete(from);
-    this.#abortable.set(to, [...(this.#abortable.get(to) ?? []), ...over]);
-  }
-
-  /** The request ended. */
-  forget(id: string): void {
-    const over = this.#abortable.get(id);
-    if (over === undefined) return;
-    this.#abortable.delete(id);
-    for (const one of over) one();
-  }
-
-  /** Starts an attempt of a claimed request, which holds a permit of its zone. */
-  start(request: SentRequest, token: number, zone: Zone): void {
-    const isAbortable = request.effect === 'read' && this.#abortable.has(request.id);
+  /** Starts an attempt of a claimed request, which holds a permit of `via`. */
+  start(request: SentRequest, token: number, via: Channel): void {
+    const { zone } = via;
+    const now = this.#context.clock.monotonicNow();
+    const isProbe = via.isProbing(now);
+    const tickets = via.started(now);
+    zone.counted(request.priority, 1);
+    const isAbortable = request.effect === 'read' && this.abortable.has(request.id);
     const abort = isAbortable ? new AbortController() : undefined;
-    const flight: Flight = { request, token, zone, abort, whenOver: [] };
+    const permit: Permit = { via, tickets, isCanary: isClosed(zone.connectivity), shown: undefined };
+    const flight: Flight = { request, token, zone, isProbe, permit, abort, whenOver: [] };
     this.#flights.set(request.id, flight);
     const { emitter } = this.#context;
-    emitter.emit('request:dispatched', { requestId: request.id, zone: zone.name, attempt: token });
-    zone.bulkhead.run(() => this.#run(flight)).catch((error: unknown) => this.#broke(flight, error));
+    emitter.emit('request:dispatched', { requestId: request.id, zone: request.zone, attempt: token });
+    via.run(() => this.#run(flight)).catch((error: unknown) => this.#broke(flight, error));
   }
 
   /** Closes the wire of a read that is under way. False when there is none. */
@@ -185,19 +179,26 @@ export class Attempts {
   }
 
   async #run(flight: Flight): Promise<void> {
-    const { request, zone } = flight;
+    const { request } = flight;
     const job = this.#isPlain(flight)
-      ? this.#plainJob(flight, await this.#send(flight, NO_CREDENTIAL))
+      ? this.#plainJob(flight, await this.#sending.send(flight, NO_CREDENTIAL))
       : await this.#attempt(flight);
-    zone.bulkhead.giveBack(1);
-    this.#settler.add(this.#maybeTellEarly(job, request));
+    this.#giveBack(flight);
+    const settled = flight.isProbe === true ? afterProbe(job, flight.permit.via, this.#context) : job;
+    this.#settler.add(this.#maybeTellEarly(settled, request));
     this.#events.wake();
   }
 
   /** Nothing to check or to fetch before it can be sent. */
   #isPlain({ request }: Flight): boolean {
     const isBare = request.intent === undefined && request.refs.length === 0 && !this.#seals.has(request.principal);
-    return isBare && request.auth === 'none' && request.expiresAt === null && !request.progress.unresolved;
+    return (
+      isBare &&
+      this.#route.isFree(request) &&
+      request.auth === 'none' &&
+      request.expiresAt === null &&
+      !request.progress.unresolved
+    );
   }
 
   /** Reads, and all requests under `settleAck: 'early'`, are answered before the commit. */
@@ -208,12 +209,18 @@ export class Attempts {
     return { ...job, isTold: true };
   }
 
-  async #attempt(flight: Flight): Promise<SettleJob> {
+  async #attempt(given: Flight): Promise<SettleJob> {
+    const flight = this.#route.isFree(given.request) ? given : await this.#routed(given);
+    if (typeof flight === 'number') {
+      const dueAt = this.#context.clock.now() + flight;
+      return this.#unsent(given, { state: 'scheduled', reason: 'retry', dueAt });
+    }
     const { request, zone } = flight;
     const { clock } = this.#context;
     const inDoubt = request.progress.unresolved && request.effect !== 'read';
     if (await this.#seals.keeps(request.principal)) return this.#unsent(flight, { state: 'held', reason: 'principal' });
-    if (request.expiresAt !== null && request.expiresAt <= clock.now() && !inDoubt) {
+    const isPast = request.expiresAt !== null && request.expiresAt <= clock.now();
+    if (!inDoubt && (isPast || this.#sending.isTooLate(flight))) {
       return this.#unsent(flight, { state: 'dead', reason: 'expired' });
     }
     if (request.progress.unresolved && !this.#judge.mayResend(request, zone)) {
@@ -228,6 +235,18 @@ export class Attempts {
       { ...flight, request: prepared.request, freshUntil: prepared.freshUntil },
       prepared.patch,
     );
+  }
+
+  /** By another zone's gates, where it has to go there; else the ms it has to wait for that. */
+  async #routed(flight: Flight): Promise<Flight | number> {
+    const { request, permit } = flight;
+    const via = await this.#route.of(request, permit.via);
+    if (typeof via === 'number' || via === permit.via) return typeof via === 'number' ? via : flight;
+    this.#giveBack(flight);
+    permit.via = via;
+    permit.tickets = via.started(this.#context.clock.monotonicNow());
+    via.zone.counted(request.priority, 1);
+    return { ...flight, zone: via.zone };
   }
 
   /** A look before the send showed a conflict. */
@@ -252,43 +271,40 @@ export class Attempts {
     const { request, zone } = flight;
     let attachment: Attachment | undefined = NO_CREDENTIAL;
     try {
-      if (request.auth !== 'none') attachment = await this.#credentials.attach(request, zone);
+      if (request.auth !== 'none')
+        attachment = await this.#credentials.attach(request, this.#route.credentialZone(request, flight.permit.via));
     } catch (error) {
       return this.#withoutCredential(flight, error);
     }
     if (attachment === undefined) return this.#notOurs(flight);
-    let result = await this.#send(flight, attachment);
-    let decision = this.#judge.decide(flight, result, attachment, false);
+    let called = await this.#sending.send(flight, attachment);
+    let decision = this.#judge.decide(flight, called.result, attachment, false);
     if (decision.refreshAuth) {
       const renewed = await this.#refresh(flight, attachment);
       if (renewed !== undefined) {
-        letGo(result);
+        letGo(called.result);
         attachment = renewed;
-        result = await this.#send(flight, attachment);
+        flight.permit.via.repeated(this.#context.clock.monotonicNow());
+        called = await this.#sending.send(flight, attachment);
+        const { result } = called;
         if (result.phase === 'answered' && result.response.status !== 401) this.#events.renewed();
       }
-      decision = this.#judge.decide(flight, result, attachment, true);
+      decision = this.#judge.decide(flight, called.result, attachment, true);
     }
     if (decision.move.state === 'held' && decision.move.reason === 'auth')
       this.#credentials.refused(request.id, attachment);
-    const job = this.#jobOf(flight, result, decision);
+    const job = this.#jobOf(flight, called, decision);
     if (request.intent === undefined && patch === undefined) return job;
-    return this.#declared.consequences.of(job, { request, zone, result, decision, patch });
+    return this.#declared.consequences.of(job, { request, zone, result: called.result, decision, patch });
   }
 
-  #plainJob(flight: Flight, result: TransportResult): SettleJob {
-    return this.#jobOf(flight, result, this.#judge.decide(flight, result, NO_CREDENTIAL, false));
+  #giveBack({ request, permit: { via, tickets, shown } }: Flight): void {
+    via.zone.counted(request.priority, -1);
+    this.#events.ended(via, tickets, shown);
   }
 
-  #send(flight: Flight, attachment: Attachment): Promise<TransportResult> {
-    const { request, zone, abort } = flight;
-    const volatile = this.#credentials.live.volatileOf(request.id);
-    const { transport, config } = this.#context;
-    const timeoutMs = this.#fetchCallers.of(request.id)?.timeoutMs ?? config.attemptTimeoutMs;
-    const call = callOf(request, zone.policy, attachment.secret, volatile, timeoutMs);
-    const live = this.#fetchCallers.liveCall(request);
-    if (live === undefined && abort === undefined) return transport.send(call);
-    return transport.send({ ...call, live, signal: abort?.signal });
+  #plainJob(flight: Flight, called: Called): SettleJob {
+    return this.#jobOf(flight, called, this.#judge.decide(flight, called.result, NO_CREDENTIAL, false));
   }
 
   async #refresh({ request, zone }: Flight, { provider, version }: Attachment): Promise<Attachment | undefined> {
@@ -303,9 +319,11 @@ export class Attempts {
     }
   }
 
-  #jobOf(flight: Flight, result: TransportResult, decision: Decision): SettleJob {
-    const { request, token, zone } = flight;
-    const cause = result.phase === 'answered' ? result.bodyError : result.error;
+  #jobOf(flight: Flight, called: Called, decision: Decision): SettleJob {
+    const { request, token, zone, permit } = flight;
+    const { result, durationMs } = called;
+    const cause = this.#sending.causeOf(called);
+    permit.shown = { requestId: request.id, result, decision, durationMs, isCanary: permit.isCanary };
     this.#events.observed(zone, decision, result.phase === 'answered' ? null : result.error);
     if (decision.policyError !== undefined) {
       this.#context.logger.error('a rule of the configuration failed', {
@@ -365,30 +383,10 @@ export class Attempts {
   #broke(flight: Flight, error: unknown): void {
     const { request, token, zone } = flight;
     this.#context.logger.error('an attempt broke off', { id: request.id, zone: zone.name, error: messageOf(error) });
-    const { move: next, progress, final } = this.#afterBreak(flight, error);
+    const { move: next, progress, final } = this.#judge.ofBroken(flight, error, flight.abort?.signal.aborted === true);
     const told = final && this.#callers.has(request.id);
-    zone.bulkhead.giveBack(1);
+    this.#giveBack(flight);
     this.#settler.add({ request, cause: error, settlement: { id: request.id, token, next, progress, told } });
-  }
-
-  #afterBreak(flight: Flight, cause: unknown): Pick<Decision, 'move' | 'progress' | 'final'> {
-    const { request } = flight;
-    // A transport may reject for the signal it was given; any other code of its own would be read as a transport's report.
-    const code = flight.abort?.signal.aborted === true ? 'CALL_ABORTED' : 'ATTEMPT_BROKEN';
-    const error = Object.assign(new Error(messageOf(cause), { cause }), { code });
-    try {
-      const decision = this.#judge.decide(flight, { phase: 'sent', error }, NO_CREDENTIAL, true);
-      const { move } = decision;
-      if (move.state !== 'unknown') return decision;
-      return {
-        ...decision,
-        move: { ...move, dueAt: this.#context.clock.now() + this.#context.config.retry.baseDelayMs },
-      };
-    } catch {
-      // What broke is the decision itself, as the log says: a person must look.
-      const progress: Progress = { ...request.progress, unresolved: true };
-      return { move: { state: 'held', reason: 'operator' }, progress, final: true };
-    }
   }
 }
 

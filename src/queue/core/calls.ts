@@ -72,7 +72,7 @@ export class Calls implements Desk {
       const options = under(own) ?? own;
       const id = ids[index] as string; // as many ids as items
       const submission = new Submission(id, this, options.signal);
-      if (options.signal !== undefined) this.#engine.attempts.mayAbort(id, () => submission.ended());
+      if (options.signal !== undefined) this.#engine.attempts.abortable.add(id, () => submission.ended());
       return { submission, admission: { id, input: item.request, options, client: undefined, durable: true } };
     });
     this.#engine.intake.push(calls, true);
@@ -183,7 +183,7 @@ export class Calls implements Desk {
       submission.refuse(signal.reason);
       return submission;
     }
-    if (signal !== undefined) this.#engine.attempts.mayAbort(admission.id, () => submission.ended());
+    if (signal !== undefined) this.#engine.attempts.abortable.add(admission.id, () => submission.ended());
     this.#engine.intake.pushOne(submission, admission);
     return submission;
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../system/clock.ts';
+import type { Gauges } from '../../system/gauges.ts';
 import type { Ids } from '../../system/ids.ts';
 import type { Random } from '../../system/random.ts';
 import type { Backend } from '../types/backend.ts';
@@ -17,6 +18,7 @@ export interface Context {
   readonly transport: Transport;
   readonly emitter: Emitter;
   readonly logger: Logger;
+  readonly gauges: Gauges;
   /** Id of this run of the queue: what its leases are held by. */
   readonly worker: string;
 }

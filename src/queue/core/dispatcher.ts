@@ -1,12 +1,16 @@
 import type { Connectivity } from '../strategies/connectivity.ts';
+import type { ClaimPart } from '../types/claimTerms.ts';
 import type { StoredRequest } from '../types/request.ts';
-import type { ClaimResult } from '../types/store.ts';
+import type { ClaimQuery, ClaimResult } from '../types/store.ts';
 import type { Attempts } from './attempts.ts';
 import type { BackendHealth } from './backendHealth.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
+import type { Channel } from './gates/Channel.ts';
+import type { Failover } from './gates/Failover.ts';
+import type { ProbeLeases } from './gates/ProbeLeases.ts';
+import { isKeptBack, partsOfClaim } from './gates/parts.ts';
 import type { Teller } from './tell.ts';
-import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
 /** How long after a failed claim the next is tried. */
@@ -15,42 +19,53 @@ const RETRY_MS = 250;
 /** Claims under way at once: permits freed while one is being answered go into the commit that stores what freed them. */
 const MAX_CLAIMS = 2;
 
-/** What one claim asked for a zone. */
+/** What one claim asked for a channel. */
 interface Asked {
-  readonly zone: Zone;
+  readonly channel: Channel;
+  /** Whose permits these are: the channel's own, or that of a zone that stands in for its. */
+  readonly via: Channel;
   readonly permits: number;
-  /** The zone's hints when it was asked. */
+  /** Monotonic ms. */
+  readonly takenAt: number;
+  readonly isProbe: boolean;
+  /** What each tier of it may have of the permits; undefined where it has but one. */
+  readonly parts: readonly ClaimPart[] | undefined;
+  /** The channel's hints when it was asked. */
   readonly hints: number;
-  /** Its connectivity before and since this claim counted as a try. */
+  /** The connectivity of the zone it goes to before and since this claim counted as a try. */
   readonly untried: Connectivity;
   readonly tried: Connectivity;
 }
 
+/** What claims go by beside the gates. */
+export interface DispatcherParts {
+  readonly attempts: Attempts;
+  readonly teller: Teller;
+  readonly health: BackendHealth;
+  readonly failover: Failover;
+  readonly probeLeases: ProbeLeases;
+  /** Requests below this priority are not sent at present. */
+  minPriority(): number;
+  /** A channel that may have work was found closed, which time will end. */
+  closed(): void;
+}
+
 /**
- * Gates and claims: takes permits of open zones that may have work, leases that many of their best requests, and starts
- * them. Closed zones are not asked for.
+ * Gates and claims: takes permits of open channels that may have work, leases that many of their best requests, and starts
+ * them. Closed channels are not asked for.
  */
 export class Dispatcher {
   readonly #context: Context;
   readonly #zones: Zones;
-  readonly #attempts: Attempts;
-  readonly #teller: Teller;
-  readonly #health: BackendHealth;
+  readonly #parts: DispatcherParts;
   readonly #wake: () => void;
   readonly #claiming = new Set<Promise<void>>();
   #isStopped = false;
 
-  constructor(
-    context: Context,
-    zones: Zones,
-    parts: { readonly attempts: Attempts; readonly teller: Teller; readonly health: BackendHealth },
-    wake: () => void,
-  ) {
+  constructor(context: Context, zones: Zones, parts: DispatcherParts, wake: () => void) {
     this.#context = context;
     this.#zones = zones;
-    this.#attempts = parts.attempts;
-    this.#teller = parts.teller;
-    this.#health = parts.health;
+    this.#parts = parts;
     this.#wake = wake;
   }
 
@@ -62,17 +77,20 @@ export class Dispatcher {
 
   pump(): void {
     if (this.#isStopped || this.#claiming.size >= MAX_CLAIMS || !this.#context.config.dispatch) return;
+    const { awake } = this.#zones;
+    if (awake.size === 0) return;
     const now = this.#context.clock.monotonicNow();
     const asked: Asked[] = [];
-    for (const zone of this.#zones.all) {
-      if (!zone.mayHaveWork || zone.senders.size === 0) continue;
-      const permits = zone.bulkhead.take(zone.openFor(now));
-      if (permits === 0) continue;
-      const untried = zone.connectivity;
-      zone.trying(now, this.#context.random.number);
-      asked.push({ zone, permits, hints: zone.hints, untried, tried: zone.connectivity });
+    for (const channel of awake) {
+      const one = this.#ask(channel, now);
+      if (one !== undefined) asked.push(one);
     }
     if (asked.length === 0) return;
+    // Those that got permits are asked last the next time.
+    for (const { channel } of asked) {
+      awake.delete(channel);
+      awake.add(channel);
+    }
     const claim = this.#claim(asked).then((wasAnswered) => {
       this.#claiming.delete(claim);
       if (wasAnswered) this.#wake();
@@ -81,42 +99,109 @@ export class Dispatcher {
     this.#claiming.add(claim);
   }
 
+  #ask(channel: Channel, now: number): Asked | undefined {
+    const { zone } = channel;
+    if (zone.senders.size === 0) return undefined;
+    const { failover } = this.#parts;
+    const isDetour = zone.policy.failover.length > 0 && failover.viaOf(zone, now) !== zone;
+    const isCanary = isDetour && failover.isCanaryDue(zone, now);
+    // Its own zone is still asked where it may be tried, as nothing else would find it back.
+    const isOwn = !isDetour || ((isCanary || zone.isAway(now)) && channel.openFor(now) > 0);
+    const other = isOwn ? failover.toBeTried(zone, channel, now) : failover.viaOf(zone, now);
+    const via = other === undefined ? channel : this.#zones.channel(other, channel.parts);
+    const isProbe = (isOwn && isCanary) || via.isProbing(now);
+    const permits = via.take(isProbe ? 1 : via.openFor(now), now);
+    if (permits === 0) {
+      channel.sleep(now, via);
+      if (channel.sleepsUntil > now) this.#parts.closed();
+      return undefined;
+    }
+    if (isOwn && isCanary) failover.canarySent(zone, now);
+    const untried = via.zone.connectivity;
+    via.zone.trying(now, this.#context.random.number);
+    const least = Math.max(this.#parts.minPriority(), via.minPriority(now));
+    const parts = partsOfClaim(channel, via, permits, isProbe ? 1 : least, now);
+    return {
+      channel,
+      via,
+      permits,
+      takenAt: now,
+      isProbe,
+      parts,
+      hints: channel.hints,
+      untried,
+      tried: via.zone.connectivity,
+    };
+  }
+
   async #claim(asked: readonly Asked[]): Promise<boolean> {
     const { backend, clock, worker } = this.#context;
+    const { health, probeLeases } = this.#parts;
+    let wanted = asked;
     try {
+      wanted = await probeLeases.granted(asked, (one) => this.#refused(one));
+      if (wanted.length === 0) return true;
       const result = await backend.requests.claim({
         worker,
         now: clock.now(),
         leaseUntil: leaseUntil(this.#context),
-        channels: asked.map(({ zone, permits }) => ({ ...zone.channel, calls: permits, perCall: 1 })),
+        channels: wanted.map((one) => this.#queryOf(one)),
       });
-      this.#health.worked('claim');
-      this.#start(asked, result);
+      health.worked('claim');
+      this.#start(wanted, result);
       return true;
     } catch (error) {
-      this.#health.failed(error, 'claim');
-      for (const { zone, permits } of asked) zone.bulkhead.giveBack(permits);
+      health.failed(error, 'claim');
+      for (const { via, permits, takenAt } of wanted) via.giveBack(permits, takenAt);
       return false;
     }
   }
 
+  #queryOf({ channel, via, permits, isProbe, parts }: Asked): ClaimQuery['channels'][number] {
+    const base = {
+      channel: channel.name,
+      senders: channel.senders,
+      calls: permits,
+      perCall: 1,
+      ...(via === channel && { within: via.within }),
+      ...(parts !== undefined && { parts }),
+    };
+    if (!isProbe) return base;
+    // The second time it goes wrong it may be the request: one that was never sent is tried then.
+    const tries = Math.max(...channel.scopes.map(({ breaker }) => breaker?.tries ?? 0));
+    if (tries % 2 === 0 && tries > 0) return { ...base, probe: 'fresh' };
+    // Where the API knows requests by their keys, a repetition of any is harmless.
+    return channel.zone.policy.idempotency === undefined ? { ...base, probe: 'harmless' } : base;
+  }
+
+  /** Another process finds out about it. */
+  #refused({ channel, via, permits, takenAt, untried, tried }: Asked): void {
+    via.giveBack(permits, takenAt);
+    if (via.zone.connectivity === tried) via.zone.connectivity = untried;
+    channel.sleep(takenAt, via);
+    this.#parts.closed();
+  }
+
   #start(asked: readonly Asked[], result: ClaimResult): void {
-    const byZone = new Map<string, StoredRequest[]>();
+    const byChannel = new Map<string, StoredRequest[]>();
     for (const request of result.claimed) {
-      const requests = byZone.get(request.zone);
-      if (requests === undefined) byZone.set(request.zone, [request]);
+      const requests = byChannel.get(request.channel);
+      if (requests === undefined) byChannel.set(request.channel, [request]);
       else requests.push(request);
     }
-    for (const { zone, permits, hints, untried, tried } of asked) {
-      const requests = byZone.get(zone.name) ?? [];
-      for (const request of requests) this.#attempts.start(request, request.lease?.token ?? 0, zone);
+    const { attempts, teller } = this.#parts;
+    for (const { channel, via, permits, takenAt, parts, hints, untried, tried } of asked) {
+      const names = parts ?? [{ channel: channel.name }];
+      const requests = names.flatMap((part) => byChannel.get(part.channel) ?? []);
+      for (const request of requests) attempts.start(request, request.lease?.token ?? 0, via);
       // Nothing was there to try the zone with: whoever comes next may.
-      if (requests.length === 0 && zone.connectivity === tried) zone.connectivity = untried;
+      if (requests.length === 0 && via.zone.connectivity === tried) via.zone.connectivity = untried;
       if (requests.length === permits) continue;
-      zone.bulkhead.giveBack(permits - requests.length);
-      zone.drained(hints);
+      if (isKeptBack(requests, parts)) channel.keepBack(via);
+      else channel.drained(hints);
+      via.giveBack(permits - requests.length, takenAt);
     }
-    this.#teller.allEnded(result.ended);
-    this.#teller.moved(result.moved);
+    teller.allEnded(result.ended);
+    teller.moved(result.moved);
   }
 }

@@ -16,7 +16,8 @@ function streamOf(id: string): string {
 
 /** Keeps what a late worker saw: it decides nothing by itself, but whoever finds out what became of the request may go by it. */
 export async function keepEvidence(history: History, id: string, { attempt, serverId }: Evidence): Promise<void> {
-  const data: Json = { ...attempt, serverId };
+  const { profile, ...rest } = attempt;
+  const data: Json = { ...rest, serverId, ...(profile !== undefined && { profile }) };
   await history.append({ entries: [{ stream: streamOf(id), at: attempt.at, data }] });
 }
 

@@ -27,6 +27,8 @@ export interface WaitsFor {
     | 'zoneOffline'
     | 'zonePaused'
     | 'zonePace'
+    | 'breaker'
+    | 'rate'
     | 'zoneUnknown'
     | 'client'
     | 'process'
@@ -211,14 +213,25 @@ function gates(request: StoredRequest, queue: Explainer): WaitsFor[] {
   if (zone.paused) waits.push({ what: 'zonePaused', of: zone.name, until: null });
   const now = context.clock.monotonicNow();
   const wall = (monotonic: number | null): number | null =>
-    monotonic === null ? null : context.clock.now() + Math.max(0, monotonic - now);
+    monotonic === null ? null : Math.round(context.clock.now() + Math.max(0, monotonic - now));
   if (isClosed(zone.connectivity)) {
-    waits.push({ what: 'zoneOffline', of: zone.name, until: wall(zone.reopensAt(now)) });
+    waits.push({ what: 'zoneOffline', of: zone.name, until: wall(finite(zone.reopensAt(now))) });
   } else if (now < zone.notBefore) {
     waits.push({ what: 'zonePace', of: zone.name, until: wall(zone.notBefore) });
   }
+  for (const gates of zones.channelNamed(zone, request.channel).scopes) {
+    if (!gates.isClosed(now)) continue;
+    const isBroken = gates.breaker !== null && gates.breaker.allows(now) === 0;
+    const at = gates.nextAt(now);
+    const until = Number.isFinite(at) ? wall(at) : null;
+    waits.push({ what: isBroken ? 'breaker' : 'rate', of: gates.scope, until });
+  }
   if (waits.length === 0) waits.push({ what: 'permit', of: zone.name, until: null });
   return waits;
+}
+
+function finite(at: number | null): number | null {
+  return at === null || !Number.isFinite(at) ? null : at;
 }
 
 function senderWait(sender: string): WaitsFor {

@@ -25,7 +25,7 @@ export class FetchDesk implements FetchQueue {
     this.#calls = calls;
     this.#ambient = ambient;
     this.#settings = new FetchSettingsTable(config);
-    this.#standstill = new Standstill(clock, emitter);
+    this.#standstill = new Standstill(clock, emitter, engine.gates.failover);
   }
 
   fetchCall(input: RequestInput, options: RequestOptions, call: FetchCall): RequestHandle {
@@ -63,9 +63,10 @@ export class FetchDesk implements FetchQueue {
     return ambient === undefined ? settings : fill(ambient, settings);
   }
 
-  standstillOf(url: URL): HoldfastError | undefined {
+  standstillOf(url: URL, method: string): HoldfastError | undefined {
     const zone = this.#engine.zones.knownOrigin(url.origin);
-    return zone === undefined ? undefined : this.#standstill.of(zone);
+    const mayBeStale = zone?.policy.staleReads !== undefined && (method === 'GET' || method === 'HEAD');
+    return zone === undefined || mayBeStale ? undefined : this.#standstill.of(zone);
   }
 
   onStandstill(url: URL, stopped: (why: HoldfastError) => void): () => void {

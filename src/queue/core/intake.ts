@@ -1,50 +1,28 @@
-import type { NewRequest } from '../types/request.ts';
-import type { EnqueueResult, RequestPatch } from '../types/store.ts';
+import type { HttpResponse } from '../types/request.ts';
+import type { EnqueueBatch, EnqueueResult } from '../types/store.ts';
 import type { Admission, AdmissionRules, Admitted } from './admit.ts';
 import { admit } from './admit.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
 import type { Detached } from './detached.ts';
 import { Drain } from './drain.ts';
+import type { Entry } from './entry.ts';
+import { endOfStep, reasonOf } from './entry.ts';
 import { FreshBindings } from './freshBindings.ts';
+import type { Allowance } from './gates/newcomers.ts';
+import { takePermits } from './gates/newcomers.ts';
+import type { IntakeEvents } from './intakeEvents.ts';
 import type { ReadJoins } from './readJoins.ts';
 import { raised } from './readJoins.ts';
 import { standIns } from './references.ts';
 import { culprit, refusal } from './refusal.ts';
 import { otherOfLocalId } from './repetitions.ts';
+import type { SentRequest } from './sentRequest.ts';
+import type { Shedding } from './shedding.ts';
+import { Sieve } from './sieve.ts';
 import { asItself } from './squashing.ts';
 import type { Submission } from './submission.ts';
-import type { Zone } from './zone.ts';
-import { takePermits } from './zone.ts';
 import type { Zones } from './zones.ts';
-
-/** A call between admission and the answer of the store. */
-interface Entry {
-  readonly submission: Submission;
-  readonly admission: Admission;
-  admitted: Admitted | undefined;
-  /** What it waits for was looked up again. */
-  isRenamed: boolean;
-  /** Bindings that were made when it was last looked what it refers to. */
-  since: number;
-  /** Entries of one atomic batch share it. */
-  readonly batch: object | undefined;
-}
-
-/** What the intake tells the other stages. */
-export interface IntakeEvents {
-  /** Claimed in the commit that accepted it: holds a permit, may be sent. */
-  claimed(request: NewRequest, token: number, zone: Zone): void;
-  accepted(admitted: Admitted, result: Extract<EnqueueResult, { status: 'accepted' }>): void;
-  /** It joined a request: one in the store, which counts its callers, or one of this process. */
-  joined(admitted: Admitted, result: Extract<EnqueueResult, { status: 'joined' }>, isStored: boolean): void;
-  /** A read that is stored or about to be was joined by one that is more urgent, or that may wait longer. */
-  raised(id: string, patch: RequestPatch): void;
-  /** A request was refused: nothing of it needs to be remembered. */
-  refused(id: string, error: unknown): void;
-  /** Entries wait for the end of this turn. */
-  wake(): void;
-}
 
 /**
  * The way in: keeps calls in the order in which they were made, joins identical reads, and hands what one turn of the
@@ -56,6 +34,7 @@ export class Intake {
   readonly #rules: AdmissionRules;
   readonly #reads: ReadJoins;
   readonly #detached: Detached;
+  readonly #sieve: Sieve | undefined;
   readonly #events: IntakeEvents;
   readonly #leaders = new Map<string, Entry>();
   #waiting: Entry[] = [];
@@ -70,14 +49,15 @@ export class Intake {
     context: Context,
     zones: Zones,
     rules: AdmissionRules,
-    joins: { readonly reads: ReadJoins; readonly detached: Detached },
+    parts: { readonly reads: ReadJoins; readonly detached: Detached; readonly shedding: Shedding | undefined },
     events: IntakeEvents,
   ) {
     this.#context = context;
     this.#zones = zones;
     this.#rules = rules;
-    this.#reads = joins.reads;
-    this.#detached = joins.detached;
+    this.#reads = parts.reads;
+    this.#detached = parts.detached;
+    this.#sieve = parts.shedding && new Sieve(parts.shedding, context.backend.requests);
     this.#events = events;
   }
 
@@ -163,19 +143,16 @@ export class Intake {
     const unready = this.#waiting[ready]?.batch;
     while (unready !== undefined && ready > 0 && this.#waiting[ready - 1]?.batch === unready) ready -= 1;
     if (ready === 0) return this.#drain.check();
-    const entries = this.#waiting.splice(0, ready).filter((entry) => !this.#callOff(entry) && !this.#join(entry));
+    const given = this.#waiting.splice(0, ready).filter((entry) => !this.#callOff(entry) && !this.#join(entry));
+    const entries = this.#sieve?.sift(given, (entry, error) => this.#fail(entry, error)) ?? given;
     if (this.#waiting[0]?.admitted !== undefined) this.#events.wake();
     if (entries.length === 0) return this.#drain.check();
     const [first] = entries;
     if (first?.admitted?.otherwise !== undefined) this.#isReplacing = true;
     for (let start = 0; start < entries.length; ) {
-      const { batch } = entries[start] as Entry; // start < length
-      let end = start + 1;
-      while (end < entries.length && entries[end]?.batch === batch) end += 1;
-      void this.#store(
-        start === 0 && end === entries.length ? entries : entries.slice(start, end),
-        batch !== undefined,
-      );
+      const end = endOfStep(entries, start);
+      const step = start === 0 && end === entries.length ? entries : entries.slice(start, end);
+      void this.#store(step, step[0]?.batch !== undefined);
       start = end;
     }
   }
@@ -255,11 +232,12 @@ export class Intake {
   }
 
   #joinRead(entry: Entry, admitted: Admitted, digest: string): boolean {
-    const { request, place } = admitted;
+    if (this.#reads.serve(entry.submission, admitted)) return true;
+    const { request, place, zone } = admitted;
     const leader = this.#leaderOf(digest);
     if (leader === undefined) {
       this.#leaders.set(request.id, entry);
-      this.#reads.add({ id: request.id, digest, place, lane: request.lane });
+      this.#reads.add({ id: request.id, digest, place, lane: request.lane, zone });
       return false;
     }
     const led = leader.admitted as Admitted; // a leader was admitted
@@ -282,6 +260,12 @@ export class Intake {
     if (expiresAt === null || expiresAt > this.#context.clock.now()) return leader;
     this.forget(id);
     return undefined;
+  }
+
+  /** A read has its answer, if there was one. */
+  answered(read: SentRequest, answer: HttpResponse | undefined, isGood: boolean): void {
+    this.#reads.answered(read, answer, isGood);
+    this.forget(read.id);
   }
 
   /** A read was answered or ended: it is joined no more. */
@@ -307,11 +291,14 @@ export class Intake {
     this.#underway += entries.length;
     this.#storing.add(entries);
     const { config, backend, clock, worker } = this.#context;
-    const zones = entries.map((entry) => (entry.admitted as Admitted).zone); // admitted: see flush
-    const allowance = config.dispatch ? takePermits(zones, clock.monotonicNow()) : new Map<Zone, number>();
+    const newcomers = entries.map((entry) => entry.admitted as Admitted); // admitted: see flush
+    const takenAt = clock.monotonicNow();
+    const isShed = entries[0]?.shedWith !== undefined;
+    const mayClaim = config.dispatch && !isShed;
+    const allowance = mayClaim ? takePermits(newcomers, takenAt) : new Map<string, Allowance>();
     try {
-      const requests = entries.map((entry) => (entry.admitted as Admitted).request); // admitted: see flush
-      const results = await backend.requests.enqueue({
+      const requests = newcomers.map(({ request }) => request);
+      const batch: EnqueueBatch = {
         requests,
         atomic,
         now: clock.now(),
@@ -322,9 +309,14 @@ export class Intake {
             : {
                 worker,
                 leaseUntil: leaseUntil(this.#context),
-                allowance: Array.from(allowance, ([zone, calls]) => ({ channel: zone.name, calls })),
+                allowance: Array.from(allowance, ([name, { channel, calls }]) => ({
+                  channel: name,
+                  calls,
+                  within: channel.within,
+                })),
               },
-      });
+      };
+      const results = await (this.#sieve?.enqueue(batch, isShed) ?? backend.requests.enqueue(batch));
       const refused = atomic ? culprit(requests, results) : undefined;
       if (refused !== undefined) for (const entry of entries) this.#fail(entry, refused);
       else
@@ -333,9 +325,9 @@ export class Intake {
     } catch (error) {
       for (const entry of entries) this.#fail(entry, error);
     } finally {
-      for (const [zone, unused] of allowance) {
+      for (const { channel, calls: unused } of allowance.values()) {
         if (unused === 0) continue;
-        zone.bulkhead.giveBack(unused);
+        channel.giveBack(unused, takenAt);
         this.#events.wake();
       }
       this.#underway -= entries.length;
@@ -348,9 +340,9 @@ export class Intake {
     }
   }
 
-  #deliver(entry: Entry, result: EnqueueResult, allowance: Map<Zone, number>): void {
+  #deliver(entry: Entry, result: EnqueueResult, allowance: Map<string, Allowance>): void {
     const admitted = entry.admitted as Admitted; // admitted: see flush
-    const { request, zone } = admitted;
+    const { request, channel } = admitted;
     if (result.status === 'refused' && result.why === 'replaced' && admitted.otherwise !== undefined) {
       // What it was to replace was sent meanwhile: it is stored as itself, before those that wait behind it.
       entry.admitted = { ...admitted, request: admitted.otherwise, otherwise: undefined };
@@ -368,10 +360,11 @@ export class Intake {
       entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
       return this.#events.joined(admitted, { ...result, status: 'joined' }, !isRepetition);
     }
-    if (result.token !== null) allowance.set(zone, (allowance.get(zone) ?? 0) - 1);
+    const used = result.token === null ? undefined : allowance.get(request.channel);
+    if (used !== undefined) used.calls -= 1;
     entry.submission.accept({ id: request.id, seq: result.seq, deduplicated: false });
     this.#events.accepted(admitted, result);
-    if (result.token !== null) this.#events.claimed(request, result.token, zone);
+    if (result.token !== null) this.#events.claimed(request, result.token, channel);
   }
 
   /** What it is to wait for may have become another request before it was sent. */
@@ -393,7 +386,8 @@ export class Intake {
   }
 
   #fail(entry: Entry, error: unknown): void {
-    entry.submission.refuse(error);
-    this.#events.refused(entry.admission.id, error);
+    const reason = reasonOf(entry, error);
+    entry.submission.refuse(reason);
+    this.#events.refused(entry.admission.id, reason);
   }
 }

@@ -12,8 +12,11 @@ import type { Zones } from './zones.ts';
 /** Requests repaired, expired or purged per step, so that none holds the store for long. */
 const STEP = 256;
 const PURGE_EVERY_MS = 30_000;
+const GATES_EVERY_MS = 5_000;
 /** Longest sleep while waiting for a due time: wall clocks jump, and a late look is cheap. */
 const LONGEST_SLEEP_MS = 5_000;
+/** Up to so many are all asked at each look. */
+const FEW_CHANNELS = 32;
 
 export interface KeeperEvents {
   wake(): void;
@@ -25,6 +28,8 @@ export interface KeeperEvents {
   checkCallers(): Promise<void>;
   /** Another process may have sealed a principal. */
   loadSeals(): Promise<void>;
+  /** Another process may advise to leave a zone alone. */
+  loadGates(): Promise<void>;
   /** Zones that are down may be due for a health check. */
   probe(): void;
 }
@@ -88,6 +93,7 @@ export class Keeper {
     });
     this.#every('callers', leaseMs / 3, () => this.#events.checkCallers());
     this.#every('seals', leaseMs / 3, () => this.#events.loadSeals());
+    this.#every('gates', GATES_EVERY_MS, () => this.#events.loadGates());
     this.#every('purge', PURGE_EVERY_MS, () => this.#purge());
     this.#track(this.#steps.atStart());
     this.look();
@@ -143,7 +149,7 @@ export class Keeper {
     this.#dueAt = Number.POSITIVE_INFINITY;
     const lookedAt = await this.#expire();
     this.#gatesSeenAt = clock.monotonicNow();
-    for (const zone of this.#zones.all) zone.hint();
+    await this.#hint();
     this.#events.probe();
     this.#events.wake();
     // Not awaited: a question that hangs must not keep what is due from being met.
@@ -151,6 +157,19 @@ export class Keeper {
     const next = await this.#nextDueAt(lookedAt);
     this.#dueAt = Math.min(this.#dueAt, next); // meanwhile something else may have become due
     this.arm();
+  }
+
+  /** Something may be ready everywhere, or, where asking everywhere would take a claim each, where the counters say that anything waits. */
+  async #hint(): Promise<void> {
+    if (this.#zones.channelCount <= FEW_CHANNELS) {
+      for (const zone of this.#zones.all) zone.hint();
+      return;
+    }
+    for (const { zone: name, channel, state, count } of await this.#context.backend.requests.count({})) {
+      const isWaiting = count > 0 && (state === 'ready' || state === 'scheduled');
+      const zone = isWaiting ? this.#zones.named(name) : undefined;
+      if (zone !== undefined) this.#zones.channelNamed(zone, channel).hint();
+    }
   }
 
   /** Ends what is past its deadline. Gives the time by which all such had ended: what is due later was not looked at. */
@@ -168,7 +187,7 @@ export class Keeper {
   /** When to look next for what is due by time, or infinity. */
   async #nextDueAt(lookedAt: number): Promise<number> {
     const { requests } = this.#context.backend;
-    const channels = Array.from(this.#zones.all, (zone) => zone.doubtChannel);
+    const channels = [...this.#zones.allChannels].flatMap((channel) => channel.doubtSenders);
     const first = await requests.nextDueAt({ channels, after: null });
     if (first === null) return Number.POSITIVE_INFINITY;
     if (first > lookedAt) return first;
@@ -186,10 +205,9 @@ export class Keeper {
     const untilDue = this.#dueAt - clock.now();
     const now = clock.monotonicNow();
     let untilGate = Number.POSITIVE_INFINITY;
-    for (const zone of this.#zones.all) {
-      const reopensAt = zone.reopensAt(now) ?? Number.POSITIVE_INFINITY;
+    for (const at of this.#zones.reopenings(now)) {
       // A gate that could open at the last look and did not waits for a permit, which wakes the dispatcher itself.
-      untilGate = Math.min(untilGate, reopensAt > this.#gatesSeenAt ? reopensAt - now : LONGEST_SLEEP_MS);
+      untilGate = Math.min(untilGate, at > this.#gatesSeenAt ? at - now : LONGEST_SLEEP_MS);
     }
     const soonest = Math.min(untilDue, untilGate);
     if (soonest === Number.POSITIVE_INFINITY) return;

@@ -1,4 +1,6 @@
 import type { Clock } from '../../system/clock.ts';
+import type { Gauges } from '../../system/gauges.ts';
+import { createGauges } from '../../system/gauges.ts';
 import type { Ids } from '../../system/ids.ts';
 import type { Random } from '../../system/random.ts';
 import type { Backend } from '../types/backend.ts';
@@ -21,16 +23,19 @@ export interface Closed {
   readonly emitter: Emitter;
   readonly logger: Logger;
   /** Those of its host, where that passed any. */
-  readonly backend: Backend | undefined;
-  readonly transport: Transport | undefined;
+  readonly parts: {
+    readonly backend?: Backend | undefined;
+    readonly transport?: Transport | undefined;
+    readonly gauges?: Gauges | undefined;
+  };
 }
 
 /** Opens the store, as a worker of its own. */
 export async function openContext(closed: Closed): Promise<Context> {
-  const { config, clock, random, ids, emitter, logger } = closed;
+  const { config, clock, random, ids, emitter, logger, parts } = closed;
   const worker = ids.next();
   const identity = currentIdentity(worker);
-  const backend = closed.backend ?? (await createBackend(config, clock));
+  const backend = parts.backend ?? (await createBackend(config, clock));
   await backend.open({
     identity,
     now: clock.now(),
@@ -38,8 +43,9 @@ export async function openContext(closed: Closed): Promise<Context> {
     leaseMs: config.leaseMs,
     isGone: (other) => isGone(identity, other),
   });
-  const transport = closed.transport ?? (await createTransport(clock));
-  return { config, clock, random, ids, backend, transport, emitter, logger, worker };
+  const transport = parts.transport ?? (await createTransport(clock));
+  const gauges = parts.gauges ?? createGauges();
+  return { config, clock, random, ids, backend, transport, emitter, logger, gauges, worker };
 }
 
 /** How many requests wait in the store; 0 where it cannot be asked just now. */

@@ -1,16 +1,28 @@
-import type { NewRequest } from '../types/request.ts';
+import type { HttpResponse, NewRequest, RequestContent } from '../types/request.ts';
 import type { RequestPatch } from '../types/store.ts';
+import type { Admitted } from './admit.ts';
 import type { Context } from './context.ts';
+import type { Placed } from './placeIndex.ts';
+import { PlaceIndex } from './placeIndex.ts';
+import type { Submission } from './submission.ts';
 import { messageOf } from './tell.ts';
+import type { Zone } from './zone.ts';
 
 /** What a read is known by while it may be joined. */
-export interface JoinableRead {
+export interface JoinableRead extends Placed {
   readonly id: string;
   /** Canonical digest of the whole request. */
   readonly digest: string;
-  /** Zone and path without query. */
-  readonly place: string;
-  readonly lane: string | null;
+  readonly zone: Zone;
+}
+
+/** Answers of reads, beyond the read itself. */
+export interface ReadMemory {
+  /** A read that could have been joined until now has its answer. */
+  answered(read: JoinableRead, content: RequestContent, answer: HttpResponse, isGood: boolean): void;
+  /** Answers a read without sending it. False where it is to be sent. */
+  serve(submission: Submission, admitted: Admitted): boolean;
+  closeFor(write: Placed): void;
 }
 
 /**
@@ -20,7 +32,12 @@ export interface JoinableRead {
 export class ReadJoins {
   readonly #byDigest = new Map<string, JoinableRead>();
   readonly #byId = new Map<string, JoinableRead>();
-  readonly #byPlace = new Map<string, Set<JoinableRead>>();
+  readonly #byPlace = new PlaceIndex<JoinableRead>();
+  readonly #memory: ReadMemory | undefined;
+
+  constructor(memory?: ReadMemory) {
+    this.#memory = memory;
+  }
 
   find(digest: string): string | undefined {
     return this.#byDigest.get(digest)?.id;
@@ -29,19 +46,29 @@ export class ReadJoins {
   add(read: JoinableRead): void {
     this.#byDigest.set(read.digest, read);
     this.#byId.set(read.id, read);
-    for (const place of placesOf(read)) {
-      const reads = this.#byPlace.get(place);
-      if (reads === undefined) this.#byPlace.set(place, new Set([read]));
-      else reads.add(read);
-    }
+    this.#byPlace.add(read);
+  }
+
+  /** Answers it at once where it is to be neither joined nor sent. */
+  serve(submission: Submission, admitted: Admitted): boolean {
+    return this.#memory?.serve(submission, admitted) === true;
+  }
+
+  /** It has its answer, which others may be given later, unless a write came after it. */
+  answered(
+    { id, content }: { readonly id: string; readonly content: RequestContent },
+    answer: HttpResponse | undefined,
+    isGood: boolean,
+  ): void {
+    const read = this.#memory === undefined ? undefined : this.#byId.get(id);
+    if (read !== undefined && answer !== undefined) this.#memory?.answered(read, content, answer, isGood);
   }
 
   /** A write was accepted: no later read may join one of before. */
-  closeFor(write: { readonly place: string; readonly lane: string | null }): void {
+  closeFor(write: Placed): void {
+    this.#memory?.closeFor(write);
     if (this.#byId.size === 0) return;
-    for (const place of placesOf(write)) {
-      for (const read of this.#byPlace.get(place) ?? []) this.remove(read.id);
-    }
+    for (const read of this.#byPlace.changedBy(write)) this.remove(read.id);
   }
 
   remove(id: string): void {
@@ -49,16 +76,8 @@ export class ReadJoins {
     if (read === undefined) return;
     this.#byId.delete(id);
     if (this.#byDigest.get(read.digest) === read) this.#byDigest.delete(read.digest);
-    for (const place of placesOf(read)) {
-      const reads = this.#byPlace.get(place);
-      reads?.delete(read);
-      if (reads?.size === 0) this.#byPlace.delete(place);
-    }
+    this.#byPlace.remove(read);
   }
-}
-
-function placesOf(request: { readonly place: string; readonly lane: string | null }): string[] {
-  return request.lane === null ? [`path ${request.place}`] : [`path ${request.place}`, `lane ${request.lane}`];
 }
 
 /**

@@ -15,7 +15,10 @@ export type Read = Parameters<ProbeContext['send']>[0];
 
 /** What the reads made for one purpose met: a zone that serves nobody shows nothing of the request. */
 export interface Sight {
-  fault: 'none' | 'notSent' | 'zone';
+  /** `paced`: nothing was read, as the zone may not be called just now. */
+  fault: 'none' | 'notSent' | 'zone' | 'paced';
+  /** It can be read later as well, when the rate of the zone allows it. */
+  readonly canWait?: boolean | undefined;
 }
 
 /** Told what a read showed of its zone. */
@@ -33,12 +36,22 @@ export class Reader {
     this.#observed = observed;
   }
 
-  /** The answer, whatever its status. @throws AUTH_REQUIRED without a credential, or why there is no answer */
+  /** The answer, whatever its status. @throws AUTH_REQUIRED without a credential, ZONE_UNREACHABLE where it is to wait, or why there is no answer */
   async read(request: SentRequest, zone: Zone, read: Read, sight: Sight = { fault: 'none' }): Promise<HttpResponse> {
     const attachment = await this.#credentials.attach(request, zone);
     if (attachment === undefined) {
       throw new HoldfastError('AUTH_REQUIRED', 'no credential to read with', { id: request.id, zone: zone.name });
     }
+    const { clock } = this.#context;
+    const startedAt = clock.monotonicNow();
+    if (sight.canWait === true && !zone.gates.isInPace(startedAt)) {
+      sight.fault = 'paced';
+      throw new HoldfastError('ZONE_UNREACHABLE', 'the rate of the zone is used up', {
+        zone: zone.name,
+        reason: 'limited',
+      });
+    }
+    const ticket = zone.gates.began(startedAt);
     const result = await this.#context.transport.send({
       origin: zone.policy.origin,
       method: read.method,
@@ -48,6 +61,8 @@ export class Reader {
       timeoutMs: this.#context.config.attemptTimeoutMs,
     });
     const fault = faultOf(result);
+    const endedAt = clock.monotonicNow();
+    zone.gates.breaker?.ended(ticket, fault === 'none' ? 'success' : 'failure', endedAt - startedAt, endedAt);
     if (fault !== 'none') sight.fault = fault;
     if (result.phase !== 'answered') {
       this.#observed(zone, evidenceOf(result), result.error);

@@ -11,12 +11,12 @@ import type { BackendHealth } from './backendHealth.ts';
 import type { Context } from './context.ts';
 import type { Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
-import type { IntakeEvents } from './intake.ts';
+import type { Channel } from './gates/Channel.ts';
+import type { IntakeEvents } from './intakeEvents.ts';
 import { raiseStored } from './readJoins.ts';
 import { sentAtAcceptance } from './sentRequest.ts';
 import type { Shares } from './shares.ts';
 import { messageOf } from './tell.ts';
-import type { Zone } from './zone.ts';
 
 /** What reception asks of the rest. */
 export interface ReceptionEvents {
@@ -73,12 +73,12 @@ export class Reception implements IntakeEvents {
     this.#events.wake();
   }
 
-  claimed(request: NewRequest, token: number, zone: Zone): void {
-    this.#attempts.start(sentAtAcceptance(request, this.#context.clock.now()), token, zone);
+  claimed(request: NewRequest, token: number, channel: Channel): void {
+    this.#attempts.start(sentAtAcceptance(request, this.#context.clock.now()), token, channel);
   }
 
   accepted(admitted: Admitted, result: Parameters<IntakeEvents['accepted']>[1]): void {
-    const { request, zone, secret } = admitted;
+    const { request, zone, channel, secret } = admitted;
     const { emitter } = this.#context;
     // A replay may be of a client that only another process has.
     if (request.client === null || this.#credentials.client(request.client) !== undefined)
@@ -91,7 +91,7 @@ export class Reception implements IntakeEvents {
     if (this.#context.config.dispatch) this.#credentials.live.rememberVolatile(request.id, admitted.volatile);
     this.#noticeCredential(admitted);
     if (result.state === 'ready') {
-      zone.hint();
+      channel.hint();
       // A claim that was under way meanwhile may have come back without it, and nothing else would ask again.
       this.#events.wake();
     }
@@ -120,9 +120,9 @@ export class Reception implements IntakeEvents {
     const { id: requestId, state } = result;
     // The store counts the callers of what is joined there.
     if (!isStored) this.#shares.join(requestId);
-    this.#attempts.share(admitted.request.id, requestId);
+    this.#attempts.abortable.share(admitted.request.id, requestId);
     this.#fetchCallers.forget(admitted.request.id);
-    if (isTerminal(state)) this.#attempts.forget(requestId);
+    if (isTerminal(state)) this.#attempts.abortable.forget(requestId);
     this.#context.emitter.emit('request:deduplicated', { requestId, zone: admitted.zone.name, state });
   }
 
@@ -138,6 +138,8 @@ export class Reception implements IntakeEvents {
     if (parseLocalId(key)?.requestId !== id) this.#events.ended(id);
     // Its caller may never ask, and then nothing else would tell.
     if (code !== undefined) logger.info('a call was not accepted', { id, code });
+    const shed = holdfastError(error, 'LOAD_SHED')?.details;
+    if (shed !== undefined) return emitter.emit('queue:shed', { priority: shed.priority, level: shed.level });
     switch (code) {
       case 'QUEUE_FULL':
         return emitter.emit('queue:full', { waiting: config.maxSize });

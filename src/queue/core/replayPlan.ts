@@ -67,6 +67,8 @@ const PASSING: ReadonlySet<WaitsFor['what']> = new Set([
   'time',
   'zoneOffline',
   'zonePace',
+  'breaker',
+  'rate',
   'permit',
 ]);
 

@@ -1,5 +1,4 @@
 import type { Timer } from '../../system/clock.ts';
-import { isClosed } from '../strategies/connectivity.ts';
 import { resolved, sentAfresh } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
 import type { Progress, StoredRequest } from '../types/request.ts';
@@ -27,6 +26,8 @@ const BATCH = 16;
 const LEAST_SETTLE_MS = 30_000;
 /** Waits after probes that showed nothing; then a person decides. */
 const PROBE_DELAYS_MS = [30_000, 120_000, 600_000] as const;
+/** How soon a look that the rate of its zone did not allow is tried again at the earliest. */
+const PACE_MS = 500;
 /** How long a look that asks nobody may take: what a process was looking at that died is looked at again by then. */
 const LOOK_MS = 5_000;
 /** Spare time on top of a probe's own, after which another process may look. */
@@ -45,10 +46,13 @@ export class Resolver {
   readonly #settler: Settler;
   readonly #settleWait: SettleWait;
   readonly #seals: Seals;
+  readonly #wake: () => void;
   #running: Promise<void> | undefined;
   /** Asked to look since the look under way began. */
   #again = false;
   #isStopped = false;
+  /** Zones that were tried last by a look at what is in doubt. */
+  readonly #hadTurn = new Set<Zone>();
 
   constructor(
     context: Context,
@@ -60,7 +64,9 @@ export class Resolver {
       readonly settler: Settler;
       readonly seals: Seals;
     },
+    wake: () => void,
   ) {
+    this.#wake = wake;
     this.#context = context;
     this.#zones = zones;
     this.#resources = parts.resources;
@@ -99,12 +105,24 @@ export class Resolver {
     const now = this.#context.clock.monotonicNow();
     // Whether permits are free does not matter: most are resolved by going back to the queue, which needs none.
     const open = Array.from(this.#zones.all).filter((zone) => zone.mayTry(now));
-    const up = open.filter((zone) => !isClosed(zone.connectivity));
+    const up = open.filter((zone) => !zone.isAway(now));
     for (let found = BATCH; found === BATCH && up.length > 0 && !this.#isStopped; ) found = await this.#look(up, BATCH);
-    // One at a time tries a zone that is down, as everywhere.
-    for (const zone of open) {
-      if (!isClosed(zone.connectivity) || this.#isStopped) continue;
-      await this.#look([zone], 1);
+    // One at a time tries a zone that is down, or finds out whether it works again, as everywhere.
+    for (const zone of open) if (zone.isAway(now) && !this.#isStopped) await this.#tryWith(zone);
+  }
+
+  /** In turns with what waits, so that neither keeps the other from ever being tried. */
+  async #tryWith(zone: Zone): Promise<void> {
+    if (this.#hadTurn.delete(zone) && zone.mayHaveWork) return;
+    const now = this.#context.clock.monotonicNow();
+    const whole = this.#zones.channelNamed(zone, zone.name);
+    if (whole.take(1, now) === 0) return;
+    try {
+      if ((await this.#look([zone], 1)) > 0) this.#hadTurn.add(zone);
+    } finally {
+      whole.giveBack(1, now);
+      // What waits was kept from trying the zone meanwhile.
+      this.#wake();
     }
   }
 
@@ -116,7 +134,7 @@ export class Resolver {
       now: clock.now(),
       until: clock.now() + Math.min(config.leaseMs, LOOK_MS),
       limit,
-      channels: zones.map((zone) => zone.doubtChannel),
+      channels: zones.flatMap(({ channels }) => [...channels.values()].flatMap(({ doubtSenders }) => doubtSenders)),
     });
     if (requests.length > 0) for (const zone of zones) zone.trying(clock.monotonicNow(), random.number);
     await Promise.all(requests.map((request) => this.#resolve(request)));
@@ -148,9 +166,11 @@ export class Resolver {
     const leftMs = this.#settleWait.left(request, lastSentAt(request, now) + waitMs);
     if (leftMs > 0) return this.#lookLater(request, now + leftMs, request.progress);
     if (!(await this.#mayProbe(request))) return;
-    const sight: Sight = { fault: 'none' };
+    // One that finds out about its zone holds a permit.
+    const sight: Sight = { fault: 'none', canWait: !zone.isAway(this.#context.clock.monotonicNow()) };
     const sent = await withServerIds(this.#context.backend.requests, request);
     const verdict = await this.#probe(sent, zone, probe, sight);
+    if (verdict.outcome === 'inconclusive' && sight.fault === 'paced') return this.#whenInPace(request, zone);
     if (verdict.outcome === 'inconclusive' && !this.#counts(request, zone, sight)) return this.#askAgain(request, zone);
     if (verdict.outcome === 'applied') await this.#consequences.found(sent);
     this.#conclude(request, verdict);
@@ -174,6 +194,14 @@ export class Resolver {
   #askAgain(request: StoredRequest, zone: Zone): void {
     const progress = { ...request.progress, servedBefore: Math.max(zone.servedAt, request.progress.servedBefore ?? 0) };
     this.#lookLater(request, this.#context.clock.now() + PROBE_DELAYS_MS[0], progress);
+  }
+
+  /** Soon, as what was fetched of a shared rate is not kept for long. */
+  #whenInPace(request: StoredRequest, zone: Zone): void {
+    const { clock } = this.#context;
+    const now = clock.monotonicNow();
+    const waitMs = Math.max(PACE_MS, zone.gates.nextAt(now) - now);
+    this.#lookLater(request, clock.now() + Math.ceil(waitMs), request.progress);
   }
 
   /** What the doubt came of is kept; a lost lease was looked into by now. */

@@ -9,6 +9,7 @@ export type SentRequest = Pick<
   | 'content'
   | 'effect'
   | 'lane'
+  | 'priority'
   | 'key'
   | 'principal'
   | 'auth'
@@ -32,6 +33,7 @@ export function sentAtAcceptance(request: NewRequest, now: number): SentRequest 
     content: request.content,
     effect: request.effect,
     lane: request.lane,
+    priority: request.priority,
     key: request.key,
     principal: request.principal,
     auth: request.auth,

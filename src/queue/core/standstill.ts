@@ -2,14 +2,19 @@ import { HoldfastError } from '../../errors.ts';
 import type { Clock } from '../../system/clock.ts';
 import { isClosed } from '../strategies/connectivity.ts';
 import type { EventSource } from '../types/events.ts';
+import type { Failover } from './gates/Failover.ts';
 import type { Zone } from './zone.ts';
+
+const STOPS = ['zone:offline', 'zone:captive', 'zone:paused', 'zone:limited', 'breaker:opened'] as const;
 
 /** Why a zone takes no call at present, for callers who would rather not wait. */
 export class Standstill {
   readonly #clock: Clock;
   readonly #events: EventSource;
+  readonly #failover: Failover;
 
-  constructor(clock: Clock, events: EventSource) {
+  constructor(clock: Clock, events: EventSource, failover: Failover) {
+    this.#failover = failover;
     this.#clock = clock;
     this.#events = events;
   }
@@ -17,13 +22,19 @@ export class Standstill {
   of(zone: Zone): HoldfastError | undefined {
     const { name, connectivity } = zone;
     if (zone.paused) return unreachable(name, 'paused', 'is paused');
+    // Another one takes its calls.
+    if (this.#failover.viaOf(zone, this.#clock.monotonicNow()) !== zone) return undefined;
     // One call at a time tries a zone that is down, as nothing else would find it back.
     if (isClosed(connectivity) && !zone.mayTry(this.#clock.monotonicNow())) {
       const isCaptive = connectivity.status === 'captive';
       const what = isCaptive ? 'is behind a sign-in page' : 'cannot be reached';
       return unreachable(name, connectivity.status, what, zone.failedWith);
     }
-    if (this.#clock.monotonicNow() < zone.notBefore) return unreachable(name, 'limited', 'asked for no calls for now');
+    const now = this.#clock.monotonicNow();
+    const status = zone.gates.breaker?.status(now);
+    if (status === 'isolated') return unreachable(name, 'isolated', 'was isolated');
+    if (now < zone.notBefore) return unreachable(name, 'limited', 'asked for no calls for now');
+    if (status === 'open') return unreachable(name, 'failing', 'fails too often and is left alone', zone.failedWith);
     return undefined;
   }
 
@@ -39,7 +50,7 @@ export class Standstill {
       end();
       stopped(why);
     };
-    for (const name of ['zone:offline', 'zone:captive', 'zone:paused', 'zone:limited'] as const) {
+    for (const name of STOPS) {
       undo.push(this.#events.on(name, look));
     }
     look();

@@ -44,6 +44,8 @@ export class Submission implements RequestHandle {
   #accepted: Accepted | undefined;
   #acceptedIn: Moment | undefined;
   #error: { readonly reason: unknown } | undefined;
+  /** Set where it was answered without being stored: nobody else knows how it ended. */
+  #answer: Settled | undefined;
   #acceptance: Acceptance | undefined;
   /** Waits that the signal would end. */
   #waits = 0;
@@ -74,6 +76,7 @@ export class Submission implements RequestHandle {
   settled(options?: WaitOptions): Promise<Settled> {
     if (this.#error !== undefined) return Promise.reject(this.#error.reason);
     if (this.#signal?.aborted === true) return Promise.reject(this.#signal.reason);
+    if (this.#answer !== undefined) return Promise.resolve(this.#answer);
     const waiting = this.#desk.callers.wait(this.id, this);
     if (this.#accepted !== undefined && this.#acceptedIn?.isOver !== false) this.#desk.lookUp(this.id);
     if (this.#signal === undefined && options === undefined) return waiting;
@@ -98,6 +101,7 @@ export class Submission implements RequestHandle {
 
   async cancel(options?: CancelOptions): Promise<boolean> {
     const { id } = await this.accepted();
+    if (this.#answer !== undefined) return false;
     if (options?.force === true) return this.#desk.cancel(id, true);
     return (await this.#leave(() => this.#desk.leave(id))) === 'cancelled';
   }
@@ -115,6 +119,13 @@ export class Submission implements RequestHandle {
     if (accepted.deduplicated && this.#desk.callers.has(accepted.id)) this.#desk.lookUp(accepted.id);
     for (const follower of this.#followers ?? []) follower.accept({ ...accepted, deduplicated: true });
     this.#followers = undefined;
+  }
+
+  /** It has its answer, and is not stored. */
+  answer(settled: Settled): void {
+    this.#answer = settled;
+    this.accept({ id: this.id, seq: 0, deduplicated: false });
+    this.#desk.callers.tell(this.id, settled);
   }
 
   refuse(error: unknown): void {

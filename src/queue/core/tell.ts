@@ -19,8 +19,8 @@ export interface TellEvents {
   due(at: number): void;
   /** Something may be ready. */
   wake(): void;
-  /** A read has its answer; its end may not be durable yet. */
-  answered(id: string): void;
+  /** A read has its answer, if there was one; its end may not be durable yet. */
+  answered(request: SentRequest, answer: HttpResponse | undefined, isGood: boolean): void;
   /** A request ended: nothing of it needs to be remembered. */
   ended(id: string): void;
   /** Requests ended without an attempt of ours: what waited for them may be ready or held now. */
@@ -62,7 +62,7 @@ export class Teller {
   ): void {
     const isFinal = isTerminal(state) || state === 'held';
     // Whoever asks from now on must be given a newer answer.
-    if (isFinal && request.effect === 'read') this.#events.answered(request.id);
+    if (isFinal && request.effect === 'read') this.#events.answered(request, response, state === 'succeeded');
     if (!isFinal || !this.#callers.has(request.id)) {
       response?.live?.release();
       if (state === 'unknown') this.#inDoubt(request, cause);
@@ -92,7 +92,7 @@ export class Teller {
       const zone = this.#zones.named(request.zone);
       switch (request.state) {
         case 'ready':
-          zone?.hint();
+          if (zone !== undefined) this.#zones.channelNamed(zone, request.channel).hint();
           this.#events.wake();
           break;
         case 'scheduled':

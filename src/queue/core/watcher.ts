@@ -1,3 +1,4 @@
+import { isTerminal } from '../types/states.ts';
 import type { Attempts } from './attempts.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
@@ -87,15 +88,18 @@ export class Watcher {
     const rows = await this.#context.backend.requests.count({});
     let isHeld = false;
     for (const row of rows) {
-      if (row.count === 0) continue;
+      if (row.count === 0 || isTerminal(row.state)) continue;
       const zone = this.#zones.named(row.zone);
       if (zone === undefined) continue;
       const isOfPrincipal = readSender(row.sender).kind === 'principal';
       if (row.state === 'held') isHeld ||= isOfPrincipal;
-      if (row.state === 'unknown' && isOfPrincipal) zone.doubtSenders.add(row.sender);
+      if (row.state === 'unknown' && isOfPrincipal) {
+        zone.doubtSenders.add(row.sender);
+        this.#zones.channelNamed(zone, row.channel);
+      }
       if (!this.#zones.canSend(row.sender, (principal) => this.#credentials.live.knows(principal))) continue;
       zone.senders.add(row.sender);
-      zone.hint();
+      this.#zones.channelNamed(zone, row.channel).hint();
     }
     if (isHeld) this.#events.held();
     this.#events.wake();

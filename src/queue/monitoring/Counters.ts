@@ -12,6 +12,10 @@ export interface QueueStats {
   readonly held: number;
   readonly released: number;
   readonly settled: Readonly<Record<TerminalState, number>>;
+  /** New calls refused for the load (`LOAD_SHED`). */
+  readonly shed: number;
+  /** Reads answered with an answer of before (`staleReads`); they are in no other number. */
+  readonly servedStale: number;
   /** Epoch ms of the last success, or null. */
   readonly lastSuccessAt: number | null;
 }
@@ -26,6 +30,8 @@ export class Counters {
   #held = 0;
   #released = 0;
   readonly #settled: Record<TerminalState, number> = { succeeded: 0, dead: 0, cancelled: 0, superseded: 0 };
+  #shed = 0;
+  #servedStale = 0;
   #lastSuccessAt: number | null = null;
   readonly #undo: readonly (() => void)[];
 
@@ -38,6 +44,8 @@ export class Counters {
       events.on('request:unknown', () => void this.#unknown++),
       events.on('request:held', () => void this.#held++),
       events.on('request:released', () => void this.#released++),
+      events.on('queue:shed', () => void this.#shed++),
+      events.on('read:servedStale', () => void this.#servedStale++),
       events.on('request:settled', ({ state, at }) => {
         this.#settled[state]++;
         if (state === 'succeeded') this.#lastSuccessAt = at;
@@ -55,6 +63,8 @@ export class Counters {
       held: this.#held,
       released: this.#released,
       settled: { ...this.#settled },
+      shed: this.#shed,
+      servedStale: this.#servedStale,
       lastSuccessAt: this.#lastSuccessAt,
     };
   }

@@ -131,7 +131,13 @@ function fail(state: Connectivity, unreached: boolean, now: number, random: () =
   return isDown ? close(next, 'down', now, random) : next;
 }
 
-function close(state: Connectivity, status: 'down' | 'captive', now: number, random: () => number): Connectivity {
+/** Closed by other evidence than that of its own attempts. */
+export function close(
+  state: Connectivity,
+  status: 'down' | 'captive',
+  now: number,
+  random: () => number,
+): Connectivity {
   return schedule({ ...state, status, closedAt: now }, FIRST_PROBE_DELAY_MS, now, random);
 }
 

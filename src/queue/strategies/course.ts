@@ -78,7 +78,7 @@ export function reconcile({ progress }: Situation, conflict: ConflictTrigger): C
 export function retry(situation: Situation): Course {
   const { input, verdict, progress } = situation;
   const { request, now } = input;
-  if (isWrongAddress(input, progress)) {
+  if (verdict.isPermanent === true || isWrongAddress(input, progress)) {
     return request.effect === 'read' ? dead(situation, 'exhausted') : hold(situation, 'unreachable');
   }
   if (isExhausted(input, progress))

@@ -46,6 +46,7 @@ export function decideByRules(given: DecisionInput): Decision {
     served: verdict.evidence === 'reachable' && verdict.fault !== 'zone',
     pauseZoneUntil: hintMs === null ? null : input.now + hintMs,
     refreshAuth: course.refreshAuth === true,
+    ...(verdict.scope !== undefined && { scope: verdict.scope }),
     ...(course.conflict !== undefined && { conflict: course.conflict }),
     policyError: verdict.policyError ?? course.policyError,
   };

@@ -1,13 +1,22 @@
 import type { ConflictTrigger } from '../types/events.ts';
 import type { HttpResponse, Outcome, Progress, StoredRequest, StoredResult } from '../types/request.ts';
 import type { Move } from '../types/store.ts';
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import type { Expectation } from './authentic.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
 import type { IdempotencyDialect } from './dialects.ts';
 
 /** What a user's `classify` says of an answer; undefined leaves it to the table. */
 export type Classification = 'success' | 'rejected' | 'retry' | 'unknown';
+
+/** Whose fault a failed answer is: only that counts against the breaker of the endpoint, of the zone, or of neither. */
+export type FaultScope = 'endpoint' | 'zone' | 'none';
+
+/** What an answer means, and whose fault it is where the status would say something else. */
+export type Classified = Classification | { readonly is: Classification; readonly scope?: FaultScope | undefined };
+
+/** `transient`: another try may succeed. `permanent`: it cannot. `unknown`: as the built-in rules say. */
+export type ErrorKind = 'transient' | 'permanent' | 'unknown';
 
 /** A user's own delay before the next attempt, in ms. A server's hint still overrides it upward. */
 export type DelayFunction = (of: {
@@ -92,11 +101,17 @@ export interface DecisionInput {
   readonly keyTtlMs: number | null;
   /** How the zone knows requests by their keys; absent where it declares nothing. */
   readonly dialect?: IdempotencyDialect | undefined;
+  /** It was sent to find out whether its zone works again: that this failed is the zone's fault, not its own. */
+  readonly isProbe?: boolean | undefined;
   /** The credential of this attempt was already refreshed, or could not be. */
   readonly refreshed: boolean;
   readonly zone: ZoneFacts;
   readonly policy: RetryPolicy;
-  readonly classify?: ((response: HttpResponse) => Classification | undefined) | undefined;
+  readonly classify?: ((response: HttpResponse) => Classified | undefined) | undefined;
+  /** Says of what kind a failure is that never reached the server. */
+  readonly classifyError?: ((error: TransportFailure['error']) => ErrorKind | undefined) | undefined;
+  /** Name of these two, for the record. */
+  readonly profile?: string | undefined;
 }
 
 /** What to do with the request, and what the attempt showed. */
@@ -112,6 +127,8 @@ export interface Decision {
   /** What this attempt proved; says nothing of earlier ones. */
   readonly outcome: Outcome;
   readonly connectivity: ConnectivityEvidence;
+  /** Whose fault a user's `classify` says that it is; absent where it says nothing. */
+  readonly scope?: FaultScope | undefined;
   /** The zone answered, and not with a fault of its own: count it for {@link ZoneFacts.served}. */
   readonly served: boolean;
   /** Epoch ms until which the server asked the whole zone to wait, or null. */

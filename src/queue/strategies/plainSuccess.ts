@@ -26,6 +26,7 @@ export function plainSuccess(input: DecisionInput): Decision | undefined {
     status: response.status,
     error: null,
     origin: input.origin,
+    ...(input.profile !== undefined && { profile: input.profile }),
   };
   return {
     move: APPLIED,

@@ -74,5 +74,6 @@ function attemptOf(input: DecisionInput, verdict: Verdict): Attempt {
     status: isAnswered ? result.response.status : null,
     error: error === undefined ? null : errorCode(error),
     origin: input.origin,
+    ...(input.profile !== undefined && { profile: input.profile }),
   };
 }

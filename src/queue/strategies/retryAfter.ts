@@ -10,10 +10,14 @@ export const MAX_HINT_MS = 86_400_000;
  */
 export function retryAfterMs(headers: HeaderList, now: number): number | null {
   const ms = longest(headers, 'retry-after-ms', milliseconds) ?? longest(headers, 'x-ms-retry-after-ms', milliseconds);
-  if (ms !== null) return cap(ms);
-  const sentAt = longest(headers, 'date', dateValue) ?? now;
-  const wait = longest(headers, 'retry-after', (value) => secondsOrDate(value, sentAt));
-  return wait === null ? null : cap(wait);
+  if (ms !== null) return cappedHint(ms);
+  const wait = longest(headers, 'retry-after', (value) => secondsOrDate(value, sentAtOf(headers, now)));
+  return wait === null ? null : cappedHint(wait);
+}
+
+/** Epoch ms at which the server says that it answered; `now` where it does not say. */
+export function sentAtOf(headers: HeaderList, now: number): number {
+  return longest(headers, 'date', httpDate) ?? now;
 }
 
 function longest(headers: HeaderList, name: string, parse: (value: string) => number | null): number | null {
@@ -32,17 +36,23 @@ function milliseconds(value: string): number | null {
   return NUMBER.test(value) ? Number(value) : null;
 }
 
+/** Between the values of headers of the same name, which arrive joined by a comma; a date has one of its own. */
+const BETWEEN_VALUES = /,(?=\s*(?:\d+(?:\.\d+)?\s*(?:,|$)|[A-Z][a-z]{2,8},? ))/;
+
 function secondsOrDate(value: string, sentAt: number): number | null {
-  const date = dateValue(value);
-  if (date !== null) return date - sentAt;
-  // Two headers of the same name arrive joined by a comma.
-  const parts = value.split(',').map((part) => part.trim());
-  if (!parts.every((part) => NUMBER.test(part))) return null;
-  return Math.max(...parts.map((part) => deltaMs(Number(part), sentAt)));
+  let longestMs: number | null = null;
+  for (const one of value.split(BETWEEN_VALUES)) {
+    const part = one.trim();
+    const date = httpDate(part);
+    if (date === null && !NUMBER.test(part)) return null;
+    const ms = date === null ? deltaMs(Number(part), sentAt) : date - sentAt;
+    if (longestMs === null || ms > longestMs) longestMs = ms;
+  }
+  return longestMs;
 }
 
-/** Some servers send an instant where seconds belong: nobody asks to wait for thirty years. */
-function deltaMs(value: number, sentAt: number): number {
+/** Ms from `sentAt` on. Some servers send an instant where seconds belong: nobody asks to wait for thirty years. */
+export function deltaMs(value: number, sentAt: number): number {
   if (value > 1e12) return value - sentAt;
   if (value > 1e9) return value * 1000 - sentAt;
   return value * 1000;
@@ -52,13 +62,15 @@ function deltaMs(value: number, sentAt: number): number {
 const HTTP_DATE =
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (?:\d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} |[A-Z][a-z]{2} [ \d]\d )/;
 
-function dateValue(value: string): number | null {
+/** Epoch ms of an HTTP date; null for anything else. */
+export function httpDate(value: string): number | null {
   if (!HTTP_DATE.test(value)) return null;
   // asctime has no zone and would be read as local time.
   const parsed = Date.parse(/GMT|UTC|Z$/.test(value) ? value : `${value} GMT`);
   return Number.isNaN(parsed) ? null : parsed;
 }
 
-function cap(ms: number): number {
+/** 0 to {@link MAX_HINT_MS}. */
+export function cappedHint(ms: number): number {
   return Math.min(Math.max(ms, 0), MAX_HINT_MS);
 }

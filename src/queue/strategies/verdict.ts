@@ -1,8 +1,8 @@
 import type { HttpResponse } from '../types/request.ts';
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import { isAuthentic } from './authentic.ts';
 import type { ConnectivityEvidence } from './connectivity.ts';
-import type { Classification, DecisionInput } from './decision.ts';
+import type { Classification, DecisionInput, ErrorKind, FaultScope } from './decision.ts';
 import { speaksOfReplay } from './dialects.ts';
 import { headerValue } from './headerValue.ts';
 import type { Fault, StatusVerdict } from './statusTable.ts';
@@ -16,6 +16,10 @@ export interface Verdict extends StatusVerdict {
   readonly evidence: ConnectivityEvidence;
   /** Try again at once: nothing is wrong with the request or the zone. */
   readonly atOnce: boolean;
+  /** Whose fault it is, where the zone's own rule says so. */
+  readonly scope?: FaultScope | undefined;
+  /** No other try can succeed, by the zone's own rule. */
+  readonly isPermanent?: true | undefined;
   readonly policyError: unknown;
 }
 
@@ -68,13 +72,31 @@ function ownVerdict(input: DecisionInput): Verdict {
       ...UNANSWERED,
       outcome: 'unknown',
       action: 'retry',
-      fault: ended ? 'none' : 'request',
+      fault: ended ? 'none' : input.isProbe === true ? 'zone' : 'request',
       evidence,
       atOnce: ended,
     };
   }
-  const fault: Fault = ended ? 'none' : isMalformed(result.error) ? 'request' : 'zone';
-  return { ...UNANSWERED, outcome: 'notApplied', action: 'retry', fault, evidence, atOnce: ended };
+  const { kind, error: policyError } = ended ? NO_KIND : askOfError(input, result.error);
+  const isMadeWrong = kind === undefined || kind === 'unknown' ? isMalformed(result.error) : false;
+  const fault: Fault = ended ? 'none' : isMadeWrong ? 'request' : 'zone';
+  const verdict = { ...UNANSWERED, outcome: 'notApplied', action: 'retry', fault, evidence, atOnce: ended } as const;
+  return { ...verdict, policyError, ...(kind === 'permanent' && { isPermanent: true }) };
+}
+
+const NO_KIND = Object.freeze({ kind: undefined, error: undefined });
+const KINDS: ReadonlySet<unknown> = new Set<ErrorKind>(['transient', 'permanent', 'unknown']);
+
+/** As {@link ask}, of a call that did not reach the server. */
+function askOfError({ classifyError }: DecisionInput, failure: TransportFailure['error']) {
+  if (classifyError === undefined) return NO_KIND;
+  try {
+    const kind = classifyError(failure);
+    if (kind === undefined || KINDS.has(kind)) return { kind, error: undefined };
+    return { kind: undefined, error: unknownAnswer('classifyError', kind, KINDS) };
+  } catch (error) {
+    return { kind: undefined, error };
+  }
 }
 
 function answered(input: DecisionInput, result: Answered): Verdict {
@@ -90,7 +112,9 @@ function answered(input: DecisionInput, result: Answered): Verdict {
     classified(asked.classification, table) ?? keyVerdict(input, response) ?? hinted(response, table) ?? table;
   const verdict = effect === 'read' && result.bodyError !== undefined ? lostBody(result.bodyError, base) : base;
   const evidence = verdict.captive ? 'captive' : 'reachable';
-  return { ...verdict, evidence, atOnce: verdict.action === 'retryOnce', policyError: asked.error };
+  const { scope, error: policyError } = asked;
+  const atOnce = verdict.action === 'retryOnce';
+  return { ...verdict, evidence, atOnce, policyError, ...(scope !== undefined && { scope }) };
 }
 
 const CLASSIFICATIONS: ReadonlySet<unknown> = new Set<Classification>(['success', 'rejected', 'retry', 'unknown']);
@@ -98,20 +122,23 @@ const CLASSIFICATIONS: ReadonlySet<unknown> = new Set<Classification>(['success'
 /** A `classify` that throws or says nothing known must not cost the attempt its settlement: the table decides, and the error is handed on. */
 function ask(input: DecisionInput, response: HttpResponse) {
   try {
-    const classification = input.classify?.(response);
-    if (classification === undefined || CLASSIFICATIONS.has(classification))
-      return { classification, error: undefined };
-    return { classification: undefined, error: unknownClassification(classification) };
+    const said = input.classify?.(response);
+    const { is, scope } = typeof said === 'object' && said !== null && 'is' in said ? said : { is: said };
+    const isKnown = (is === undefined || CLASSIFICATIONS.has(is)) && (scope === undefined || SCOPES.has(scope));
+    if (isKnown) return { classification: is as Classification | undefined, scope, error: undefined }; // just checked
+    return { classification: undefined, scope: undefined, error: unknownAnswer('classify', is, CLASSIFICATIONS) };
   } catch (error) {
-    return { classification: undefined, error };
+    return { classification: undefined, scope: undefined, error };
   }
 }
 
-function unknownClassification(got: unknown): TypeError {
+const SCOPES: ReadonlySet<unknown> = new Set<FaultScope>(['endpoint', 'zone', 'none']);
+
+function unknownAnswer(rule: string, got: unknown, known: ReadonlySet<unknown>): TypeError {
   // Nobody waits for it, so its failure would end the process.
   if (got instanceof Promise) got.catch(() => undefined);
   const what = got instanceof Promise ? 'a promise (it must answer at once)' : String(got);
-  return new TypeError(`classify returned ${what}, not one of ${[...CLASSIFICATIONS].join(', ')} or undefined`);
+  return new TypeError(`${rule} returned ${what}, not one of ${[...known].join(', ')} or undefined`);
 }
 
 function classified(classification: Classification | undefined, table: StatusVerdict) {

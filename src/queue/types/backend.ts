@@ -90,7 +90,7 @@ export interface SharedState {
 
   /**
    * Takes `cost` tokens from the bucket (GCRA: capacity `burst`, refilled at `ratePerSecond`). Returns 0 when taken, else
-   * the ms until it could be; nothing is taken then.
+   * the ms until it could be; nothing is taken then. A cost below 0 gives so many back, as far as the bucket is not full.
    */
   take(query: {
     readonly key: string;

@@ -90,6 +90,8 @@ export interface Settled {
   /** Why it did not succeed, ready to be thrown; undefined when it succeeded. */
   readonly error: HoldfastError | undefined;
   readonly deduplicated: boolean;
+  /** The answer is one of before, given as the zone takes no call (`staleReads`); its header `age` says how old it is. Nothing was stored. */
+  readonly degraded?: true | undefined;
 }
 
 export interface Accepted {

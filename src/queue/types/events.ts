@@ -9,6 +9,9 @@ export type ConflictTrigger = 'changed' | 'exists' | 'gone' | 'required';
 /** What became of a conflict. */
 export type ConflictAction = 'acceptRemote' | 'resend' | 'noop' | 'hold' | 'reject';
 
+/** How near a queue is to what it can take: each level includes what the ones before it do without. */
+export type Level = 'normal' | 'elevated' | 'high' | 'critical';
+
 interface Base {
   /** Epoch ms at which the fact was durable. */
   readonly at: number;
@@ -19,6 +22,17 @@ interface Base {
 interface OfRequest extends Base {
   readonly requestId: string;
   readonly zone: string;
+}
+
+interface OfBreaker extends Base {
+  readonly zone: string;
+  /** The zone, or `zone#endpoint`. */
+  readonly channel: string;
+  readonly reason: string;
+  /** Share of the calls of its window that failed, the share at which it opens, and the usual one. */
+  readonly failureRate: number;
+  readonly threshold: number;
+  readonly baseline: number;
 }
 
 /** Every event, by name: `subject:pastTense`, one readonly, JSON-safe object each. */
@@ -47,6 +61,8 @@ export interface QueueEventMap {
   'conflict:detected': OfRequest & { readonly trigger: ConflictTrigger; readonly round: number };
   /** What a strategy made of it. The versions it looked at are in the history stream `conflicts`. */
   'conflict:resolved': OfRequest & { readonly strategy: string; readonly action: ConflictAction };
+  /** It was answered with an answer of before, and is not stored: its zone takes no call. */
+  'read:servedStale': OfRequest & { readonly ageMs: number };
   /** A local id stands for a server id from now on. */
   'id:bound': OfRequest & { readonly localId: string; readonly serverId: string | number; readonly type: string };
   /** No longer set aside: it will be sent. */
@@ -64,12 +80,44 @@ export interface QueueEventMap {
   'zone:online': Base & { readonly zone: string; readonly offlineMs: number };
   'zone:offline': Base & { readonly zone: string; readonly error: string | null };
   'zone:captive': Base & { readonly zone: string };
-  /** The server asked for no calls until then (epoch ms). */
-  'zone:limited': Base & { readonly zone: string; readonly until: number };
+  /** The server asked for no calls until then (epoch ms); `channel` differs from `zone` where it meant an endpoint. */
+  'zone:limited': Base & { readonly zone: string; readonly channel: string; readonly until: number };
+  /** Its calls go to another zone from now on: to one that takes them, while it takes none. */
+  'zone:failedOver': Base & { readonly zone: string; readonly to: string };
+  /** Its calls go to itself again. */
+  'zone:failedBack': Base & { readonly zone: string; readonly from: string };
+  /** So many of its retries failed that others are made later. Once per dry spell. */
+  'zone:retriesDeferred': Base & { readonly zone: string };
+  /** It fails too often: nothing is sent until `until` (epoch ms; null while somebody isolates it). */
+  'breaker:opened': OfBreaker & { readonly until: number | null; readonly tries: number };
+  /** It is found out with few calls whether it works again. */
+  'breaker:halfOpened': OfBreaker;
+  /** It works again, and is given more calls from minute to minute. */
+  'breaker:recovering': OfBreaker;
+  'breaker:closed': OfBreaker;
+  /** Fewer or more calls at once than before, for what calls met. */
+  'limit:changed': Base & {
+    readonly zone: string;
+    readonly channel: string;
+    readonly from: number;
+    readonly to: number;
+    readonly cause: string;
+  };
+  'timeout:changed': Base & {
+    readonly zone: string;
+    readonly channel: string;
+    readonly operation: 'read' | 'write' | 'bulk';
+    readonly fromMs: number;
+    readonly toMs: number;
+  };
   'zone:paused': Base & { readonly zone: string | null };
   'zone:resumed': Base & { readonly zone: string | null };
   'queue:started': Base & { readonly worker: string; readonly waiting: number };
   'queue:full': Base & { readonly waiting: number };
+  /** How near the queue is to what it can take; `pressure` is smoothed, 0 to 1 and above. */
+  'queue:levelChanged': Base & { readonly from: Level; readonly to: Level; readonly pressure: number };
+  /** A new call was refused for the load. */
+  'queue:shed': Base & { readonly priority: number; readonly level: Level };
   /** Nobody waits for `idle()` any more: what was waited for came to rest, or the queue closes. Not told unless somebody asked. */
   'queue:idle': Base;
   'queue:closed': Base;

@@ -81,8 +81,8 @@ export interface FetchQueue {
   withdraw(handle: RequestHandle): Promise<boolean>;
   /** What the configuration, its zone, the first rule that fits and `run()` say about a call, the nearest winning. */
   settingsOf(url: URL, method: string): FetchOptions;
-  /** Why the zone of a URL takes no call at present; undefined while it does. */
-  standstillOf(url: URL): HoldfastError | undefined;
+  /** Why a call would not be answered at present, as the zone of its URL takes none; undefined where it may be, if only with an answer of before. */
+  standstillOf(url: URL, method: string): HoldfastError | undefined;
   /** Calls back once, as soon as the zone of a URL takes no call, at once where it takes none now. Returns its undo. */
   onStandstill(url: URL, stopped: (why: HoldfastError) => void): () => void;
   /** Calls back once after so many ms. Returns its undo. */

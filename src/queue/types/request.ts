@@ -198,6 +198,8 @@ export interface Attempt {
   readonly error: string | null;
   /** Origin it was sent to. */
   readonly origin: string;
+  /** Name of the zone's own rules (`profile`) it was judged by. */
+  readonly profile?: string | undefined;
 }
 
 /** The engine's memory of a request between attempts. Opaque to backends: `settle` and `amend` replace it whole. */

@@ -1,3 +1,4 @@
+import type { ClaimTerms } from './claimTerms.ts';
 import type {
   EndedRequest,
   NewRequest,
@@ -29,7 +30,7 @@ export interface RequestStore {
    * not succeed → `dependency`; else stored `ready`, `scheduled` or `blocked`.
    * With `atomic`, one refusal refuses all and stores nothing.
    * With `claim`, a stored request is leased at once (`token` in the result) if it would be ready, nothing of its
-   * (channel, sender) is ready or due, and fewer than the channel's allowance were leased by this call.
+   * (channel, sender) is ready or due, fewer than the channel's allowance were leased by this call, and its `within` has room.
    * One with `replaces` ends the named request (`superseded`, `squashed`, with `replayedAs` set to the newcomer) in the same
    * step, if that is the last live one of the newcomer's lane, waits (`ready`, `scheduled`, `blocked`), was never sent, belongs
    * to the same principal, and no live request, nor the newcomer, names it in `after`; the newcomer takes the better rank and
@@ -48,6 +49,8 @@ export interface RequestStore {
    * scheduled requests of the given channels and senders first: at most {@link PROMOTIONS_PER_CLAIM} together, but of each channel
    * as many as it may lease, so that a channel that got fewer has nothing left that is due. A request past its
    * `expiresAt` is not leased but ended (`dead`, `expired`) and reported, unless its `progress.unresolved`. Channels not given are neither read nor written.
+   * A channel is done at the first request, in that order, for which its `within` leaves no room ({@link ClaimTerms}): nothing overtakes
+   * that one.
    */
   claim(query: ClaimQuery): Promise<ClaimResult>;
 
@@ -140,6 +143,8 @@ export interface RequestStore {
 }
 
 export const PROMOTIONS_PER_CLAIM = 64;
+/** Requests among which a probe looks for one whose repetition is harmless. */
+export const PROBE_CANDIDATES = 16;
 
 export interface ChannelSenders {
   readonly channel: string;
@@ -160,7 +165,7 @@ export interface EnqueueBatch {
   readonly claim: {
     readonly worker: string;
     readonly leaseUntil: number;
-    readonly allowance: readonly { readonly channel: string; readonly calls: number }[];
+    readonly allowance: readonly ({ readonly channel: string } & Pick<ClaimTerms, 'calls' | 'within'>)[];
   } | null;
 }
 
@@ -187,12 +192,7 @@ export interface ClaimQuery {
   readonly now: number;
   /** Monotonic ms until which the leases hold. */
   readonly leaseUntil: number;
-  readonly channels: readonly (ChannelSenders & {
-    /** HTTP calls it has permits for. */
-    readonly calls: number;
-    /** Requests that may share one call. */
-    readonly perCall: number;
-  })[];
+  readonly channels: readonly (ChannelSenders & ClaimTerms)[];
 }
 
 export interface ClaimResult {

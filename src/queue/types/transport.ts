@@ -64,6 +64,8 @@ export type TransportFailure = Exclude<TransportResult, { readonly phase: 'answe
 /** Puts calls on the wire and reports the phase each reached. */
 export interface Transport {
   send(call: TransportCall): Promise<TransportResult>;
+  /** It ends each call by itself at its `timeoutMs`. Others are given a signal that is fired then, with an `ATTEMPT_TIMEOUT` as reason, and two seconds. @default false */
+  readonly isPunctual?: boolean | undefined;
   /** Closes connections; calls under way are cut off. Idempotent. */
   close(): Promise<void>;
 }

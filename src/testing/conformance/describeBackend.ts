@@ -4,6 +4,9 @@ import { bindingGroup } from './bindings.ts';
 import { carriedGroup, conditionGroup } from './carried.ts';
 import { cascadeGroup } from './cascades.ts';
 import { claimGroup } from './claim.ts';
+import { claimPartsGroup } from './claimParts.ts';
+import { claimFreshProbeGroup, claimProbeGroup } from './claimProbe.ts';
+import { claimWithinGroup, enqueueWithinGroup } from './claimWithin.ts';
 import { closeGroup } from './close.ts';
 import { concurrencyGroup } from './concurrency.ts';
 import { contentGroup } from './content.ts';
@@ -35,6 +38,7 @@ import { unknownGroup } from './unknown.ts';
 export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   enqueueGroup,
   enqueueClaimGroup,
+  enqueueWithinGroup,
   joinGroup,
   carriedGroup,
   replaceGroup,
@@ -43,6 +47,10 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   failureGroup,
   cascadeGroup,
   claimGroup,
+  claimWithinGroup,
+  claimPartsGroup,
+  claimProbeGroup,
+  claimFreshProbeGroup,
   unknownGroup,
   leaseGroup,
   settleGroup,

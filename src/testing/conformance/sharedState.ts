@@ -9,6 +9,16 @@ const take = (t: Trial, cost = 1, key = 'b') =>
   t.backend.shared.take({ key, cost, ratePerSecond: 10, burst: 5, now: t.now });
 
 export const sharedStateGroup = group('shared state', (test, handles) => {
+  test('a bucket takes back what was not used, and holds no more than it can', async (t) => {
+    assert.equal(await take(t, 5), 0);
+    assert.equal(await take(t, -2.5), 0);
+    assert.equal(await take(t, 2), 0);
+    assert.notEqual(await take(t, 1), 0);
+    assert.equal(await take(t, -50), 0);
+    assert.equal(await take(t, 5), 0);
+    assert.notEqual(await take(t, 1), 0);
+  });
+
   test('a value comes back with its version', async (t) => {
     const { shared } = t.backend;
     assert.equal(await shared.get({ key: 'k', now: t.now }), undefined);

@@ -81,6 +81,21 @@ function assertCounters(storage: MemoryStorage, entries: readonly Entry[], after
     }
   }
   assert.deepEqual([...counted], [], `counters that are missing after ${after}`);
+  assertTraffic(storage, entries, after);
+}
+
+function assertTraffic({ traffic }: MemoryStorage, entries: readonly Entry[], after: string): void {
+  const sums = new Map<string, number>();
+  for (const { state, input } of entries) {
+    for (const channel of [undefined, input.channel]) {
+      const name = JSON.stringify([input.zone, channel]);
+      sums.set(name, (sums.get(name) ?? 0) + (state === 'sending' ? 1 : 0));
+    }
+  }
+  for (const [name, sum] of sums) {
+    const [zone, channel] = JSON.parse(name) as [string, string | null];
+    assert.equal(traffic.sending(zone, channel ?? undefined), sum, `traffic of ${name} after ${after}`);
+  }
 }
 
 function assertLanes(storage: MemoryStorage, live: readonly Entry[], after: string): void {

@@ -2,10 +2,11 @@ import { loadBetterSqlite3 } from '../../../src/queue/backends/sqlite/betterSqli
 import { connect } from '../../../src/queue/backends/sqlite/connection.ts';
 import type { Database } from '../../../src/queue/backends/sqlite/driver.ts';
 import { Group } from '../../../src/queue/backends/sqlite/Group.ts';
-import { packRequest, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
+import { packEnqueue, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
 import type { PackedEnqueue, Verb, Verbs } from '../../../src/queue/backends/sqlite/protocol.ts';
 import { Reserve } from '../../../src/queue/backends/sqlite/Reserve.ts';
 import { Patience } from '../../../src/queue/backends/sqlite/waiting.ts';
+import type { SendingLimit } from '../../../src/queue/types/claimTerms.ts';
 import type { NewRequest } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import { LIMITS, NOW } from './support.ts';
@@ -47,10 +48,9 @@ export function openHere(path: string, watch = ignore, ran = ignore) {
   };
 }
 
-export function enqueueOf(requests: readonly NewRequest[], calls = 0): PackedEnqueue {
-  const packed = requests.map(packRequest);
-  const allowance = calls === 0 ? null : (['api', calls] as const);
-  return [NOW, false, LIMITS.maxSize, LIMITS.maxBytes, 'w', 1e9, allowance, packed];
+export function enqueueOf(requests: readonly NewRequest[], calls = 0, within?: readonly SendingLimit[]): PackedEnqueue {
+  const claim = { worker: 'w', leaseUntil: 1e9, allowance: [{ channel: 'api', calls, within }] };
+  return packEnqueue({ requests, atomic: false, now: NOW, limits: LIMITS, claim: calls === 0 ? null : claim });
 }
 
 export function successOf(id: string, token = 1): Verbs['settle']['takes'] {

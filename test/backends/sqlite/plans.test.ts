@@ -35,6 +35,8 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('enqueue', [now, true, ...rest]);
   const claim = { worker: 'w', now: NOW + 6, leaseUntil: 5, channels: [{ ...CHANNEL, calls: 3, perCall: 1 }] };
   run('claim', claim);
+  const asked = { ...CHANNEL, calls: 1, perCall: 1, parts: [{ channel: 'api', calls: 1 }] };
+  run('claim', { ...claim, channels: [{ ...asked, probe: 'fresh' }, asked] });
   run('renew', { leases: [first, 1], leaseUntil: 9 });
   run('settle', successOf(first));
   run('settle', [NOW, [[second, 1, 4, 0, null, null, false, false, null, null, null]]]);
@@ -151,7 +153,7 @@ describe('the statements of the SQLite store', () => {
     // Few, and sorted therefore: what ended with one request.
     const ofMany = texts.filter((sql) => !sql.includes('bundle = ?'));
     const hot = ofMany.filter((sql) =>
-      /state = [014] AND place = \?.*ORDER BY|min\((due|rank|expires)\)|ended_seq >/.test(sql),
+      /state = [014] AND (r\.)?place = \?.*ORDER BY|min\((due|rank|expires)\)|ended_seq >/.test(sql),
     );
     expect(hot.length).toBeGreaterThan(5);
     for (const sql of hot) {

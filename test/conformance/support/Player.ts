@@ -95,7 +95,7 @@ export class Player {
           now,
           until: now + command.until,
           limit: command.limit,
-          channels: ['x', 'y'].map((channel) => ({ channel, senders: command.askedSenders })),
+          channels: ['x', 'y', 'w'].map((channel) => ({ channel, senders: command.askedSenders })),
         });
       case 'settle':
         return this.#settle(command);
@@ -134,18 +134,26 @@ export class Player {
       worker: WORKER,
       now: this.#now,
       leaseUntil: this.#leaseNow + LEASE_MS,
-      channels: channels.map((channel) => ({ channel, senders, calls, perCall: 1 })),
+      channels: channels.map(([channel, terms]) => ({
+        channel,
+        senders,
+        calls: terms.probe === undefined ? calls : 1,
+        ...terms,
+      })),
     });
   }
 
-  async #enqueue({ requests, atomic, maxSize, maxBytes, calls }: CommandOf<'enqueue'>): Promise<unknown> {
+  async #enqueue({ requests, atomic, maxSize, maxBytes, calls, within }: CommandOf<'enqueue'>): Promise<unknown> {
     const claim =
       calls === null
         ? null
         : {
             worker: WORKER,
             leaseUntil: this.#leaseNow + LEASE_MS,
-            allowance: [{ channel: 'x', calls }],
+            allowance: [
+              { channel: 'x', calls, within },
+              { channel: 'w', calls, within },
+            ],
           };
     const offered: NewRequest[] = [];
     for (const request of requests) offered.push(await this.#newRequest(request, offered));
@@ -175,7 +183,6 @@ export class Player {
       ...same,
       id,
       content: { method: 'POST', path: '/', headers: [['a', 'b']], body: id },
-      effect: 'action',
       after: after.map((pick) => at(earlier, pick)),
       refs: [],
       auth: 'none',

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import type { Intent } from '../../../src/queue/types/request.ts';
+import type { Effect, Intent } from '../../../src/queue/types/request.ts';
 import { REASONS, REQUEST_STATES } from '../../../src/queue/types/states.ts';
 
 /** Small domains, so that random requests meet in lanes, channels, keys and dependencies. */
 const pick = fc.noBias(fc.nat({ max: 30 }));
-const channel = fc.constantFrom('x', 'y');
+const channel = fc.constantFrom('x', 'x', 'y', 'y', 'w');
 /** A channel is of one zone. */
-const ZONES = { x: 'x', y: 'z' } as const;
+const ZONES = { x: 'x', y: 'z', w: 'x' } as const;
 const senders = ['', 'client:c', 'process:worker-1', 'process:gone'] as const;
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null, freq: 2 });
 const optionalField = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 3 });
@@ -47,6 +47,7 @@ const newRequest = fc
     /** Offers an earlier id again instead of a new one. */
     again: onceIn(8, pick, null),
     channel,
+    effect: fc.constantFrom<Effect>('action', 'action', 'action', 'create', 'relative', 'read', 'absolute', 'delete'),
     sender: fc.constantFrom(...senders),
     ephemeral: fc.boolean(),
     harmless: fc.boolean(),
@@ -227,6 +228,28 @@ const verb = <Name extends string, Fields>(
 ): fc.Arbitrary<Fields & { verb: Name }> => fc.record(fields).map((given) => ({ verb: name, ...(given as Fields) })); // all keys are required
 
 const limit = fc.integer({ min: 1, max: 5 });
+const within = fc.array(
+  fc.oneof(
+    fc.record({ zone: fc.constantFrom('x', 'x', 'z'), sending: fc.nat({ max: 6 }) }),
+    fc.record({ zone: fc.constantFrom('x', 'x', 'z'), channel, sending: fc.nat({ max: 4 }) }),
+  ),
+  { maxLength: 3 },
+);
+/** Of names of all channels: what is stored under them is of several zones then. */
+const parts = fc.uniqueArray(
+  fc.record({ channel: fc.constantFrom('x', 'y', 'w', 'none'), calls: fc.nat({ max: 3 }) }),
+  {
+    maxLength: 3,
+    selector: ({ channel }) => channel,
+  },
+);
+/** What a claim asks of each of its channels beside its permits. */
+const terms = fc.record({
+  within: onceIn(2, within, undefined),
+  parts: onceIn(2, parts, undefined),
+  perCall: fc.constantFrom(1, 1, 2),
+  probe: onceIn(4, fc.constantFrom('harmless' as const, 'fresh' as const), undefined),
+});
 const askedSenders = fc.subarray([...senders], { minLength: 1 });
 
 /** One verb, or a step of the clocks. Numbers in `pick` choose among the ids accepted so far. */
@@ -239,6 +262,7 @@ export const command = fc.oneof(
       maxSize: fc.constant(1000),
       maxBytes: fc.constant(100_000),
       calls: fc.constantFrom(null, 2),
+      within: onceIn(3, within, undefined),
     }),
   },
   {
@@ -249,12 +273,13 @@ export const command = fc.oneof(
       maxSize: onceIn(10, fc.constant(6), 1000),
       maxBytes: onceIn(10, fc.constant(150), 100_000),
       calls: onceIn(2, fc.integer({ min: 0, max: 3 }), null),
+      within: onceIn(2, within, undefined),
     }),
   },
   {
     weight: 10,
     arbitrary: verb('claim', {
-      channels: fc.uniqueArray(channel, { minLength: 1 }),
+      channels: fc.uniqueArray(fc.tuple(channel, terms), { minLength: 1, selector: ([name]) => name }),
       askedSenders: fc.oneof(fc.constant<string[]>([...senders]), askedSenders),
       calls: limit,
     }),

@@ -1,6 +1,7 @@
 import type { WorkerIdentity } from '../../types/backend.ts';
 import type { Sender } from '../../types/request.ts';
 import type { Binding } from '../../types/store.ts';
+import { Traffic } from '../claimLimits.ts';
 import type { Entry, EntryLane, EntryPartition } from './Entry.ts';
 import { Log } from './Log.ts';
 import { Partition } from './Partition.ts';
@@ -43,6 +44,7 @@ export class MemoryStorage {
   oldestBoundAt = Number.POSITIVE_INFINITY;
   readonly workers = new Map<string, WorkerRow>();
   readonly sending = new Set<Entry>();
+  readonly traffic = new Traffic();
   readonly accepted = new Log((entry) => entry.seq);
   readonly ended = new Log((entry) => entry.endedSeq);
   /** Of the ended ones, those that purge takes first: succeeded, cancelled, superseded. */

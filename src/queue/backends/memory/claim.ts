@@ -1,6 +1,8 @@
 import type { StoredRequest } from '../../types/request.ts';
 import type { ChannelSenders, ClaimQuery, ClaimResult, RenewQuery, UnknownQuery } from '../../types/store.ts';
-import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import type { OpenPart } from '../claimLimits.ts';
+import { HARMLESS_EFFECTS, openParts, roomWithin } from '../claimLimits.ts';
 import { Effects } from './Effects.ts';
 import type { Entry, EntryPartition } from './Entry.ts';
 import type { Heap } from './Heap.ts';
@@ -9,35 +11,111 @@ import type { MemoryStorage } from './MemoryStorage.ts';
 import { endAndList, enter, grant, lease, leave } from './movement.ts';
 import { snapshot } from './snapshot.ts';
 
-/** {@link RequestStore.claim} in one synchronous step. */
-export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
-  const claimed: StoredRequest[] = [];
-  const effects = new Effects();
-  promoteAll(storage, query);
-  for (const channel of query.channels) {
-    const heaps = partitionsOf(storage, [channel]).map(({ ready }) => ready);
-    let left = channel.calls * channel.perCall;
-    while (left > 0) {
-      const entry = first(heaps);
-      if (entry === undefined) break;
-      const { expiresAt } = entry.input;
-      if (expiresAt !== null && expiresAt <= query.now && !entry.progress.unresolved) {
-        endAndList(storage, entry, 'dead', 'expired', query.now, effects);
-        continue;
-      }
-      lease(storage, entry, query.worker, query.leaseUntil, query.now);
-      claimed.push(snapshot(entry));
-      left -= 1;
-    }
-  }
-  return { claimed, ended: effects.endedList, moved: effects.movedList };
+type Channel = ClaimQuery['channels'][number];
+
+/** One claim under way. */
+interface Step {
+  readonly storage: MemoryStorage;
+  readonly query: ClaimQuery;
+  readonly claimed: StoredRequest[];
+  readonly effects: Effects;
 }
 
-/** Makes due requests ready: {@link PROMOTIONS_PER_CLAIM} of all channels together, and as many as each may lease. */
+/** {@link RequestStore.claim} in one synchronous step. */
+export function claim(storage: MemoryStorage, query: ClaimQuery): ClaimResult {
+  const step: Step = { storage, query, claimed: [], effects: new Effects() };
+  promoteAll(storage, query);
+  for (const channel of query.channels) {
+    if (channel.probe !== undefined) probe(step, channel);
+    else take(step, channel);
+  }
+  return { claimed: step.claimed, ended: step.effects.endedList, moved: step.effects.movedList };
+}
+
+function take(step: Step, channel: Channel): void {
+  const parts = channel.parts === undefined ? [] : partsOf(step, channel);
+  let heaps = channel.parts === undefined ? readyOf(step, [channel]) : parts.flatMap((part) => part.heaps);
+  let left = channel.calls * channel.perCall;
+  while (left > 0) {
+    const entry = first(heaps);
+    if (entry === undefined || !hasRoom(step, channel, entry)) return;
+    if (isOver(step, entry)) {
+      expire(step, entry);
+      continue;
+    }
+    give(step, entry);
+    left -= 1;
+    const part = parts.find(({ names }) => names.channel === entry.input.channel);
+    if (part === undefined) continue;
+    part.left -= 1;
+    if (part.left < 1) heaps = heaps.filter((heap) => !part.heaps.includes(heap));
+  }
+}
+
+interface HeapsOfPart extends OpenPart {
+  readonly heaps: readonly Heap<Entry>[];
+}
+
+function partsOf(step: Step, channel: Channel): HeapsOfPart[] {
+  return openParts(channel).map((part) => ({ ...part, heaps: readyOf(step, [part.names]) }));
+}
+
+/** Leases one request to try a channel with, if there is one. */
+function probe(step: Step, channel: Channel): void {
+  if (channel.calls * channel.perCall < 1) return;
+  const heaps = partsOf(step, channel).flatMap((part) => part.heaps);
+  for (;;) {
+    const candidates = firstOf(heaps, PROBE_CANDIDATES);
+    const stop = candidates.findIndex((entry) => !hasRoom(step, channel, entry));
+    const open = stop === -1 ? candidates : candidates.slice(0, stop);
+    const met =
+      open.find((entry) => isOver(step, entry) || isWanted(entry, channel)) ?? open.find(isHarmless) ?? open[0];
+    if (met === undefined) return;
+    if (!isOver(step, met)) return give(step, met);
+    // What comes forward behind it may stand before the others.
+    expire(step, met);
+  }
+}
+
+function give({ storage, query, claimed }: Step, entry: Entry): void {
+  lease(storage, entry, query.worker, query.leaseUntil, query.now);
+  claimed.push(snapshot(entry));
+}
+
+function expire({ storage, query, effects }: Step, entry: Entry): void {
+  endAndList(storage, entry, 'dead', 'expired', query.now, effects);
+}
+
+/** Whether a probe takes it, whatever stands behind it. */
+function isWanted(entry: Entry, { probe }: Channel): boolean {
+  return probe === 'fresh' ? entry.firstSentAt === null : isHarmless(entry);
+}
+
+function isHarmless({ input }: Entry): boolean {
+  return HARMLESS_EFFECTS.has(input.effect);
+}
+
+function readyOf({ storage }: Step, channels: readonly ChannelSenders[]): Heap<Entry>[] {
+  return partitionsOf(storage, channels).map(({ ready }) => ready);
+}
+
+function hasRoom({ storage }: Step, { within }: Channel, { input }: Entry): boolean {
+  return within === undefined || roomWithin(within, storage.traffic, input.zone, input.channel) >= 1;
+}
+
+function isOver({ query }: Step, { input, progress }: Entry): boolean {
+  return input.expiresAt !== null && input.expiresAt <= query.now && !progress.unresolved;
+}
+
+/** Makes due requests ready: {@link PROMOTIONS_PER_CLAIM} of all channels together, and as many of each part as it may lease. */
 function promoteAll(storage: MemoryStorage, { channels, now }: ClaimQuery): void {
   let left = PROMOTIONS_PER_CLAIM;
   for (const channel of channels) {
-    left -= promote(storage, [channel], now, Math.max(left, channel.calls * channel.perCall));
+    if (channel.parts === undefined) {
+      left -= promote(storage, [channel], now, Math.max(left, channel.calls * channel.perCall));
+      continue;
+    }
+    for (const part of openParts(channel)) left -= promote(storage, [part.names], now, Math.max(left, part.left));
   }
 }
 
@@ -104,4 +182,17 @@ function first(heaps: readonly Heap<Entry>[]): Entry | undefined {
     if (top !== undefined && (best === undefined || isBefore(top, best))) best = top;
   }
   return best;
+}
+
+/** The first so many, in order; they stay where they are. */
+function firstOf(heaps: readonly Heap<Entry>[], limit: number): Entry[] {
+  const found: Entry[] = [];
+  while (found.length < limit) {
+    const entry = first(heaps);
+    if (entry === undefined) break;
+    entry.heap?.remove(entry);
+    found.push(entry);
+  }
+  for (const entry of found) entry.heap?.push(entry, entry.rank, entry.seq);
+  return found;
 }

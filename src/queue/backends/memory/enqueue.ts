@@ -1,6 +1,7 @@
 import type { NewRequest, StoredResult } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { EnqueueBatch, EnqueueResult } from '../../types/store.ts';
+import { roomWithin } from '../claimLimits.ts';
 import { bring, isFree, withoutPast } from './carry.ts';
 import type { EntryLane } from './Entry.ts';
 import { Entry, Ties } from './Entry.ts';
@@ -160,7 +161,12 @@ function store(
   const head = entry.lane?.head ?? null;
   journal?.push({ stored: entry, head, headRank: head?.rank ?? 0 });
 
-  if (leased !== null && batch.claim !== null && isFree(carried, batch.now) && isClaimable(entry, batch, leased)) {
+  if (
+    leased !== null &&
+    batch.claim !== null &&
+    isFree(carried, batch.now) &&
+    isClaimable(storage, entry, batch, leased)
+  ) {
     leased.set(channel, (leased.get(channel) ?? 0) + 1);
     begin(entry, batch.claim.worker, batch.claim.leaseUntil, batch.now);
     enter(storage, entry, 'sending');
@@ -225,7 +231,12 @@ function laneFor(storage: MemoryStorage, name: string): EntryLane {
 }
 
 /** Nothing may overtake: it is leased only where a claim would have found nothing else of its (channel, sender). */
-function isClaimable(entry: Entry, batch: EnqueueBatch, leased: ReadonlyMap<string, number>): boolean {
+function isClaimable(
+  storage: MemoryStorage,
+  entry: Entry,
+  batch: EnqueueBatch,
+  leased: ReadonlyMap<string, number>,
+): boolean {
   const { input, lane, partition } = entry;
   if (
     (entry.ties !== null && entry.ties.open > 0) ||
@@ -237,10 +248,9 @@ function isClaimable(entry: Entry, batch: EnqueueBatch, leased: ReadonlyMap<stri
   if (input.expiresAt !== null && input.expiresAt <= batch.now) return false;
   const scheduled = partition.scheduled.top();
   if (scheduled !== undefined && scheduled.heapKey <= batch.now) return false;
-  for (const { channel, calls } of batch.claim?.allowance ?? []) {
-    if (channel === input.channel) return (leased.get(channel) ?? 0) < calls;
-  }
-  return false;
+  const permits = batch.claim?.allowance.find(({ channel }) => channel === input.channel);
+  if (permits === undefined || (leased.get(input.channel) ?? 0) >= permits.calls) return false;
+  return roomWithin(permits.within, storage.traffic, input.zone, input.channel) >= 1;
 }
 
 function awaitPredecessors(storage: MemoryStorage, entry: Entry): void {

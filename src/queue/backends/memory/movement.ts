@@ -12,7 +12,10 @@ export function leave(storage: MemoryStorage, entry: Entry): void {
     entry.heap.remove(entry);
     entry.heap = null;
   }
-  if (entry.state === 'sending') storage.sending.delete(entry);
+  if (entry.state === 'sending') {
+    storage.sending.delete(entry);
+    storage.traffic.add(entry.input.zone, entry.input.channel, -1);
+  }
   entry.tally.add(entry.state, -1, -entry.input.bytes);
 }
 
@@ -40,6 +43,7 @@ export function enter(storage: MemoryStorage, entry: Entry, state: RequestState)
       break;
     case 'sending':
       storage.sending.add(entry);
+      storage.traffic.add(entry.input.zone, entry.input.channel, 1);
       break;
     default:
       break;

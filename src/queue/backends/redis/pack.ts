@@ -1,5 +1,7 @@
+import type { ClaimTerms } from '../../types/claimTerms.ts';
 import type { Body, Carried, HeaderList, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
-import type { Binding, Change, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, EFFECTS, METHODS } from './common.ts';
 import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY, ON_FAILURE } from './flags.ts';
@@ -41,8 +43,31 @@ export function packEnqueue(batch: EnqueueBatch, packer: Packer): Packable {
     places.list,
     claim === null
       ? false
-      : [claim.worker, claim.leaseUntil, claim.allowance.map(({ channel, calls }) => [channel, calls])],
+      : [
+          claim.worker,
+          claim.leaseUntil,
+          claim.allowance.map(({ channel, calls, within }) =>
+            within === undefined ? [channel, calls] : [channel, calls, packWithin(within)],
+          ),
+        ],
   ];
+}
+
+export function packClaim({ worker, leaseUntil, now, channels }: ClaimQuery): Packable {
+  return [worker, leaseUntil, now, channels.map(packChannel), PROMOTIONS_PER_CLAIM];
+}
+
+function packChannel({ channel, senders, calls, perCall, ...terms }: ClaimQuery['channels'][number]): Packable {
+  const asked = [channel, senders, calls * perCall];
+  const { within, parts, probe } = terms;
+  if (within === undefined && parts === undefined && probe === undefined) return asked;
+  const packedParts = parts?.map((part) => [part.channel, part.calls * perCall]) ?? false;
+  return [...asked, packWithin(within), packedParts, probe !== undefined && PROBE_CANDIDATES, probe === 'fresh'];
+}
+
+function packWithin(within: ClaimTerms['within']): Packable {
+  if (within === undefined || within.length === 0) return false;
+  return within.map(({ zone, channel, sending }) => [zone, channel ?? false, sending]);
 }
 
 function packRequest(request: NewRequest, places: Places, packer: Packer): Packable {

@@ -1,12 +1,11 @@
 import type { WorkerIdentity } from '../../types/backend.ts';
 import type { StoredRequest } from '../../types/request.ts';
 import type { Binding, ClaimResult, RequestStore } from '../../types/store.ts';
-import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import type { Caller } from './call.ts';
 import { count, find } from './find.ts';
 import { idBytes, idOf } from './hex.ts';
 import type { Packable, Unpacker } from './msgpack.ts';
-import { MOST, packChange, packEnqueue, packSettlement } from './pack.ts';
+import { MOST, packChange, packClaim, packEnqueue, packSettlement } from './pack.ts';
 import type { RedisLink } from './RedisLink.ts';
 import { releaseAccepted, releaseClaimed } from './release.ts';
 import type { Verb } from './script.ts';
@@ -46,19 +45,11 @@ export function requestsOver({ link, watch, identity, gone }: Surroundings): Req
         claim === null ? undefined : (answer: Unpacker, open: Caller) => releaseAccepted(open, read(answer), batch.now);
       return ask('enqueue', ({ packer }) => packEnqueue(batch, packer), read, { writes: true, undo });
     },
-    claim: ({ worker, leaseUntil, now, channels }) =>
-      ask(
-        'claim',
-        () => [
-          worker,
-          leaseUntil,
-          now,
-          channels.map(({ channel, senders, calls, perCall }) => [channel, senders, calls * perCall]),
-          PROMOTIONS_PER_CLAIM,
-        ],
-        readClaim,
-        { writes: true, undo: (answer, open) => releaseClaimed(open, readClaim(answer).claimed, now) },
-      ),
+    claim: (query) =>
+      ask('claim', () => packClaim(query), readClaim, {
+        writes: true,
+        undo: (answer, open) => releaseClaimed(open, readClaim(answer).claimed, query.now),
+      }),
     claimUnknown: ({ worker, now, until, limit, channels }) =>
       ask(
         'claimUnknown',

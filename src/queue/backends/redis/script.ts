@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { REASONS, REQUEST_STATES, TRANSITIONS } from '../../types/states.ts';
+import { HARMLESS_EFFECTS } from '../claimLimits.ts';
 import { reasonCode, stateCode } from '../codec.ts';
+import { EFFECTS } from './common.ts';
 
 /** What every verb uses, in the order in which they see each other. */
 const CORE = ['wire', 'places', 'rows', 'writes', 'moves'] as const;
@@ -140,6 +142,7 @@ function constants(): string {
     ...REASONS.map((reason) => `local ${constant('BECAUSE', reason)} = ${reasonCode(reason)}`),
     `local MOST_ANSWERS = ${MOST_UNANSWERED}`,
     `local MOST_ARGUMENTS = ${MOST_ARGUMENTS}`,
+    `local HARMLESS_EFFECTS = ${EFFECTS.reduce((bits, effect, code) => bits | (HARMLESS_EFFECTS.has(effect) ? 1 << code : 0), 0)}`,
     `local MOVES = { ${moves.join(', ')} }`,
     '',
   ].join('\n');

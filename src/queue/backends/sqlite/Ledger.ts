@@ -1,7 +1,9 @@
+import { Traffic } from '../claimLimits.ts';
 import { Aliases } from './Aliases.ts';
 import type { Database, SqlValue, Statement } from './driver.ts';
 
 const STATES = 10;
+const SENDING = 3;
 const FIRST_TERMINAL = 6;
 
 /** A (zone, channel, sender) with the exact number and content bytes of its requests by state code. */
@@ -42,6 +44,7 @@ export class Ledger {
   endedCount = 0;
   endedBytes = 0;
   readonly aliases: Aliases;
+  readonly traffic = new Traffic();
 
   readonly #readSequences: Statement;
   readonly #readPlaces: Statement;
@@ -70,6 +73,7 @@ export class Ledger {
     this.#byId.clear();
     this.#byChannel.clear();
     this.#dirty.clear();
+    this.traffic.clear();
     this.#sequencesDirty = false;
     this.#lastPlace = 0;
     this.liveCount = this.liveBytes = this.endedCount = this.endedBytes = 0;
@@ -84,7 +88,7 @@ export class Ledger {
       const place = this.place(id);
       place.n[state] = n;
       place.bytes[state] = bytes;
-      this.#total(state, n, bytes);
+      this.#total(place, state, n, bytes);
     }
   }
 
@@ -179,10 +183,11 @@ export class Ledger {
     place.bytes[state] = (place.bytes[state] as number) + bytes;
     if (place.dirty === 0) this.#dirty.add(place);
     place.dirty |= 1 << state;
-    this.#total(state, n, bytes);
+    this.#total(place, state, n, bytes);
   }
 
-  #total(state: number, n: number, bytes: number): void {
+  #total(place: Place, state: number, n: number, bytes: number): void {
+    if (state === SENDING) this.traffic.add(place.zone, place.channel, n);
     if (state < FIRST_TERMINAL) {
       this.liveCount += n;
       this.liveBytes += bytes;

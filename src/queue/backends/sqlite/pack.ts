@@ -1,5 +1,5 @@
 import type { Carried, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
-import type { Change, RequestPatch, Settlement } from '../../types/store.ts';
+import type { Change, EnqueueBatch, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
   encodeProgress,
@@ -15,14 +15,34 @@ import type {
   PackedCarried,
   PackedChange,
   PackedEffects,
+  PackedEnqueue,
   PackedNew,
   PackedPatch,
   PackedReplacement,
   PackedRequest,
   PackedResult,
   PackedSettlement,
+  PackedWithin,
 } from './protocol.ts';
 import { JOIN_NONE, JOIN_TAIL, JOIN_WINDOW } from './protocol.ts';
+
+export function packEnqueue({ requests, atomic, now, limits, claim }: EnqueueBatch): PackedEnqueue {
+  const allowance = claim === null ? null : claim.allowance.flatMap(({ channel, calls }) => [channel, calls]);
+  const within = (claim?.allowance ?? []).flatMap(({ channel, within }): PackedWithin[] =>
+    within === undefined ? [] : [[channel, within]],
+  );
+  return [
+    now,
+    atomic,
+    limits.maxSize,
+    limits.maxBytes,
+    claim?.worker ?? null,
+    claim?.leaseUntil ?? 0,
+    allowance,
+    requests.map(packRequest),
+    ...(within.length === 0 ? ([] as const) : ([within] as const)),
+  ];
+}
 
 export function packRequest(request: NewRequest): PackedRequest {
   const { carried, replaces } = request;

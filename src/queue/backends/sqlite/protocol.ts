@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { WorkerIdentity } from '../../types/backend.ts';
+import type { SendingLimit } from '../../types/claimTerms.ts';
 import type { EndedRequest, RequestContent, RequestFilter } from '../../types/request.ts';
 import type {
   Binding,
@@ -85,7 +86,11 @@ export type PackedEnqueue = readonly [
   leaseUntil: number,
   allowance: readonly (string | number)[] | null,
   requests: readonly PackedRequest[],
+  within?: readonly PackedWithin[] | undefined,
 ];
+
+/** Absent where no channel of the allowance has limits. */
+export type PackedWithin = readonly [channel: string, limits: readonly SendingLimit[]];
 
 export const ACCEPTED = 0;
 export const JOINED = 1;

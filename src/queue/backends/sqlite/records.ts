@@ -11,9 +11,14 @@ export const RECORD = `r.seq, r.id, r.place, r.state, r.reason, r.flags, r.rank,
 export const FROM = 'FROM request r JOIN content c ON c.seq = r.seq LEFT JOIN result s ON s.seq = r.seq';
 
 export function recordBySeq(rows: Rows, seq: number): PackedRecord {
+  return withPlace(rows, columnsBySeq(rows, seq));
+}
+
+/** The columns of {@link RECORD} alone. */
+export function columnsBySeq(rows: Rows, seq: number): PackedRecord {
   const found = rows.sql(`SELECT ${RECORD} ${FROM} WHERE r.seq = ?`).get(seq);
   if (found === undefined) throw new Error(`request ${seq} is missing`);
-  return withPlace(rows, found);
+  return found;
 }
 
 export function recordById(rows: Rows, id: string): PackedRecord | undefined {
@@ -37,13 +42,28 @@ const AT = {
   bytes: 18,
 };
 
-/** What a claim looks at in the record of a ready request. */
-export function ready(record: PackedRecord): { seq: number; rank: number; flags: number; expires: number | null } {
+/** What a claim looks at of a ready request. */
+export interface Ready {
+  readonly seq: number;
+  readonly place: number;
+  readonly rank: number;
+  readonly flags: number;
+  readonly expires: number | null;
+}
+
+export interface ReadyRecord extends Ready {
+  readonly record: PackedRecord;
+}
+
+/** From the columns of {@link RECORD}. */
+export function ready(record: PackedRecord): ReadyRecord {
   return {
     seq: record[AT.seq] as number,
+    place: record[AT.place] as number,
     rank: record[AT.rank] as number,
     flags: record[AT.flags] as number,
     expires: record[AT.expires] as number | null,
+    record,
   };
 }
 

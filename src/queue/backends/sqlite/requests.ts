@@ -1,6 +1,6 @@
 import type { RequestStore } from '../../types/store.ts';
 import type { Observer } from './Observer.ts';
-import { packChange, packRequest, packSettlement } from './pack.ts';
+import { packChange, packEnqueue, packSettlement } from './pack.ts';
 import type { Call } from './protocol.ts';
 import { unpackAmendResult, unpackEnqueueResult, unpackRecord, unpackSettleResult } from './unpack.ts';
 
@@ -13,23 +13,10 @@ interface Surroundings {
 /** The store of requests, as calls to the thread that owns the database. */
 export function requestsOver(call: Call, { watch, observer }: Surroundings): RequestStore {
   return {
-    enqueue({ requests, atomic, now, limits, claim }) {
-      const allowance = claim === null ? null : claim.allowance.flatMap(({ channel, calls }) => [channel, calls]);
-      return call(
-        'enqueue',
-        [
-          now,
-          atomic,
-          limits.maxSize,
-          limits.maxBytes,
-          claim?.worker ?? null,
-          claim?.leaseUntil ?? 0,
-          allowance,
-          requests.map(packRequest),
-        ],
-        (results) => results.map((result, index) => unpackEnqueueResult(result, requests[index]?.id ?? '')),
-      );
-    },
+    enqueue: (batch) =>
+      call('enqueue', packEnqueue(batch), (results) =>
+        results.map((result, index) => unpackEnqueueResult(result, batch.requests[index]?.id ?? '')),
+      ),
     claim: (query) => call('claim', query, ({ claimed, ...rest }) => ({ claimed: claimed.map(unpackRecord), ...rest })),
     claimUnknown: (query) => call('claimUnknown', query, (claimed) => claimed.map(unpackRecord)),
     renew: ({ leases, leaseUntil }) =>

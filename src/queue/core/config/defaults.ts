@@ -1,3 +1,4 @@
+import { BREAKER_DEFAULTS } from '../../strategies/breaker/policy.ts';
 import { silentLogger } from '../../types/logger.ts';
 import type { ResolvedConfiguration, ResolvedZone } from './types.ts';
 
@@ -31,7 +32,10 @@ export const DEFAULTS = Object.freeze({
   logger: silentLogger,
   principal: undefined,
   dispatch: true,
-} as const satisfies Omit<ResolvedConfiguration, 'backend' | 'retention' | 'retry' | 'zones'>);
+} as const satisfies Omit<
+  ResolvedConfiguration,
+  'backend' | 'retention' | 'retry' | 'zones' | 'longestTimeoutMs' | 'shedding'
+>);
 
 export const RETENTION_DEFAULTS = Object.freeze({
   succeededMs: 24 * HOUR_MS,
@@ -45,6 +49,14 @@ export const RETRY_DEFAULTS = Object.freeze({
   maxDelayMs: 60_000,
 } as const satisfies Partial<ResolvedConfiguration['retry']>);
 
+/** What a timeout that adapts may grow to where no `attemptTimeoutMs` was set. */
+export const LONGEST_TIMEOUT_MS = 60_000;
+
+export const SHEDDING_DEFAULTS = Object.freeze({ eventLoopDelayMs: 200, storeMs: 2_000 });
+
+/** Of `staleReads`. */
+export const STALE_BYTES = 16 * MIB;
+
 /** How long a server is taken to remember an idempotency key where the zone does not say otherwise. */
 export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 
@@ -52,9 +64,21 @@ export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   origins: Object.freeze([]),
   maxConcurrency: 10,
+  rateLimit: null,
+  breaker: BREAKER_DEFAULTS,
+  adaptiveConcurrency: true,
+  endpoint: undefined,
+  classes: undefined,
+  priorityShares: Object.freeze({ low: 0.5, bulk: 0.25 }),
+  adaptiveTimeout: Object.freeze({ minMs: 1_000, maxMs: null }),
+  retryBudget: Object.freeze({ tokens: 50, perMinute: 6 }),
+  failover: Object.freeze([]),
+  staleReads: undefined,
   idempotency: undefined,
   effectOf: undefined,
   classify: undefined,
+  classifyError: undefined,
+  profile: undefined,
   probe: undefined,
   healthCheck: undefined,
   expect: undefined,

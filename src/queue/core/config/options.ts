@@ -1,4 +1,4 @@
-import type { Classification, DelayFunction } from '../../strategies/decision.ts';
+import type { Classified, DelayFunction, ErrorKind } from '../../strategies/decision.ts';
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
@@ -7,6 +7,18 @@ import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fet
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
+import type {
+  AdaptiveTimeoutOptions,
+  BreakerOptions,
+  ClassLimitOptions,
+  EndpointFunction,
+  EndpointOptions,
+  PriorityShareOptions,
+  RateLimitOptions,
+  RetryBudgetOptions,
+  SheddingOptions,
+  StaleReadOptions,
+} from './gateOptions.ts';
 
 /** Where requests are stored: by kind, or a backend of your own. */
 export type BackendOption =
@@ -149,18 +161,47 @@ export interface RuleOptions
   readonly attemptTimeoutMs?: number | undefined;
 }
 
+/** Says what an answer means; see {@link ZoneOptions}. */
+export type Classify = (response: HttpResponse) => Classified | undefined;
+
+/** Says of what kind a failure is that never reached the server. `permanent`: a read ends, a write is held (`unreachable`). */
+export type ClassifyError = (error: Error & { readonly code?: string | undefined }) => ErrorKind | undefined;
+
 /** One failure domain an API is reached through. */
 export interface ZoneOptions {
   /** `https://host[:port]`, aliases of each other; the first is used to send. */
   readonly origins: readonly string[];
-  /** Calls under way at once. @default 10 */
+  /** Calls under way at once, over all processes that share the store. @default 10 */
   readonly maxConcurrency?: number | undefined;
+  /** Fewer calls at once while the zone is slow or refuses them, more again when it serves them. @default true */
+  readonly adaptiveConcurrency?: boolean | undefined;
+  /** Over all processes that share the store. @default none */
+  readonly rateLimit?: RateLimitOptions | undefined;
+  /** False: it is never left alone, but while it cannot be reached. @default all defaults */
+  readonly breaker?: BreakerOptions | false | undefined;
+  /** Endpoints with gates of their own. @default none */
+  readonly endpoint?: EndpointFunction | EndpointOptions | undefined;
+  /** @default only `maxConcurrency` */
+  readonly classes?: ClassLimitOptions | undefined;
+  readonly priorityShares?: PriorityShareOptions | undefined;
+  /** False: every attempt has `attemptTimeoutMs`. Keyless writes, which cannot be repeated, have at least that in any case. @default all defaults */
+  readonly adaptiveTimeout?: AdaptiveTimeoutOptions | false | undefined;
+  /** @default all defaults */
+  readonly retryBudget?: RetryBudgetOptions | false | undefined;
+  /** Zones that take its calls while it takes none, the first that does: idempotent ones, and what was provably not sent. A lane stays in one zone. @default none */
+  readonly failover?: readonly string[] | undefined;
+  /** @default none */
+  readonly staleReads?: StaleReadOptions | undefined;
   /** The API knows requests by a key: sent with every write, which is then safe to resend. @default none */
   readonly idempotency?: IdempotencyOption | undefined;
   /** Corrects the effect that method and content type suggest; undefined leaves it. */
   readonly effectOf?: ((request: RequestContent) => Effect | undefined) | undefined;
   /** Corrects what an answer means, at once; undefined leaves it to the status, and so does anything unknown, which is logged. */
-  readonly classify?: ((response: HttpResponse) => Classification | undefined) | undefined;
+  readonly classify?: Classify | undefined;
+  /** Corrects what it means that a call did not reach the server. */
+  readonly classifyError?: ClassifyError | undefined;
+  /** Name of these rules, which is kept with each attempt. @default none */
+  readonly profile?: string | undefined;
   /** How to find out whether a write was applied; a POST only by a function. @default 'byResource' for PUT, PATCH and DELETE; others are held for a person */
   readonly probe?: ProbeOption | undefined;
   readonly healthCheck?: HealthCheckOptions | undefined;
@@ -220,8 +261,10 @@ export interface QueueOptions {
   readonly dedupeWindowMs?: number | undefined;
   /** After so long without a renewal a worker's claim lapses. @default 30_000 */
   readonly leaseMs?: number | undefined;
-  /** From the start of a call to the end of its answer. @default 30_000 */
+  /** From the start of a call to the end of its answer, until the zone is known better (`adaptiveTimeout`); set, it is also the longest. @default 30_000 */
   readonly attemptTimeoutMs?: number | undefined;
+  /** Refuses less important calls before the queue is full or the process stalls. @default false (production: true) */
+  readonly shedding?: boolean | SheddingOptions | undefined;
   /** `close()` waits so long for calls under way. @default 10_000 */
   readonly closeTimeoutMs?: number | undefined;
   /** @default 'durable' */

@@ -2,6 +2,18 @@ import type * as z from 'zod';
 import type { Problem } from '../../../errors.ts';
 import { nearestName } from '../../../nearestName.ts';
 import { isRecord } from './fields.ts';
+import {
+  ADAPTIVE_TIMEOUT_SHAPE,
+  BREAKER_SHAPE,
+  CLASS_SHAPE,
+  ENDPOINT_LIMIT_SHAPE,
+  ENDPOINT_SHAPE,
+  RATE_LIMIT_SHAPE,
+  RETRY_BUDGET_SHAPE,
+  SHARE_SHAPE,
+  SHEDDING_SHAPE,
+  STALE_READ_SHAPE,
+} from './gateSchema.ts';
 import { BACKEND_SHAPES, QUEUE_SHAPE, queueSchema, RETENTION_SHAPE, RETRY_SHAPE } from './schema.ts';
 import {
   EXPECT_SHAPE,
@@ -21,7 +33,21 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'backend.spill': ['path'],
   retention: Object.keys(RETENTION_SHAPE),
   retry: Object.keys(RETRY_SHAPE),
+  shedding: Object.keys(SHEDDING_SHAPE),
   'zones.*': Object.keys(ZONE_SHAPE),
+  'zones.*.breaker': Object.keys(BREAKER_SHAPE),
+  'zones.*.rateLimit': Object.keys(RATE_LIMIT_SHAPE),
+  'zones.*.endpoint': Object.keys(ENDPOINT_SHAPE),
+  'zones.*.endpoint.breaker': Object.keys(BREAKER_SHAPE),
+  'zones.*.endpoint.rateLimit': Object.keys(RATE_LIMIT_SHAPE),
+  'zones.*.endpoint.byName.*': Object.keys(ENDPOINT_LIMIT_SHAPE),
+  'zones.*.endpoint.byName.*.breaker': Object.keys(BREAKER_SHAPE),
+  'zones.*.endpoint.byName.*.rateLimit': Object.keys(RATE_LIMIT_SHAPE),
+  'zones.*.classes': Object.keys(CLASS_SHAPE),
+  'zones.*.priorityShares': Object.keys(SHARE_SHAPE),
+  'zones.*.adaptiveTimeout': Object.keys(ADAPTIVE_TIMEOUT_SHAPE),
+  'zones.*.retryBudget': Object.keys(RETRY_BUDGET_SHAPE),
+  'zones.*.staleReads': Object.keys(STALE_READ_SHAPE),
   'zones.*.idempotency': Object.keys(IDEMPOTENCY_SHAPE),
   'zones.*.idempotency.ignoredHeader': ['name', 'value'],
   'zones.*.healthCheck': Object.keys(HEALTH_CHECK_SHAPE),
@@ -34,7 +60,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 export function configurationProblems(input: unknown): Problem[] {
   const parsed = queueSchema.safeParse(input);
   const found = parsed.error?.issues.flatMap((issue) => problemsOf(issue, input)) ?? [];
-  return [...found, ...delayProblems(input), ...originProblems(input)];
+  return [...found, ...delayProblems(input), ...originProblems(input), ...gateProblems(input)];
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
@@ -50,7 +76,7 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 function unknownKey(path: Path, key: string): Problem {
   const isAny = (part: PropertyKey, index: number): boolean =>
-    path[0] === 'zones' && (index === 1 || typeof part === 'number');
+    path[0] === 'zones' && (index === 1 || typeof part === 'number' || path[index - 1] === 'byName');
   const place = path.map((part, index) => (isAny(part, index) ? '*' : String(part))).join('.');
   const known = KNOWN_KEYS[place] ?? [];
   const nearest = nearestName(key, known);
@@ -86,6 +112,39 @@ function originProblems(input: unknown): Problem[] {
     }
   }
   return problems;
+}
+
+/** What one option says of another. */
+function gateProblems(input: unknown): Problem[] {
+  const problems: Problem[] = [];
+  const { zones } = record(input);
+  for (const [name, zone] of Object.entries(record(zones))) {
+    const { rateLimit, endpoint, failover, adaptiveTimeout } = record(zone);
+    const { rateLimit: ofEndpoint, byName } = record(endpoint);
+    const at = (...path: Path): string => text(['zones', name, ...path]);
+    problems.push(...burstProblem(rateLimit, at('rateLimit', 'burst')));
+    problems.push(...burstProblem(ofEndpoint, at('endpoint', 'rateLimit', 'burst')));
+    for (const [key, one] of Object.entries(record(byName))) {
+      const { rateLimit: own } = record(one);
+      problems.push(...burstProblem(own, at('endpoint', 'byName', key, 'rateLimit', 'burst')));
+    }
+    const { minMs, maxMs } = record(adaptiveTimeout);
+    if (typeof minMs === 'number' && typeof maxMs === 'number' && minMs > maxMs) {
+      const path = at('adaptiveTimeout', 'minMs');
+      problems.push({ path, expected: `at most adaptiveTimeout.maxMs (${maxMs})`, got: String(minMs) });
+    }
+    for (const [index, other] of (Array.isArray(failover) ? failover : []).entries()) {
+      if (typeof other !== 'string' || (other !== name && Object.hasOwn(record(zones), other))) continue;
+      problems.push({ path: at('failover', index), expected: 'the name of another zone', got: JSON.stringify(other) });
+    }
+  }
+  return problems;
+}
+
+function burstProblem(limit: unknown, path: string): Problem[] {
+  const { max, burst } = record(limit);
+  if (typeof max !== 'number' || typeof burst !== 'number' || burst <= max) return [];
+  return [{ path, expected: `at most max (${max})`, got: String(burst) }];
 }
 
 /** Values whose names speak of secrets are not repeated. */

@@ -8,10 +8,12 @@ import {
   CALLER_MAX_DELAY_MS,
   DEFAULTS,
   IDEMPOTENCY_TTL_MS,
+  LONGEST_TIMEOUT_MS,
   RETENTION_DEFAULTS,
   RETRY_DEFAULTS,
   ZONE_DEFAULTS,
 } from './defaults.ts';
+import { defined } from './defined.ts';
 import type {
   BackendOption,
   ExpectOptions,
@@ -23,6 +25,7 @@ import type {
   ZoneOptions,
 } from './options.ts';
 import { configurationProblems } from './problems.ts';
+import { resolveGates, resolveShedding } from './resolveGates.ts';
 import type {
   ResolvedBackend,
   ResolvedConfiguration,
@@ -44,10 +47,12 @@ export function validateConfiguration(input: unknown): readonly Problem[] {
 export function resolveConfiguration(options: QueueOptions = {}): ResolvedConfiguration {
   const problems = configurationProblems(options);
   if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', messageOf(problems), { problems });
-  const { backend, retention, retry, zones, ...plain } = options;
+  const { backend, retention, retry, zones, shedding, ...plain } = options;
   const base = { ...DEFAULTS, ...defined(plain) };
   return Object.freeze({
     ...base,
+    longestTimeoutMs: options.attemptTimeoutMs ?? LONGEST_TIMEOUT_MS,
+    shedding: resolveShedding(shedding),
     backend: Object.freeze(resolveBackend(backend, base.name)),
     retention: Object.freeze({ ...RETENTION_DEFAULTS, ...defined(retention ?? {}) }),
     retry: Object.freeze(resolveRetry(retry ?? {})),
@@ -55,14 +60,6 @@ export function resolveConfiguration(options: QueueOptions = {}): ResolvedConfig
       Object.fromEntries(Object.entries(zones ?? {}).map(([name, zone]) => [name, resolveZone(zone)])),
     ),
   });
-}
-
-/** The options that are there: `undefined` is absent. */
-function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  // fromEntries loses the types
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof defined<T>
-  >;
 }
 
 /** Where one bound alone is given, the default of the other gives way. */
@@ -92,10 +89,12 @@ function resolveZone(zone: ZoneOptions): ResolvedZone {
   const { respond, offline, mode, honorPrefer, noRetryHeaders } = zone;
   return Object.freeze({
     origins: Object.freeze(origins.map((origin) => parseOrigin(origin) ?? origin)),
-    maxConcurrency: zone.maxConcurrency ?? ZONE_DEFAULTS.maxConcurrency,
+    ...resolveGates(zone),
     idempotency: idempotency === undefined ? undefined : Object.freeze(resolveIdempotency(idempotency)),
     effectOf,
     classify,
+    classifyError: zone.classifyError,
+    profile: zone.profile,
     probe,
     healthCheck: healthCheck === undefined ? undefined : Object.freeze(resolveHealthCheck(healthCheck)),
     expect: zone.expect === undefined ? undefined : Object.freeze(resolveExpectation(zone.expect)),

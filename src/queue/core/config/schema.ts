@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Logger } from '../../types/logger.ts';
 import { callback, count, duration, field, flag, hasMethods, isRecord, oneOf } from './fields.ts';
+import { shedding } from './gateSchema.ts';
 import type { RetryOptions } from './options.ts';
 import { REDIS_SHAPE, redisSchema } from './redisSchema.ts';
 import { FETCH_SETTINGS_SHAPE, zoneSchema } from './zoneSchema.ts';
@@ -54,8 +55,8 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
 
 /** Zones that are made from an origin bear its name. */
 const zoneName = field<string>(
-  'a name that is not empty and no URL',
-  (v) => typeof v === 'string' && /^(?!https?:)./s.test(v),
+  'a name that is not empty and no URL, without #, ~ and !',
+  (v) => typeof v === 'string' && /^(?!https?:)[^#~!]+$/s.test(v),
 );
 
 export const QUEUE_SHAPE = {
@@ -80,6 +81,7 @@ export const QUEUE_SHAPE = {
   dedupeWindowMs: duration(0).optional(),
   leaseMs: duration(100).optional(),
   attemptTimeoutMs: duration(1).optional(),
+  shedding: shedding.optional(),
   closeTimeoutMs: duration(0).optional(),
   settleAck: oneOf('durable', 'early').optional(),
   maxStoredResultBytes: count(0, ' of bytes').optional(),

@@ -1,11 +1,14 @@
 import type { Expectation } from '../../strategies/authentic.ts';
+import type { BreakerPolicy } from '../../strategies/breaker/policy.ts';
 import type { DelayFunction } from '../../strategies/decision.ts';
 import type { IdempotencyDialect } from '../../strategies/dialects.ts';
 import type { PriorityStrategy } from '../../strategies/rank.ts';
+import type { RateLimit } from '../../strategies/rate/RateLimiter.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
+import type { EndpointFunction } from './gateOptions.ts';
 import type { ProbeOption, SettleAck, SqliteDurability, WhenFull, ZoneOptions } from './options.ts';
 
 /** A backend as configured, with its path worked out. Opened by the composition root. */
@@ -22,13 +25,40 @@ export interface ResolvedHealthCheck {
   readonly expectStatus: number | null;
 }
 
-export interface ResolvedZone extends FetchSettings {
+/** What limits one scope: a zone, or an endpoint of it. */
+export interface ResolvedLimits {
+  readonly maxConcurrency: number;
+  readonly rateLimit: RateLimit | null;
+  /** Null: it has none. */
+  readonly breaker: BreakerPolicy | null;
+}
+
+/** By kind of operation; null: no limit but that of the zone. */
+export type OperationClass = 'read' | 'write' | 'bulk';
+
+export interface ResolvedEndpoints {
+  readonly of: EndpointFunction;
+  readonly limits: ResolvedLimits;
+  readonly byName: Readonly<Record<string, ResolvedLimits>>;
+}
+
+export interface ResolvedZone extends FetchSettings, ResolvedLimits {
   /** Normalised; the first is used to send. */
   readonly origins: readonly string[];
-  readonly maxConcurrency: number;
+  readonly adaptiveConcurrency: boolean;
+  readonly endpoint: ResolvedEndpoints | undefined;
+  readonly classes: Readonly<Partial<Record<OperationClass, number>>> | undefined;
+  readonly priorityShares: { readonly low: number; readonly bulk: number };
+  /** Null: fixed. A bound that is null is the queue's. */
+  readonly adaptiveTimeout: { readonly minMs: number; readonly maxMs: number | null } | null;
+  readonly retryBudget: { readonly tokens: number; readonly perMinute: number } | null;
+  readonly failover: readonly string[];
+  readonly staleReads: { readonly maxAgeMs: number; readonly maxBytes: number } | undefined;
   readonly idempotency: IdempotencyDialect | undefined;
   readonly effectOf: ZoneOptions['effectOf'];
   readonly classify: ZoneOptions['classify'];
+  readonly classifyError: ZoneOptions['classifyError'];
+  readonly profile: string | undefined;
   readonly probe: ProbeOption | undefined;
   readonly healthCheck: ResolvedHealthCheck | undefined;
   readonly expect: Expectation | undefined;
@@ -80,6 +110,10 @@ export interface ResolvedConfiguration extends FetchSettings {
   readonly dedupeWindowMs: number;
   readonly leaseMs: number;
   readonly attemptTimeoutMs: number;
+  /** What a timeout that adapts may grow to. */
+  readonly longestTimeoutMs: number;
+  /** Null: nothing is refused but what does not fit. */
+  readonly shedding: { readonly eventLoopDelayMs: number; readonly storeMs: number } | null;
   readonly closeTimeoutMs: number;
   readonly settleAck: SettleAck;
   readonly maxStoredResultBytes: number;

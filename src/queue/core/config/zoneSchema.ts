@@ -4,6 +4,7 @@ import { priorityNumber } from '../../strategies/priority.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Priority } from '../../types/calls.ts';
 import { callback, count, duration, field, flag, hasMethods, oneOf } from './fields.ts';
+import { GATE_SHAPE } from './gateSchema.ts';
 import type { ProbeFunction, ZoneOptions } from './options.ts';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -91,9 +92,12 @@ export const ZONE_SHAPE = {
     .array(origin, { error: 'a list of origins' })
     .refine((list) => list.length > 0, { error: 'a list of at least one origin' }),
   maxConcurrency: count(1).optional(),
+  ...GATE_SHAPE,
   idempotency: idempotency.optional(),
   effectOf: callback<NonNullable<ZoneOptions['effectOf']>>().optional(),
   classify: callback<NonNullable<ZoneOptions['classify']>>().optional(),
+  classifyError: callback<NonNullable<ZoneOptions['classifyError']>>().optional(),
+  profile: text.optional(),
   probe: field<'byResource' | ProbeFunction>(
     "'byResource' or a function",
     (v) => v === 'byResource' || typeof v === 'function',

@@ -136,9 +136,13 @@ end
 
 q.verbs.enqueue = function(p)
   local requests, isAtomic, now, maxSize, maxBytes, claim = p[1], p[2], p[3], p[4], p[5], p[7]
-  local allowance, placeIds, totals = {}, {}, q.totals
+  local allowance, within, placeIds, totals = {}, {}, {}, q.totals
   if claim then
-    for _, one in ipairs(claim[3]) do allowance[one[1]] = one[2] end
+    -- {channel, calls, limits of what is sending or nothing}
+    for _, one in ipairs(claim[3]) do
+      allowance[one[1]], within[one[1]] = one[2], one[3]
+      if one[3] then q.needTraffic() end
+    end
   end
   local byId, byKey = prepare(p)
 
@@ -169,6 +173,8 @@ q.verbs.enqueue = function(p)
     local place = q.placeAt(row[PLACE])
     if (allowance[place[P_CHANNEL]] or 0) <= 0 then return false end
     if row[EXPIRES] and row[EXPIRES] <= now then return false end
+    local limits = within[place[P_CHANNEL]]
+    if limits and q.roomWithin(limits, place) < 1 then return false end
     for _, id in ipairs(q.rooms[q.roomName(place[P_CHANNEL], place[P_SENDER])]) do
       local other = q.placeAt(id)
       if other[COUNT + IS_READY] ~= 0 then return false end

@@ -1,7 +1,8 @@
 -- Counters: of the whole store, and of each place, which is a zone, a channel and a sender.
 
--- The whole store. BOUND_IDS: how many local ids are bound, absent until one is: where none is, nobody looks for old ones.
-local LAST_SEQ, LIVE, LIVE_BYTES, LAST_ENDED, ENDED, ENDED_BYTES, STEPPED_BACK, LAST_ENDED_AT, LAST_PLACE, REVISION, SHARED_VERSION, HISTORY_SEQ, BOUND_IDS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+-- The whole store. BOUND_IDS: how many local ids are bound, absent until one is: where none is, nobody looks for old ones. TRAFFIC: the
+-- revision for which it holds, and how many requests are being sent by zone and by channel of a zone; absent until a claim asks.
+local LAST_SEQ, LIVE, LIVE_BYTES, LAST_ENDED, ENDED, ENDED_BYTES, STEPPED_BACK, LAST_ENDED_AT, LAST_PLACE, REVISION, SHARED_VERSION, HISTORY_SEQ, BOUND_IDS, TRAFFIC = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
 -- A place: zone, channel, sender, the number of requests in each state (from COUNT on), bytes of those that live (from SIZE on),
 -- and how many of them a deadline can end.
@@ -12,6 +13,9 @@ local BLOCK = 1024
 
 q.totals = call('GET', TOTALS)
 q.totals = q.totals and cmsgpack.unpack(q.totals) or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+-- Whoever changed the store and knows nothing of it left it behind.
+if q.totals[TRAFFIC] and q.totals[TRAFFIC][1] ~= q.totals[REVISION] then q.totals[TRAFFIC] = false end
 
 q.places, q.changedPlaces = {}, {}
 
@@ -113,9 +117,48 @@ function q.withSome(ids, state)
   return some
 end
 
+-- Names that begin with a digit are those of channels.
+local function zoneName(zone)
+  return '@' .. zone
+end
+
+local function countTraffic(sums, place, by)
+  for _, name in ipairs({ zoneName(place[P_ZONE]), q.roomName(place[P_ZONE], place[P_CHANNEL]) }) do
+    local sum = (sums[name] or 0) + by
+    sums[name] = sum ~= 0 and sum or nil
+  end
+end
+
+-- Counts what is being sent, from the counters of all places: once, as they keep it true from then on. To be called before anything
+-- is changed.
+function q.needTraffic()
+  local totals, sums = q.totals, {}
+  if totals[TRAFFIC] then return end
+  for _, id in ipairs(q.allPlaces()) do
+    local place = q.places[id]
+    if place[COUNT + IS_SENDING] > 0 then countTraffic(sums, place, place[COUNT + IS_SENDING]) end
+  end
+  totals[BOUND_IDS] = totals[BOUND_IDS] or 0
+  totals[TRAFFIC] = { totals[REVISION], sums }
+end
+
+-- How many more requests of a place may be sent at once, by limits: {zone, channel (false: all of them), sending}, ….
+function q.roomWithin(limits, place)
+  local room, sums = math.huge, q.totals[TRAFFIC][2]
+  for _, limit in ipairs(limits) do
+    local zone, channel = limit[1], limit[2]
+    if zone == place[P_ZONE] and (not channel or channel == place[P_CHANNEL]) then
+      local sending = sums[channel and q.roomName(zone, channel) or zoneName(zone)] or 0
+      room = math.min(room, limit[3] - sending)
+    end
+  end
+  return room
+end
+
 function q.tally(id, state, bytes, by)
   local place, totals = q.placeAt(id), q.totals
   q.changedPlaces[id] = true
+  if state == IS_SENDING and totals[TRAFFIC] then countTraffic(totals[TRAFFIC][2], place, by) end
   place[COUNT + state] = place[COUNT + state] + by
   if state < IS_SUCCEEDED then
     place[SIZE + state] = place[SIZE + state] + by * bytes

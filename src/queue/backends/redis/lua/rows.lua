@@ -251,7 +251,7 @@ function q.packRows()
 end
 
 -- The fields of a stored request that never change: they stand first behind the row in its record.
-local F_LANE, F_PRINCIPAL, F_KEY, F_DIGEST = 1, 2, 3, 4
+local F_LANE, F_PRINCIPAL, F_KEY, F_DIGEST, F_EFFECT = 1, 2, 3, 4, 5
 
 function q.fixedOf(row)
   local known = q.memo[row]
@@ -267,23 +267,34 @@ function q.fixedOf(row)
   return known[M_FIXED]
 end
 
+-- Reads the records of those of which only the row was read, by one command.
+function q.loadRecords(list)
+  local missing, behind = {}, {}
+  for _, row in ipairs(list) do
+    local known = q.memo[row]
+    if not known[M_STORED] then
+      missing[#missing + 1] = known[M_TAG]
+      behind[#missing] = known
+    end
+  end
+  for index, record in ipairs(q.fields(RECORDS, missing)) do behind[index][M_STORED] = record end
+end
+
 -- Whole records as they are stored now: row (false: the one in the record), result, record, zone, channel, sender. And their tags.
 function q.recordsOf(list)
-  local tags, missing, ids, found, records = {}, {}, {}, {}, {}
+  local tags, ids, found = {}, {}, {}
   for index, row in ipairs(list) do
-    local known = q.memo[row]
-    tags[index] = known[M_TAG]
+    tags[index] = q.memo[row][M_TAG]
     ids[index] = row[PLACE]
-    if not known[M_STORED] then missing[#missing + 1] = known[M_TAG] end
   end
   q.loadPlaces(ids)
-  for index, record in ipairs(q.fields(RECORDS, missing)) do records[missing[index]] = record end
+  q.loadRecords(list)
   for index, row in ipairs(list) do
     local known, place = q.memo[row], q.places[row[PLACE]]
     found[index] = {
       known[M_PACKED] or known[M_OWN],
       known[M_TAIL],
-      known[M_STORED] or records[known[M_TAG]],
+      known[M_STORED],
       place[P_ZONE],
       place[P_CHANNEL],
       place[P_SENDER],

@@ -57,6 +57,7 @@ function q.flush()
   if #rows == 0 and next(q.sets) == nil and next(q.hashes) == nil and next(q.changedPlaces) == nil then return end
   q.writePlaces()
   q.totals[REVISION] = q.totals[REVISION] + 1
+  if q.totals[TRAFFIC] then q.totals[TRAFFIC][1] = q.totals[REVISION] end
   q.isChanged = true
   call('SET', TOTALS, cmsgpack.pack(q.totals))
   for key, changes in pairs(q.sets) do

@@ -1,30 +1,63 @@
+import type { Effect } from '../../../types/request.ts';
 import type { ChannelSenders, ClaimQuery, UnknownQuery } from '../../../types/store.ts';
-import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
-import { reasonCode } from '../../codec.ts';
+import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
+import type { OpenPart } from '../../claimLimits.ts';
+import { HARMLESS_EFFECTS, mostWithin, openParts, roomWithin } from '../../claimLimits.ts';
+import { EFFECT_PATH, reasonCode } from '../../codec.ts';
+import type { SqlValue } from '../driver.ts';
 import { FIRST_LEASE, UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
 import { end, Report } from '../moves.ts';
 import type { PackedRecord, Verbs } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { DEAD, READY, ROW, SCHEDULED, UNKNOWN } from '../Rows.ts';
-import { FROM, leaseRecord, RECORD, ready, recordBySeq } from '../records.ts';
+import type { Ready, ReadyRecord } from '../records.ts';
+import { columnsBySeq, FROM, leaseRecord, RECORD, ready, recordBySeq } from '../records.ts';
 
 const EXPIRED = reasonCode('expired');
 
+type Channel = ClaimQuery['channels'][number];
+
+/** One claim under way. */
+interface Step {
+  readonly rows: Rows;
+  readonly query: ClaimQuery;
+  readonly claimed: PackedRecord[];
+  readonly report: Report;
+}
+
 export function claim(rows: Rows, query: ClaimQuery): Verbs['claim']['gives'] {
   const report = new Report();
+  const asked = query.channels.map((channel) => ({ channel, parts: placesOfParts(rows, channel) }));
   let promotions = PROMOTIONS_PER_CLAIM;
-  for (const channel of query.channels) {
-    let left = Math.max(promotions, channel.calls * channel.perCall);
+  for (const part of asked.flatMap(({ parts }) => parts)) {
+    let left = Math.max(promotions, part.left);
     promotions -= left;
-    for (const place of placesOf(rows, [channel])) if (left > 0) left -= promote(rows, place, query.now, left);
+    for (const place of part.places) if (left > 0) left -= promote(rows, place, query.now, left);
     promotions += left;
   }
-  const claimed: PackedRecord[] = [];
-  for (const channel of query.channels) {
-    take(rows, query, placesOf(rows, [channel]), channel.calls * channel.perCall, claimed, report);
+  const step: Step = { rows, query, claimed: [], report };
+  for (const { channel, parts } of asked) {
+    if (channel.probe !== undefined) probe(step, channel, parts);
+    else take(step, channel, parts);
   }
-  return { claimed, ended: report.ended, moved: report.moved };
+  return { claimed: step.claimed, ended: report.ended, moved: report.moved };
+}
+
+interface Part extends OpenPart {
+  readonly places: readonly Place[];
+  /** How many of those that were read of it are to be looked at yet, and whether there may be more behind them. */
+  unmet: number;
+  mayHaveMore: boolean;
+}
+
+function placesOfParts(rows: Rows, channel: Channel): Part[] {
+  return openParts(channel).map((part) => ({
+    ...part,
+    places: placesOf(rows, [part.names]),
+    unmet: 0,
+    mayHaveMore: false,
+  }));
 }
 
 /** The places of channels and senders, each once. */
@@ -52,52 +85,140 @@ function promote(rows: Rows, place: Place, now: number, limit: number): number {
   return due.length;
 }
 
-function take(
-  rows: Rows,
-  query: ClaimQuery,
-  places: readonly Place[],
-  limit: number,
-  into: PackedRecord[],
-  report: Report,
-): void {
-  let wanted = limit;
-  while (wanted > 0) {
-    const best = bestReady(rows, places, wanted);
-    if (best.length === 0) return;
-    let ended = 0;
-    for (const record of best) {
-      const { expires, flags, seq } = ready(record);
-      if (expires !== null && expires <= query.now && (flags & UNRESOLVED) === 0) {
-        const moved = report.moved.length;
-        const row = rows.bySeq(seq);
-        report.noteEnd(row, end(rows, row, DEAD, EXPIRED, query.now, report));
-        ended += 1;
-        // What comes forward behind it may go before the others that were looked up.
-        if (report.moved.length > moved) break;
-        continue;
+function take(step: Step, channel: Channel, parts: readonly Part[]): void {
+  const { rows, query } = step;
+  let wanted = channel.calls * channel.perCall;
+  for (let isDone = false; !isDone; ) {
+    const open = parts.filter(({ left }) => left > 0);
+    const most = Math.min(wanted, roomFor(rows, channel, open));
+    if (most < 1) return;
+    isDone = true;
+    for (const one of bestOfParts(rows, open, most)) {
+      const { part } = one;
+      if (!hasRoom(rows, channel, one)) return;
+      if (isOver(one, query.now)) {
+        isDone = !expire(step, one);
+      } else {
+        step.claimed.push(leaseRecord(rows, one.record, query));
+        part.left -= 1;
+        wanted -= 1;
+        if (wanted < 1) return;
       }
-      into.push(leaseRecord(rows, record, query));
-      wanted -= 1;
+      part.unmet -= 1;
+      // What was not read of this part may go before what was read of others.
+      if (part.unmet === 0 && part.mayHaveMore && part.left > 0) isDone = false;
+      if (!isDone) break;
     }
-    // Only the end of an expired one makes room for more than the first look found.
-    if (ended === 0) return;
   }
 }
 
+interface Candidate extends Ready {
+  readonly effect: Effect;
+  readonly firstSent: number | null;
+}
+
+/** Without its body: of so many only one is wanted. */
+const CANDIDATE = `r.seq, r.place, r.rank, r.flags, r.expires, json_extract(c.head, '${EFFECT_PATH}'), r.first_sent
+  FROM request r JOIN content c ON c.seq = r.seq`;
+
+function candidate([seq, place, rank, flags, expires, effect, firstSent]: readonly SqlValue[]): Candidate {
+  return { seq, place, rank, flags, expires, effect, firstSent } as Candidate; // in the order of the columns
+}
+
+/** Leases one request to try a channel with, if there is one. */
+function probe(step: Step, channel: Channel, parts: readonly Part[]): void {
+  const { rows, query, claimed } = step;
+  if (channel.calls * channel.perCall < 1) return;
+  let chosen: Candidate | 'again' | undefined;
+  do chosen = choose(step, channel, parts);
+  while (chosen === 'again');
+  if (chosen !== undefined) claimed.push(leaseRecord(rows, columnsBySeq(rows, chosen.seq), query));
+}
+
+/** `again`: it ended some, so that there is more to look at. */
+function choose(step: Step, channel: Channel, parts: readonly Part[]): Candidate | 'again' | undefined {
+  const { rows, query } = step;
+  if (roomFor(rows, channel, parts) < 1) return undefined;
+  const places = parts.flatMap((part) => part.places);
+  let [best, harmless]: (Candidate | undefined)[] = [];
+  let hasEnded = false;
+  for (const one of bestReady(rows, places, PROBE_CANDIDATES, CANDIDATE, candidate)) {
+    if (!hasRoom(rows, channel, one)) break;
+    if (isOver(one, query.now)) {
+      hasEnded = true;
+      if (expire(step, one)) break;
+    } else if (channel.probe === 'fresh' ? one.firstSent === null : HARMLESS_EFFECTS.has(one.effect)) {
+      return one;
+    } else {
+      if (HARMLESS_EFFECTS.has(one.effect)) harmless ??= one;
+      best ??= one;
+    }
+  }
+  return hasEnded ? 'again' : (harmless ?? best);
+}
+
+function isOver({ expires, flags }: Ready, now: number): boolean {
+  return expires !== null && expires <= now && (flags & UNRESOLVED) === 0;
+}
+
+/** Ends a request past its deadline. True where others came forward: they may go before those that were looked up. */
+function expire({ rows, query, report }: Step, { seq }: Ready): boolean {
+  const moved = report.moved.length;
+  const row = rows.bySeq(seq);
+  report.noteEnd(row, end(rows, row, DEAD, EXPIRED, query.now, report));
+  return report.moved.length > moved;
+}
+
+function hasRoom(rows: Rows, { within }: Channel, { place }: Ready): boolean {
+  if (within === undefined) return true;
+  const { zone, channel } = rows.ledger.place(place);
+  return roomWithin(within, rows.ledger.traffic, zone, channel) >= 1;
+}
+
+function roomFor(rows: Rows, { within }: Channel, parts: readonly Part[]): number {
+  if (within === undefined) return Number.POSITIVE_INFINITY;
+  const places = parts.flatMap((part) => part.places);
+  return mostWithin(within, rows.ledger.traffic, places);
+}
+
+interface ReadyOfPart extends ReadyRecord {
+  readonly part: Part;
+}
+
+/** The best of several parts together, of each no more than may be leased of it. */
+function bestOfParts(rows: Rows, parts: readonly Part[], limit: number): ReadyOfPart[] {
+  const found = parts.flatMap((part) => {
+    const most = Math.min(limit, part.left);
+    const ofPart = bestReady(rows, part.places, most, `${RECORD} ${FROM}`, (columns) => ({ ...ready(columns), part }));
+    part.unmet = ofPart.length;
+    part.mayHaveMore = ofPart.length === most;
+    return ofPart;
+  });
+  return parts.length > 1 ? found.sort(inOrder) : found;
+}
+
 /** The best of several places together, each already in order. */
-function bestReady(rows: Rows, places: readonly Place[], limit: number): PackedRecord[] {
-  const statement = rows.sql(
-    `SELECT ${RECORD} ${FROM} WHERE r.state = 0 AND r.place = ? ORDER BY r.rank, r.seq LIMIT ?`,
-  );
-  const found: PackedRecord[] = [];
+function bestReady<T extends Ready>(
+  rows: Rows,
+  places: readonly Place[],
+  limit: number,
+  what: string,
+  read: (columns: readonly SqlValue[]) => T,
+): T[] {
+  const statement = rows.sql(`SELECT ${what} WHERE r.state = 0 AND r.place = ? ORDER BY r.rank, r.seq LIMIT ?`);
+  const found: T[] = [];
   let sources = 0;
   for (const place of places) {
     if (place.n[READY] === 0) continue;
     sources += 1;
-    for (const record of statement.all(place.id, limit)) found.push(record);
+    for (const columns of statement.all(place.id, limit)) found.push(read(columns));
   }
-  if (sources > 1) found.sort((a, b) => ready(a).rank - ready(b).rank || ready(a).seq - ready(b).seq);
+  if (sources > 1) found.sort(inOrder);
   return found.length > limit ? found.slice(0, limit) : found;
+}
+
+function inOrder(a: Ready, b: Ready): number {
+  return a.rank - b.rank || a.seq - b.seq;
 }
 
 export function claimUnknown(rows: Rows, query: UnknownQuery): PackedRecord[] {

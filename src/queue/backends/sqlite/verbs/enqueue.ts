@@ -1,3 +1,5 @@
+import type { SendingLimit } from '../../../types/claimTerms.ts';
+import { roomWithin } from '../../claimLimits.ts';
 import { hash53, reasonCode, stateOf } from '../../codec.ts';
 import { FIRST_LEASE, HAS_PREDECESSORS, HAS_WAITERS } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
@@ -23,7 +25,7 @@ const INSERT = `INSERT INTO request(
 export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[] {
   const atomic = batch[1];
   const requests = batch[7];
-  const allowance = batch[6] === null ? null : new Map(pairs(batch[6]));
+  const allowance = batch[6] === null ? null : allowanceOf(batch[6], batch[8]);
   if (!atomic) return requests.map((request) => accept(rows, batch, request, allowance));
 
   rows.ledger.flush();
@@ -42,12 +44,24 @@ export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[]
   return results;
 }
 
-function* pairs(list: readonly (string | number)[]): Generator<[string, number]> {
-  // Packed as channel, calls, channel, calls, …
-  for (let at = 0; at < list.length; at += 2) yield [list[at] as string, list[at + 1] as number];
+/** What may be leased at once of a channel. */
+interface Permits {
+  left: number;
+  within?: readonly SendingLimit[];
 }
 
-type Allowance = Map<string, number>;
+type Allowance = Map<string, Permits>;
+
+function allowanceOf(list: readonly (string | number)[], within: PackedEnqueue[8]): Allowance {
+  const allowance: Allowance = new Map();
+  // Packed as channel, calls, channel, calls, …
+  for (let at = 0; at < list.length; at += 2) allowance.set(list[at] as string, { left: list[at + 1] as number });
+  for (const [channel, limits] of within ?? []) {
+    const permits = allowance.get(channel);
+    if (permits !== undefined) permits.within = limits;
+  }
+  return allowance;
+}
 
 function accept(
   rows: Rows,
@@ -219,7 +233,8 @@ function insert(
   rows.sql('INSERT INTO content(seq, head, body) VALUES (?, ?, ?)').run(seq, request[20], request[21]);
   rows.ledger.nextSeq();
   rows.ledger.add(place, state, request[19]);
-  if (isLeased) allowance?.set(request[2], (allowance.get(request[2]) ?? 0) - 1);
+  const permits = isLeased ? allowance?.get(request[2]) : undefined;
+  if (permits !== undefined) permits.left -= 1;
   if (head !== undefined && state === BLOCKED) raiseHead(rows, head, rank);
   for (const predecessor of predecessors) {
     rows.sql('INSERT INTO wait(predecessor, waiter) VALUES (?, ?)').run(predecessor.seq, seq);
@@ -231,9 +246,11 @@ function insert(
   return [ACCEPTED, seq, state, isLeased ? token : null, due];
 }
 
-/** Nothing of its channel and sender is ready or due before it, and the caller has room for it. */
+/** Nothing of its channel and sender is ready or due before it, the caller has room for it, and so have its zone and channel. */
 function mayClaim(rows: Rows, request: PackedRequest, allowance: Allowance, now: number): boolean {
-  if ((allowance.get(request[2]) ?? 0) <= 0) return false;
+  const permits = allowance.get(request[2]);
+  if (permits === undefined || permits.left <= 0) return false;
+  if (roomWithin(permits.within, rows.ledger.traffic, request[1], request[2]) < 1) return false;
   const expires = request[17];
   if (expires !== null && expires <= now) return false;
   for (const place of rows.ledger.at(request[2], request[3])) {

@@ -1,0 +1,197 @@
+import { HoldfastError } from '../../errors.ts';
+import { isHarmless } from '../strategies/effect.ts';
+import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
+import { errorCode } from '../strategies/transportErrors.ts';
+import type { TransportCall, TransportResult } from '../types/transport.ts';
+import type { Context } from './context.ts';
+import type { Attachment, Credentials } from './credentials.ts';
+import type { FetchCallers } from './fetchCallers.ts';
+import type { Channel } from './gates/Channel.ts';
+import { operationOf } from './gates/channelName.ts';
+import { isKeyed } from './resendRules.ts';
+import type { SentRequest } from './sentRequest.ts';
+import { callOf } from './wire.ts';
+
+/** A transport that does not end its calls in time gets so long after its signal. */
+const GRACE_MS = 2_000;
+
+/** A call on its way. */
+interface Calling {
+  readonly request: SentRequest;
+  /** By whose gates it goes. */
+  readonly permit: { readonly via: Channel };
+  readonly abort: AbortController | undefined;
+}
+
+/** How a call went. */
+export interface Called {
+  readonly result: TransportResult;
+  /** From its start to its end. */
+  readonly durationMs: number;
+  /** Why it was not answered in time, where it was not. */
+  readonly timeout: HoldfastError<'ATTEMPT_TIMEOUT'> | undefined;
+}
+
+/** Puts calls on the wire, each with the time it may take, and learns from how long they took. */
+export class Sending {
+  readonly #context: Context;
+  readonly #credentials: Credentials;
+  readonly #fetchCallers: FetchCallers;
+
+  constructor(context: Context, parts: { readonly credentials: Credentials; readonly fetchCallers: FetchCallers }) {
+    this.#context = context;
+    this.#credentials = parts.credentials;
+    this.#fetchCallers = parts.fetchCallers;
+  }
+
+  /** What is left of the time of a read is less than half of its kind take: nobody would have its answer in time. */
+  isTooLate({ request, permit: { via } }: Calling): boolean {
+    if (request.expiresAt === null || request.effect !== 'read') return false;
+    const { clock } = this.#context;
+    const leftMs = request.expiresAt - clock.now();
+    const usualMs = via.timeouts.get(operationOf(request))?.p50(clock.monotonicNow());
+    return usualMs !== undefined && leftMs < usualMs;
+  }
+
+  async send(calling: Calling, attachment: Attachment): Promise<Called> {
+    const { request, permit, abort } = calling;
+    const { via } = permit;
+    const { transport, clock } = this.#context;
+    const startedAt = clock.monotonicNow();
+    const timeoutMs = this.#timeoutMs(calling, startedAt);
+    const volatile = this.#credentials.live.volatileOf(request.id);
+    const call = callOf(request, via.zone.policy, attachment.secret, volatile, timeoutMs);
+    const live = this.#fetchCallers.liveCall(request);
+    const whole = live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
+    const result = transport.isPunctual === true ? await transport.send(whole) : await this.#watched(whole, calling);
+    const endedAt = clock.monotonicNow();
+    const durationMs = endedAt - startedAt;
+    // By what was known when it was sent: it counts itself from here on.
+    const timeout = isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;
+    if (result.phase !== 'notSent' && !isCutShort(result)) {
+      this.#timeoutsOf(calling).ended(durationMs, isTimeout(result), timeoutMs, endedAt);
+    }
+    return { result, durationMs, timeout };
+  }
+
+  /** Why a call has no answer, as its callers are told: a timeout says what it was computed from. */
+  causeOf({ result, timeout }: Called): unknown {
+    return result.phase === 'answered' ? result.bodyError : (timeout ?? result.error);
+  }
+
+  #timeoutMs(calling: Calling, now: number): number {
+    const { request, permit } = calling;
+    const { via } = permit;
+    const { config, clock } = this.#context;
+    const given = this.#fetchCallers.of(request.id)?.timeoutMs;
+    if (given !== undefined) return given;
+    if (via.zone.policy.adaptiveTimeout === null) return config.attemptTimeoutMs;
+    const { attempts, faults } = request.progress;
+    const isLast = faults + 1 >= config.maxAttempts;
+    const adapted = this.#timeoutsOf(calling).timeoutFor(attempts.length + 1, now, isLast);
+    // What is cut off may have been applied: where it cannot be repeated, that leaves a question, and patience costs less.
+    const isRepeatable = isHarmless(request.effect, false) || isKeyed(request, via.zone);
+    const timeoutMs = isRepeatable ? adapted : Math.max(adapted, config.attemptTimeoutMs);
+    if (request.effect !== 'read' || request.expiresAt === null) return timeoutMs;
+    return Math.max(1, Math.min(timeoutMs, request.expiresAt - clock.now()));
+  }
+
+  #timeoutsOf({ request, permit: { via } }: Calling): AttemptTimeouts {
+    const operation = operationOf(request);
+    const known = via.timeouts.get(operation);
+    if (known !== undefined) return known;
+    const { config, emitter } = this.#context;
+    const bounds = via.zone.policy.adaptiveTimeout ?? { minMs: 1, maxMs: null };
+    const maxMs = bounds.maxMs ?? config.longestTimeoutMs;
+    const made = new AttemptTimeouts({
+      initialMs: config.attemptTimeoutMs,
+      minMs: Math.min(bounds.minMs, maxMs),
+      maxMs,
+      changed: ({ from, to }) =>
+        emitter.emit('timeout:changed', {
+          zone: via.zone.name,
+          channel: via.name,
+          operation,
+          fromMs: Math.round(from),
+          toMs: Math.round(to),
+        }),
+    });
+    via.timeouts.set(operation, made);
+    return made;
+  }
+
+  /** For a transport that may not keep to the time: its signal is fired then, and soon after it is not waited for any longer. */
+  #watched(call: TransportCall, calling: Calling): Promise<TransportResult> {
+    const { clock, transport } = this.#context;
+    const own = new AbortController();
+    const signal = call.signal === undefined ? own.signal : AbortSignal.any([call.signal, own.signal]);
+    return new Promise((resolve, reject) => {
+      const timer = clock.schedule(call.timeoutMs, () => {
+        const error = this.#timeoutError(calling, call.timeoutMs, undefined);
+        own.abort(error);
+        last = clock.schedule(GRACE_MS, () => resolve(timedOut('sent', error)));
+      });
+      let last = timer;
+      const end = (): void => {
+        timer.cancel();
+        last.cancel();
+      };
+      transport.send({ ...call, signal }).then(
+        (result) => {
+          end();
+          // What it says of the signal that was fired is not what happened.
+          const isCut = own.signal.aborted && result.phase !== 'answered';
+          resolve(isCut ? timedOut(result.phase, own.signal.reason) : result);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #timeoutError(calling: Calling, timeoutMs: number, cause: Error | undefined): HoldfastError<'ATTEMPT_TIMEOUT'> {
+    const { request, permit } = calling;
+    const { via } = permit;
+    const now = this.#context.clock.monotonicNow();
+    const timeouts = this.#timeoutsOf(calling);
+    const details = {
+      id: request.id,
+      zone: request.zone,
+      timeoutMs,
+      p99Ms: timeouts.p99(now) ?? null,
+      samples: timeouts.samples(now),
+    };
+    const what = `${request.content.method} ${request.content.path} (request ${request.id}, zone ${via.zone.name})`;
+    return new HoldfastError(
+      'ATTEMPT_TIMEOUT',
+      `${what} was not answered within ${Math.round(timeoutMs)} ms`,
+      details,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function timedOut(phase: 'notSent' | 'sent', cause: unknown): TransportResult {
+  return {
+    phase,
+    error: Object.assign(new Error('The call was not answered in time.', { cause }), { code: 'CALL_TIMEOUT' }),
+  };
+}
+
+function errorOf(result: TransportResult): Error | undefined {
+  return result.phase === 'answered' ? result.bodyError : result.error;
+}
+
+function isTimeout(result: TransportResult): boolean {
+  const error = errorOf(result);
+  return error !== undefined && errorCode(error) === 'CALL_TIMEOUT';
+}
+
+/** Its end says nothing of how long it would have taken. */
+function isCutShort(result: TransportResult): boolean {
+  return errorOf(result) !== undefined && !isTimeout(result);
+}
