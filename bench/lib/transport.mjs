@@ -8,5 +8,5 @@ export function instantTransport() {
     body: new TextEncoder().encode(ANSWER),
   };
   const answered = Promise.resolve({ phase: 'answered', response });
-  return { send: () => answered, close: () => Promise.resolve() };
+  return { isPunctual: true, send: () => answered, close: () => Promise.resolve() };
 }

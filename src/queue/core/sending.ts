@@ -10,10 +10,8 @@ import type { Channel } from './gates/Channel.ts';
 import { operationOf } from './gates/channelName.ts';
 import { isKeyed } from './resendRules.ts';
 import type { SentRequest } from './sentRequest.ts';
+import { sendWatched } from './watchedCall.ts';
 import { callOf } from './wire.ts';
-
-/** A transport that does not end its calls in time gets so long after its signal. */
-const GRACE_MS = 2_000;
 
 /** A call on its way. */
 interface Calling {
@@ -63,7 +61,10 @@ export class Sending {
     const call = callOf(request, via.zone.policy, attachment.secret, volatile, timeoutMs);
     const live = this.#fetchCallers.liveCall(request);
     const whole = live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
-    const result = transport.isPunctual === true ? await transport.send(whole) : await this.#watched(whole, calling);
+    const result =
+      transport.isPunctual === true
+        ? await transport.send(whole)
+        : await sendWatched(transport, clock, whole, () => this.#timeoutError(calling, timeoutMs, undefined));
     const endedAt = clock.monotonicNow();
     const durationMs = endedAt - startedAt;
     // By what was known when it was sent: it counts itself from here on.
@@ -120,37 +121,6 @@ export class Sending {
     return made;
   }
 
-  /** For a transport that may not keep to the time: its signal is fired then, and soon after it is not waited for any longer. */
-  #watched(call: TransportCall, calling: Calling): Promise<TransportResult> {
-    const { clock, transport } = this.#context;
-    const own = new AbortController();
-    const signal = call.signal === undefined ? own.signal : AbortSignal.any([call.signal, own.signal]);
-    return new Promise((resolve, reject) => {
-      const timer = clock.schedule(call.timeoutMs, () => {
-        const error = this.#timeoutError(calling, call.timeoutMs, undefined);
-        own.abort(error);
-        last = clock.schedule(GRACE_MS, () => resolve(timedOut('sent', error)));
-      });
-      let last = timer;
-      const end = (): void => {
-        timer.cancel();
-        last.cancel();
-      };
-      transport.send({ ...call, signal }).then(
-        (result) => {
-          end();
-          // What it says of the signal that was fired is not what happened.
-          const isCut = own.signal.aborted && result.phase !== 'answered';
-          resolve(isCut ? timedOut(result.phase, own.signal.reason) : result);
-        },
-        (error: unknown) => {
-          end();
-          reject(error);
-        },
-      );
-    });
-  }
-
   #timeoutError(calling: Calling, timeoutMs: number, cause: Error | undefined): HoldfastError<'ATTEMPT_TIMEOUT'> {
     const { request, permit } = calling;
     const { via } = permit;
@@ -173,13 +143,6 @@ export class Sending {
       },
     );
   }
-}
-
-function timedOut(phase: 'notSent' | 'sent', cause: unknown): TransportResult {
-  return {
-    phase,
-    error: Object.assign(new Error('The call was not answered in time.', { cause }), { code: 'CALL_TIMEOUT' }),
-  };
 }
 
 function errorOf(result: TransportResult): Error | undefined {

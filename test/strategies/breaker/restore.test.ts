@@ -172,10 +172,19 @@ describe('advice of another process', () => {
     expect(bench.story.slice(1)).toEqual(['open→open advised']);
   });
 
+  it('is taken in the place of a probe, however long ago a call of this one failed', () => {
+    const bench = new Bench();
+    const at = bench.open() + 3_600_000;
+    expect(bench.breaker.status(at)).toBe('halfOpen');
+    expect(bench.breaker.advise(at + 20_000, at)).toBe(true);
+    expect(bench.breaker.nextAt(at)).toBe(at + 20_000);
+  });
+
   it('does not end probes, and is no news when it is over', () => {
     const bench = new Bench();
     const at = bench.open() + 5_000;
     expect(bench.breaker.status(at)).toBe('halfOpen');
+    bench.breaker.started(at);
     expect(bench.breaker.advise(at + 20_000, at)).toBe(false);
     const other = new Bench();
     other.call('failure', 0);

@@ -170,9 +170,9 @@ export class Channel {
   }
 
   /** What a call that starts now finds out about: its zone, or an endpoint of that. */
-  probedScope(now: number): string {
+  probed(now: number): Gates {
     const probed = this.zone.isProbing ? undefined : this.scopes.find((gates) => gates.isProbing(now));
-    return probed?.scope ?? this.zone.name;
+    return probed ?? this.zone.gates;
   }
 
   /** Requests below this priority are not sent at present: the server's quota is nearly used up. */

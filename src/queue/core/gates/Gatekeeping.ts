@@ -66,7 +66,7 @@ export class Gatekeeping {
     this.reachability = new Reachability(context, this.zones, events.changed);
     this.failover = new Failover(context, (name) => this.zones.named(name));
     this.route = new Route(context, this.zones);
-    this.probeLeases = new ProbeLeases(context);
+    this.probeLeases = new ProbeLeases(context, (gates) => this.#store.hear(gates));
   }
 
   /** A call is over: its permit goes back, and the gates are told what it met. */
@@ -89,7 +89,7 @@ export class Gatekeeping {
 
   #breakerChanged(gates: Gates, change: BreakerChange): void {
     const { emitter } = this.#context;
-    if (change.reason !== 'restored') void this.#store.save(gates);
+    if (isNews(change)) void this.#store.save(gates);
     const name = NAMES[change.to];
     if (change.from !== change.to && name !== undefined && emitter.hears(name)) this.#tell(name, gates, change);
     const zone = this.zones.named(gates.zone);
@@ -105,6 +105,11 @@ export class Gatekeeping {
     const until = openMs === null ? null : Math.round(clock.now() + at + openMs - clock.monotonicNow());
     emitter.emit(name, { ...base, until, tries });
   }
+}
+
+/** Nothing the store knows, or that follows from that by time: written, it would hide what another process found out meanwhile. */
+function isNews({ reason }: BreakerChange): boolean {
+  return reason !== 'restored' && reason !== 'advised' && reason !== 'due';
 }
 
 type BreakerEvent = Extract<keyof QueueEventMap, `breaker:${string}`>;

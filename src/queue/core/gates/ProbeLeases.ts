@@ -1,6 +1,7 @@
 import { PROBE_TIMEOUT_MS } from '../../strategies/connectivity.ts';
 import type { Context } from '../context.ts';
 import type { Channel } from './Channel.ts';
+import type { Gates } from './Gates.ts';
 
 /** A question whether what calls go by works again. */
 interface Asked {
@@ -17,8 +18,12 @@ export class ProbeLeases {
   /** Leases this process has had, and until when (monotonic ms). */
   readonly #held = new Map<string, number>();
 
-  constructor(context: Context) {
+  readonly #hear: (gates: Gates) => Promise<void>;
+
+  /** `hear`: looks what others found out about gates, which may close them. */
+  constructor(context: Context, hear: (gates: Gates) => Promise<void>) {
     this.#context = context;
+    this.#hear = hear;
   }
 
   /** Those that may be asked; `refused` hears of the others. Without probes, or where the store is ours alone, nothing is asked. */
@@ -44,14 +49,19 @@ export class ProbeLeases {
   async #isMine(via: Channel): Promise<boolean> {
     const { backend, clock, worker, logger } = this.#context;
     const now = clock.now();
-    const name = via.probedScope(clock.monotonicNow());
-    const lease = { key: `probe:${name}`, holder: worker, permits: 1, now, expiresAt: now + PROBE_TIMEOUT_MS };
+    const probed = via.probed(clock.monotonicNow());
+    const lease = { key: `probe:${probed.scope}`, holder: worker, permits: 1, now, expiresAt: now + PROBE_TIMEOUT_MS };
     try {
-      const isMine = await backend.shared.acquire(lease);
-      if (isMine) this.#held.set(lease.key, clock.monotonicNow() + PROBE_TIMEOUT_MS);
-      return isMine;
+      if (!(await backend.shared.acquire(lease))) return false;
+      await this.#hear(probed);
+      if (probed.breaker?.status(clock.monotonicNow()) === 'open') {
+        await backend.shared.release(lease);
+        return false;
+      }
+      this.#held.set(lease.key, clock.monotonicNow() + PROBE_TIMEOUT_MS);
+      return true;
     } catch {
-      logger.debug('the lease of a probe could not be asked for', { channel: name });
+      logger.debug('the lease of a probe could not be asked for', { channel: probed.scope });
       return true;
     }
   }

@@ -154,15 +154,16 @@ export class Breaker {
   }
 
   /**
-   * Another process is open until then. It is believed only where a call of this one failed too, and not against probes that are
-   * under way; as another clock may be wrong, not for longer than this one would open by itself.
+   * Another process is open until then. It is believed only where a call of this one failed too, lately or when it opened, and not
+   * against its own probes; as another clock may be wrong, not for longer than this one would open by itself.
    */
   advise(openUntil: number, now: number): boolean {
     this.#catchUp(now);
     const until = Math.min(openUntil, now + this.#policy.maxOpenMs);
     const isNews = until > (this.#state === 'open' ? this.#openUntil : now);
-    if (!isNews || this.#isDisabled || this.#state === 'halfOpen') return false;
-    if (this.#evidence.window(now).failures === 0) return false;
+    if (!isNews || this.#isDisabled) return false;
+    const isOwnView = this.#state === 'halfOpen' ? this.#probes.areBegun : this.#evidence.window(now).failures === 0;
+    if (isOwnView) return false;
     this.#keepOpen('advised', now, until);
     return true;
   }

@@ -17,6 +17,11 @@ export class Probes {
     return Math.max(0, Math.min(2 ** this.#successes, MOST_AT_ONCE) - this.#leased);
   }
 
+  /** One was begun, however it ended. */
+  get areBegun(): boolean {
+    return this.#leased + this.#successes + this.#failures > 0;
+  }
+
   /** When the next lease lapses, Infinity where none is held. */
   get lapsesAt(): number {
     let first = Number.POSITIVE_INFINITY;
