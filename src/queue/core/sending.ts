@@ -2,7 +2,7 @@ import { HoldfastError } from '../../errors.ts';
 import { isHarmless } from '../strategies/effect.ts';
 import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
-import type { TransportCall, TransportResult } from '../types/transport.ts';
+import type { TransportResult } from '../types/transport.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';

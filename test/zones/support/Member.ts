@@ -1,19 +1,18 @@
 import { onTestFinished } from 'vitest';
 import type { QueueOptions, ZoneOptions } from '../../../src/queue/core/config/options.ts';
-import type { ZoneState } from '../../../src/queue/core/gates/ZoneDesk.ts';
+import type { Counts } from '../../../src/queue/core/report.ts';
 import type { Child } from '../../processes/support/child.ts';
 import { DIST, startChild } from '../../processes/support/child.ts';
 import type { SharedBackend } from '../../workers/support/order.ts';
 
 const SCRIPT = new URL('./member.mjs', import.meta.url);
 
-/** What a process has to say of its breaker, or of a zone. */
+/** What became of a breaker, as a process says it. */
 export interface Said {
   readonly name: string;
-  /** Monotonic ms, of the clock all processes of a machine have. */
+  readonly reason: string;
+  /** Monotonic ms, of the clock that all processes of a machine have. */
   readonly at: number;
-  readonly reason: string | undefined;
-  readonly until: number | null | undefined;
 }
 
 export interface MemberOrder {
@@ -25,71 +24,69 @@ export interface MemberOrder {
 /** One of several processes that work on a store. Ended with the test. */
 export class Member {
   readonly #child: Child;
+  #commands = 0;
 
   private constructor(child: Child) {
     this.#child = child;
   }
 
   static async start(order: MemberOrder): Promise<Member> {
-    const child = startChild(SCRIPT, [JSON.stringify({ dist: DIST, name: 'members', ...order })]);
-    onTestFinished(() => void child.kill());
+    const child = startChild(SCRIPT, [JSON.stringify({ dist: DIST, ...order })]);
+    onTestFinished(async () => void (await child.kill()));
     await child.line('open');
     return new Member(child);
   }
 
-  /** So many writes that may be repeated, in one step. */
+  /** So many writes that may be repeated, of the first zone, in one step. */
   async enqueue(path: string, count: number): Promise<void> {
-    this.#child.tell({ do: 'enqueue', path, count });
-    await this.#child.line(`accepted ${path}`);
+    await this.#ask({ do: 'enqueue', path, count });
   }
 
-  pause(zone: string): void {
-    this.#child.tell({ do: 'pause', zone });
+  async pause(zone: string): Promise<void> {
+    await this.#ask({ do: 'pause', zone });
   }
 
-  resume(zone: string): void {
-    this.#child.tell({ do: 'resume', zone });
+  async resume(zone: string): Promise<void> {
+    await this.#ask({ do: 'resume', zone });
   }
 
-  /** Waits until nothing moves in the store. Gives how many calls this process made so far. */
-  async idle(): Promise<number> {
-    const line = await this.#answer('idle');
-    return Number(line.split(' ')[1]);
+  /** Of the breaker of a zone. */
+  status(zone: string): Promise<unknown> {
+    return this.#ask({ do: 'status', zone });
   }
 
-  async state(): Promise<readonly ZoneState[]> {
-    const line = await this.#answer('state');
-    return JSON.parse(line.slice('state '.length)); // as member.mjs writes it
+  /** Resolves when nothing in the store moves by itself. */
+  async idle(): Promise<void> {
+    await this.#ask({ do: 'idle' });
   }
 
+  counts(): Promise<Counts> {
+    return this.#ask({ do: 'counts' }) as Promise<Counts>; // as member.mjs answers
+  }
+
+  /** How many calls it made. */
+  calls(): Promise<number> {
+    return this.#ask({ do: 'calls' }) as Promise<number>; // as member.mjs answers
+  }
+
+  /** All it said of its breakers so far. */
   get said(): readonly Said[] {
     return this.#child.lines.flatMap((line) => {
-      const [, name, at, event] = /^event (\S+) (\d+) (.*)$/.exec(line) ?? [];
-      if (name === undefined || event === undefined) return [];
-      const { reason, until } = JSON.parse(event);
-      return [{ name, at: Number(at), reason, until }];
+      const [kind, name = '', reason = '', at] = line.split(' ');
+      return kind === 'event' ? [{ name, reason, at: Number(at) }] : [];
     });
   }
 
-  /** The first it says of that, said already or to come. */
-  async says(name: string, reason?: string): Promise<Said> {
-    for (;;) {
-      const found = this.said.find((one) => one.name === name && (reason === undefined || one.reason === reason));
-      if (found !== undefined) return found;
-      await this.#child.nextLine();
-    }
+  /** Resolves once it has said that, before now or later. */
+  async says(name: string, reason = ''): Promise<void> {
+    await this.#child.line(`event ${name} ${reason}`);
   }
 
-  async close(): Promise<void> {
-    this.#child.tell({ do: 'close' });
-    await this.#child.ended;
-  }
-
-  #asked = 0;
-
-  #answer(what: string): Promise<string> {
-    this.#asked += 1;
-    this.#child.tell({ do: what, n: this.#asked });
-    return this.#child.line(`${what} `);
+  async #ask(command: object): Promise<unknown> {
+    this.#commands += 1;
+    const n = this.#commands;
+    this.#child.tell({ ...command, n });
+    const start = `done ${n} `;
+    return JSON.parse((await this.#child.line(start)).slice(start.length));
   }
 }

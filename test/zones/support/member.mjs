@@ -1,65 +1,57 @@
-// One of several processes over a store, under remote control: `node member.mjs <order as JSON>`. What it says:
-//   open
-//   event <name> <ms, the same clock for all processes> <event as JSON>
-//   idle <calls it made> <counts as JSON>
-//   state <zones as JSON>
-//   closed                                                     it then ends by itself
-// and what it is told, one JSON a line:
-//   { do: 'enqueue', path, count, method? }                    → accepted
-//   { do: 'pause' | 'resume', zone } · { do: 'state' } · { do: 'idle' } · { do: 'close' }
+// One of several processes over a store, under remote control: `node member.mjs <order as JSON>`. Each line of its input is a command
+// as JSON, with a number; it says `done <number> <answer as JSON>` once that was done, and
+//   event <name> <reason or -> <monotonic ms>
+// of its gates. It ends by itself after `close`, and with whoever started it.
 
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
-/** @type {{ dist: string, name: string, backend: object, zones: Record<string, { origins: string[] }>, options?: object }} */
+/** @type {{ dist: string, backend: object, zones: Record<string, { origins: string[] }>, options?: object }} */
 const order = JSON.parse(process.argv[2]);
 const load = (path) => import(pathToFileURL(`${order.dist}/${path}`).href);
 const [{ QueueManager }, { systemClock }] = await Promise.all([load('index.js'), load('system/clock.js')]);
 const say = (line) => writeSync(1, `${line}\n`);
 
-const TOLD = ['breaker:opened', 'breaker:halfOpened', 'breaker:recovering', 'breaker:closed', 'zone:offline', 'zone:online'];
+const TOLD = ['breaker:opened', 'breaker:halfOpened', 'breaker:recovering', 'breaker:closed'];
 
-const queue = new QueueManager({
-  config: { name: order.name, backend: order.backend, zones: order.zones, ...order.options },
-});
+const { backend, zones, options } = order;
+const queue = new QueueManager({ config: { name: 'members', backend, zones, ...options } });
+for (const name of TOLD) {
+  queue.on(name, ({ reason }) => say(`event ${name} ${reason ?? '-'} ${Math.round(systemClock.monotonicNow())}`));
+}
 let calls = 0;
 queue.on('request:dispatched', () => {
   calls += 1;
 });
-for (const name of TOLD) {
-  queue.on(name, (event) => say(`event ${name} ${Math.round(systemClock.monotonicNow())} ${JSON.stringify(event)}`));
-}
 await queue.start();
 say('open');
 
 const commands = {
-  async enqueue({ path, count, method = 'PUT' }) {
-    const [{ origins }] = Object.values(order.zones);
-    await queue.enqueueMany(
-      Array.from({ length: count }, (_, n) => ({ request: { method, url: `${origins[0]}${path}/${n}`, body: { n } } })),
-    );
-    say('accepted');
+  /** Writes that may be repeated, all in one step. */
+  async enqueue({ path, count }) {
+    const [{ origins }] = Object.values(zones);
+    const requests = Array.from({ length: count }, (_, n) => ({
+      request: { method: 'PUT', url: `${origins[0]}${path}/${n}`, body: { n } },
+    }));
+    await queue.enqueueMany(requests);
   },
   pause: ({ zone }) => queue.pause(zone),
   resume: ({ zone }) => queue.resume(zone),
-  state: () => say(`state ${JSON.stringify(queue.zones.list())}`),
-  async idle() {
-    await queue.idle();
-    say(`idle ${calls} ${JSON.stringify(await queue.counts())}`);
-  },
+  status: ({ zone }) => queue.zones.get(zone).breaker.status,
+  idle: () => queue.idle(),
+  counts: () => queue.counts(),
+  calls: () => calls,
   async close() {
     input.close();
     process.stdin.destroy();
     await queue.close();
-    say('closed');
   },
 };
 
 const input = createInterface({ input: process.stdin });
-input.on('line', (line) => {
+input.on('line', async (line) => {
   const command = JSON.parse(line);
-  void commands[command.do](command);
+  say(`done ${command.n} ${JSON.stringify((await commands[command.do](command)) ?? null)}`);
 });
-// Whoever started it is gone: nobody would hear what it says.
 process.stdin.on('end', () => process.exit(1));
