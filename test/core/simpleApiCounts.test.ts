@@ -163,7 +163,7 @@ const SCENARIOS: Readonly<Record<string, readonly [counts: Counts, play: (stage:
   ],
   'a POST that is sent again': [
     // What its breaker does is stored with the queue.
-    { enqueue: 1, claim: 4, settle: 2, 'shared.set': 2 },
+    { enqueue: 1, claim: 4, settle: 2, 'shared.set': 1 },
     async ({ client, clock, server }) => {
       server.script.next(unavailable(1));
       const end = client.post('/notes', { n: 1 }).settled();
