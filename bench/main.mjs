@@ -6,12 +6,25 @@ import { printTable, writeResult } from './lib/report.mjs';
 import { backlogRows } from './rows/backlog.mjs';
 import { claimCost } from './rows/claimCost.mjs';
 import { eventLoop } from './rows/eventLoop.mjs';
+import { gateDecision } from './rows/gateDecision.mjs';
 import { memoryLifecycle, sqliteLifecycle } from './rows/lifecycle.mjs';
 import { redisBacklog } from './rows/redisBacklog.mjs';
 import { redisLifecycle } from './rows/redisLifecycle.mjs';
 import { wire } from './rows/wire.mjs';
+import { zoneBeside } from './rows/zoneBeside.mjs';
 
-const ROWS = [wire, sqliteLifecycle, memoryLifecycle, claimCost, backlogRows, eventLoop, redisLifecycle, redisBacklog];
+const ROWS = [
+  wire,
+  sqliteLifecycle,
+  memoryLifecycle,
+  claimCost,
+  backlogRows,
+  eventLoop,
+  redisLifecycle,
+  redisBacklog,
+  gateDecision,
+  zoneBeside,
+];
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, rows: { type: 'string' }, pairs: { type: 'string' } },
