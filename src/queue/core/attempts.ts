@@ -241,7 +241,8 @@ export class Attempts {
   async #routed(flight: Flight): Promise<Flight | number> {
     const { request, permit } = flight;
     const via = await this.#route.of(request, permit.via);
-    if (typeof via === 'number' || via === permit.via) return typeof via === 'number' ? via : flight;
+    if (typeof via === 'number') return via;
+    if (via === permit.via) return flight;
     this.#giveBack(flight);
     permit.via = via;
     permit.tickets = via.started(this.#context.clock.monotonicNow());

@@ -103,11 +103,12 @@ export class Dispatcher {
     const { zone } = channel;
     if (zone.senders.size === 0) return undefined;
     const { failover } = this.#parts;
-    const isDetour = zone.policy.failover.length > 0 && failover.viaOf(zone, now) !== zone;
+    const standIn = failover.viaOf(zone, now);
+    const isDetour = standIn !== zone;
     const isCanary = isDetour && failover.isCanaryDue(zone, now);
     // Its own zone is still asked where it may be tried, as nothing else would find it back.
     const isOwn = !isDetour || ((isCanary || zone.isAway(now)) && channel.openFor(now) > 0);
-    const other = isOwn ? failover.toBeTried(zone, channel, now) : failover.viaOf(zone, now);
+    const other = isOwn ? failover.toBeTried(zone, channel, now) : standIn;
     const via = other === undefined ? channel : this.#zones.channel(other, channel.parts);
     const isProbe = (isOwn && isCanary) || via.isProbing(now);
     const permits = via.take(isProbe ? 1 : via.openFor(now), now);

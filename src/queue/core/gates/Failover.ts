@@ -2,16 +2,13 @@ import type { Context } from '../context.ts';
 import type { Zone } from '../zone.ts';
 import type { Channel } from './Channel.ts';
 
-/** Healthy for so long before its calls come back to it. */
+/** Healthy for so long before its calls come back to it: which also keeps it from being switched to and fro. */
 const FAILBACK_MS = 5 * 60_000;
-/** Not switched again before, except away from one that is gone too. */
-const DWELL_MS = 2 * 60_000;
 /** While it is watched whether a zone stays healthy, one call in so long goes to it. */
 const CANARY_MS = 30_000;
 
 interface Detour {
   readonly via: Zone;
-  readonly since: number;
   /** Since when its own zone has been healthy; null while it is not. */
   healthySince: number | null;
   canaryAt: number;
@@ -38,7 +35,7 @@ export class Failover {
     if (home.isAway(now) || home.paused) return this.#elsewhere(home, detour, now);
     if (detour === undefined) return home;
     detour.healthySince ??= now;
-    const isDue = now - detour.healthySince >= FAILBACK_MS && now - detour.since >= DWELL_MS;
+    const isDue = now - detour.healthySince >= FAILBACK_MS;
     if (!isDue && !detour.via.isAway(now)) return detour.via;
     this.#end(home);
     home.gates.reconnected(now);
@@ -90,7 +87,7 @@ export class Failover {
       this.#end(home);
       return home;
     }
-    this.#detours.set(home, { via, since: now, healthySince: null, canaryAt: now + CANARY_MS });
+    this.#detours.set(home, { via, healthySince: null, canaryAt: now + CANARY_MS });
     home.isDetoured = true;
     this.#context.emitter.emit('zone:failedOver', { zone: home.name, to: via.name });
     return via;

@@ -104,11 +104,8 @@ export class Gates {
 
   /** Whether time, and not only a permit, keeps it closed. */
   isClosed(now: number): boolean {
-    return (
-      (this.breaker !== null && this.breaker.allows(now) - this.#reservedProbes(now) <= 0) ||
-      this.throttle.available(now) <= 0 ||
-      (this.#rate !== null && this.#paced(this.#rate, now) <= 0)
-    );
+    if (this.breaker !== null && this.breaker.allows(now) - this.#reservedProbes(now) <= 0) return true;
+    return !this.isInPace(now);
   }
 
   /** Whether a call that waits for no permit may start, as far as the rate goes. */
