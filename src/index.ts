@@ -4,6 +4,16 @@ export { basicAuth } from './client/auth/basicAuth.ts';
 export { bearerToken } from './client/auth/bearerToken.ts';
 export { refreshingToken } from './client/auth/refreshingToken.ts';
 export type { TokenSource } from './client/auth/tokenSource.ts';
+export { atomicOperations } from './client/batch/atomicOperations.ts';
+export type { AtomicOperationsOptions } from './client/batch/atomicOptions.ts';
+export type { BatchOptions } from './client/batch/batchOptions.ts';
+export { bulkArray } from './client/batch/bulkArray.ts';
+export type * from './client/batch/bulkArrayOptions.ts';
+export { type GraphBatchOptions, graphBatch } from './client/batch/graphBatch.ts';
+export { type GraphqlBatchOptions, graphqlBatch } from './client/batch/graphqlBatch.ts';
+export { idBatch } from './client/batch/idBatch.ts';
+export type { IdBatchOptions, IdQuery } from './client/batch/idBatchOptions.ts';
+export { type NdjsonBulkOptions, ndjsonBulk } from './client/batch/ndjsonBulk.ts';
 export { Call, type WithResponse } from './client/Call.ts';
 export type { ApiClientOptions, CallOptions } from './client/clientOptions.ts';
 export type { Resource, ResourceCallOptions, ResourceId } from './client/Resource.ts';
@@ -79,6 +89,7 @@ export type {
 } from './queue/strategies/conflict.ts';
 export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';
+export type * from './queue/types/batch.ts';
 export type * from './queue/types/calls.ts';
 export type * from './queue/types/events.ts';
 export type {
