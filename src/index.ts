@@ -44,7 +44,7 @@ export type { ConflictRecord } from './queue/core/conflictLog.ts';
 export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
 export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
 export type { QueueDispatcher } from './queue/core/frontFetch.ts';
-export type { GatesState, GatesUpdate, ZoneDesk, ZoneState } from './queue/core/gates/ZoneDesk.ts';
+export type { BatchState, GatesState, GatesUpdate, ZoneDesk, ZoneState } from './queue/core/gates/ZoneDesk.ts';
 export { QueuedRequest } from './queue/core/handles/QueuedRequest.ts';
 export type { Schema } from './queue/core/handles/schema.ts';
 export type { Held, HeldDecision } from './queue/core/held.ts';

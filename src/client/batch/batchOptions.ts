@@ -97,8 +97,8 @@ export function checkBatchOptions(
 ): Readonly<Record<string, unknown>> {
   const given = check.keys('', options, [...COMMON, ...known]);
   const { name, maxItems, maxBytes, countsAs } = given;
-  const isName = name === undefined || (typeof name === 'string' && /^[\w-]+$/.test(name));
-  check.expect('name', isName, "letters, digits, '-' and '_'", name);
+  const isName = name === undefined || (typeof name === 'string' && /^[\w-]{1,100}$/.test(name));
+  check.expect('name', isName, "up to 100 letters, digits, '-' and '_'", name);
   check.count('maxItems', maxItems, 2);
   check.count('maxBytes', maxBytes, 1);
   check.oneOf('countsAs', countsAs, undefined, 'one', 'each');

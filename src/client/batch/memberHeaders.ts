@@ -1,8 +1,10 @@
 import type { HeaderList } from '../../queue/types/request.ts';
 
-/** They say who asks, or describe the body: never what is asked for. */
+/** They say who asks, or how the answer may travel: never what is asked for. */
 const NEVER_MATTER: readonly string[] = [
   'content-length',
+  'accept-encoding',
+  'date',
   'user-agent',
   'traceparent',
   'tracestate',
