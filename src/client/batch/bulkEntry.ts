@@ -63,13 +63,9 @@ function ownMembers(
 }
 
 function decodeAll(parts: Readonly<Record<string, string>>): Record<string, string> | undefined {
-  const decoded: Record<string, string> = {};
-  for (const [name, part] of Object.entries(parts)) {
-    const text = decodePart(part);
-    if (text === undefined) return undefined;
-    decoded[name] = text;
-  }
-  return decoded;
+  const decoded = Object.entries(parts).map(([name, part]) => [name, decodePart(part)] as const);
+  const isWhole = decoded.every((entry): entry is readonly [string, string] => entry[1] !== undefined);
+  return isWhole ? Object.fromEntries(decoded) : undefined;
 }
 
 /** JSON texts of the added fields; undefined where a part is no number that should be one. */
