@@ -1,5 +1,8 @@
-/** Comments, texts, names and braces of a document; all else says nothing of its kind. */
-const TOKEN = /#[^\n\r]*|"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|[_A-Za-z]\w*|[{}()[\]]/gs;
+/**
+ * Comments, texts, names and braces of a document; all else says nothing of its kind. A text without an end goes as far as one can, so
+ * that none is looked for twice.
+ */
+const TOKEN = /#[^\n\r]*|"""(?:[^"\\]|\\.|"(?!""))*(?:""")?|"(?:[^"\\\n\r]|\\.)*"?|[_A-Za-z]\w*|[{}()[\]]/gs;
 
 /** Longer documents are not looked into. */
 const MAX_LENGTH = 262_144;

@@ -1,5 +1,7 @@
 import type { Body } from '../../queue/types/request.ts';
 
+const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d];
+
 /**
  * JSON is cut and joined here as text: `JSON.parse` would round large numbers and drop repeated keys, and whoever sent or asked alone
  * would have got the bytes as they are. All functions but the first two take text that they accepted. None recurses.
@@ -84,11 +86,11 @@ function split(raw: string): string[] {
   let depth = 0;
   let start = 1;
   for (let at = 1; at < raw.length - 1; at++) {
-    const character = raw[at];
-    if (character === '"') at = endOfString(raw, at) - 1;
-    else if (character === '[' || character === '{') depth += 1;
-    else if (character === ']' || character === '}') depth -= 1;
-    else if (character === ',' && depth === 0) {
+    const code = raw.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(raw, at) - 1;
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth += 1;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth -= 1;
+    else if (code === COMMA && depth === 0) {
       parts.push(raw.slice(start, at).trim());
       start = at + 1;
     }

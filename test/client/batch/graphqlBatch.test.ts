@@ -167,7 +167,9 @@ describe('the kind of a document', () => {
     ['{ a(t: "unended) } mutation { b }', 'mutation'],
     ['extend type A { a }', 'mutation'],
     ['{ a } '.repeat(100_000), 'mutation'],
-  ])('of %j is found', (document, kind) => {
+    [`{ a(t: "${'\\"'.repeat(100_000)}`, 'mutation'],
+    [`{ a(t: """${'"x'.repeat(100_000)}`, 'mutation'],
+  ])('of document %# is found', (document, kind) => {
     expect(graphqlOperation(document)).toBe(kind);
   });
 });
