@@ -136,7 +136,7 @@ export class Engine {
       wake,
       hint: (zone) => this.zones.named(zone)?.hint(),
       bound: (localIds) => this.intake.bound(localIds),
-      released: (id, token) => this.attempts.released(id, token),
+      released: (id, token) => this.attempts.flights.released(id, token),
     });
     const reader = new Reader(context, this.#credentials, (zone, connectivity, error) =>
       reachability.observed(zone, { connectivity, served: false }, error),
@@ -165,6 +165,7 @@ export class Engine {
       },
       {
         wake,
+        met: (via, tickets, shown) => gates.met(via, tickets, shown),
         ended: (via, tickets, shown) => gates.ended(via, tickets, shown),
         renewed: () => this.authHolds.release(),
         observed: (zone, decision, error) => reachability.observed(zone, decision, error),
@@ -179,6 +180,7 @@ export class Engine {
         health,
         failover: gates.failover,
         probeLeases: gates.probeLeases,
+        fetchCallers,
         minPriority: () => this.shedding?.minPriority() ?? 1,
         closed: () => this.keeper.arm(),
       },
@@ -258,7 +260,7 @@ export class Engine {
     this.intake = new Intake(
       context,
       zones,
-      admissionRules(identities, hash, resources, zones),
+      admissionRules(identities, hash, resources, zones, gates.adapters),
       { reads: new ReadJoins(stale), detached: this.#detached, shedding: this.shedding },
       reception,
     );
@@ -315,9 +317,10 @@ export class Engine {
   /** Resolves when every call under way has ended and every settlement is committed. */
   async quiet(): Promise<void> {
     await this.intake.drained();
-    while (this.attempts.size > 0 || this.#settler.pending > 0) {
+    while (this.attempts.flights.size > 0 || this.#settler.pending > 0) {
       await this.#settler.drained();
-      if (this.attempts.size > 0) await new Promise<void>((resolve) => this.attempts.onceEmpty(resolve));
+      if (this.attempts.flights.size > 0)
+        await new Promise<void>((resolve) => this.attempts.flights.onceEmpty(resolve));
     }
   }
 

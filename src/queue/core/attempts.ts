@@ -4,46 +4,33 @@ import type { HttpResponse } from '../types/request.ts';
 import type { Move, Settlement } from '../types/store.ts';
 import type { TransportFailure, TransportResult } from '../types/transport.ts';
 import { Abortable } from './abortable.ts';
+import { BatchGroup } from './batching/BatchGroup.ts';
+import type { Batching } from './batching/Batching.ts';
+import { BatchRound } from './batching/BatchRound.ts';
+import type { Sent } from './called.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import { NO_CREDENTIAL } from './credentials.ts';
 import type { Declared } from './declared.ts';
 import type { FetchCallers } from './fetchCallers.ts';
+import type { Flight, Permit } from './flights.ts';
+import { Flights } from './flights.ts';
 import { afterProbe } from './gates/afterProbe.ts';
 import type { Channel, Tickets } from './gates/Channel.ts';
 import type { CallEnd } from './gates/Feedback.ts';
 import type { Route } from './gates/Route.ts';
-import type { Judge, Judged } from './judge.ts';
+import type { Judge } from './judge.ts';
 import type { Prepared } from './preparation.ts';
 import { Refreshes } from './refreshes.ts';
 import type { Seals } from './seals.ts';
 import { senderOf } from './senders.ts';
-import type { Called } from './sending.ts';
 import { Sending } from './sending.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob, Settler } from './settler.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
 import type { Zone } from './zone.ts';
-
-/** What a call holds of the gates, and what they are to be told of it, once there is something. */
-interface Permit {
-  via: Channel;
-  tickets: Tickets;
-  /** Its zone was closed when it started: it finds out about that. */
-  readonly isCanary: boolean;
-  shown: CallEnd | undefined;
-}
-
-/** One request being sent by this process. Its zone is the one it is sent to. */
-interface Flight extends Judged {
-  readonly permit: Permit;
-  /** Closes the wire, for reads whose caller left. */
-  readonly abort: AbortController | undefined;
-  /** Wait for its end. */
-  readonly whenOver: (() => void)[];
-}
 
 export interface AttemptEvents {
   /** A permit came back, or a gate may have changed. */
@@ -56,8 +43,16 @@ export interface AttemptEvents {
     decision: Pick<Decision, 'connectivity' | 'served'>,
     error: TransportFailure['error'] | null,
   ): void;
+  /** One of the calls of a group is over. */
+  met(via: Channel, tickets: Tickets, shown: CallEnd): void;
   /** A call is over, whether or not anything was sent: its permit goes back. */
   ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void;
+}
+
+/** A request and the token of its lease. */
+export interface Claimed {
+  readonly request: SentRequest;
+  readonly token: number;
 }
 
 /** Sends claimed requests, each holding a permit, and hands the settlement on. Never rejects, never forgets one. */
@@ -74,8 +69,7 @@ export class Attempts {
   readonly #route: Route;
   readonly #refreshes: Refreshes;
   readonly #events: AttemptEvents;
-  readonly #flights = new Map<string, Flight>();
-  #whenEmpty: (() => void)[] = [];
+  readonly #flights = new Flights();
   /** Requests whose callers may call them off. */
   readonly abortable = new Abortable();
 
@@ -108,49 +102,9 @@ export class Attempts {
     this.#events = events;
   }
 
-  /** Requests sent and not settled: whose leases must be kept alive. */
-  leases(): { readonly id: string; readonly token: number }[] {
-    return Array.from(this.#flights.values(), ({ request, token }) => ({ id: request.id, token }));
-  }
-
-  get size(): number {
-    return this.#flights.size;
-  }
-
-  isUnderWay(id: string): boolean {
-    return this.#flights.has(id);
-  }
-
-  /** The settlement is committed. A request that was lost and claimed again meanwhile has another token, and is under way still. */
-  released(id: string, token: number): void {
-    const flight = this.#flights.get(id);
-    if (flight?.token === token) {
-      this.#flights.delete(id);
-      for (const resolve of flight.whenOver) resolve();
-    }
-    if (this.#flights.size > 0) return;
-    const waiting = this.#whenEmpty;
-    this.#whenEmpty = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  /** What is being sent of a request that is under way. */
-  underWay(id: string): SentRequest | undefined {
-    return this.#flights.get(id)?.request;
-  }
-
-  /** Resolves when its present attempt is over; at once without one. */
-  over(id: string): Promise<void> {
-    return new Promise((resolve) => {
-      const flight = this.#flights.get(id);
-      if (flight === undefined) resolve();
-      else flight.whenOver.push(resolve);
-    });
-  }
-
-  /** Calls back when nothing is under way any more. */
-  onceEmpty(callback: () => void): void {
-    this.#whenEmpty.push(callback);
+  /** What is under way. */
+  get flights(): Flights {
+    return this.#flights;
   }
 
   /** Starts an attempt of a claimed request, which holds a permit of `via`. */
@@ -158,24 +112,59 @@ export class Attempts {
     const { zone } = via;
     const now = this.#context.clock.monotonicNow();
     const isProbe = via.isProbing(now);
-    const tickets = via.started(now);
+    const isCanary = isClosed(zone.connectivity);
+    const permit = { via, tickets: via.started(now), isCanary, shown: undefined, group: undefined };
     zone.counted(request.priority, 1);
-    const isAbortable = request.effect === 'read' && this.abortable.has(request.id);
-    const abort = isAbortable ? new AbortController() : undefined;
-    const permit: Permit = { via, tickets, isCanary: isClosed(zone.connectivity), shown: undefined };
-    const flight: Flight = { request, token, zone, isProbe, permit, abort, whenOver: [] };
-    this.#flights.set(request.id, flight);
-    const { emitter } = this.#context;
-    emitter.emit('request:dispatched', { requestId: request.id, zone: request.zone, attempt: token });
+    const flight = this.#flight(request, token, permit, isProbe);
     via.run(() => this.#run(flight)).catch((error: unknown) => this.#broke(flight, error));
   }
 
-  /** Closes the wire of a read that is under way. False when there is none. */
-  abort(id: string, reason: unknown): boolean {
-    const flight = this.#flights.get(id);
-    if (flight?.abort === undefined) return false;
-    flight.abort.abort(reason);
-    return true;
+  /** Starts attempts of claimed requests that share a permit of `via`, and calls as far as they can. */
+  startBatch(requests: readonly Claimed[], via: Channel, batching: Batching): void {
+    const { zone } = via;
+    const { clock } = this.#context;
+    const now = clock.monotonicNow();
+    const isProbe = via.isProbing(now);
+    const isCanary = isClosed(zone.connectivity);
+    const tickets = via.started(now);
+    const priority = Math.max(...requests.map(({ request }) => request.priority));
+    zone.counted(priority, 1);
+    const { transmit } = this.#sending;
+    const { met, observed } = this.#events;
+    const round = new BatchRound(
+      this.#context,
+      { via, batching, tickets, isCanary, transmit },
+      { met, observed: (shown, error) => observed(zone, shown, error) },
+    );
+    const ids = requests.map(({ request }) => request.id);
+    const group = new BatchGroup(ids, round.send, clock, () => {
+      zone.counted(priority, -1);
+      if (round.unused === undefined) via.finished();
+      else this.#events.ended(via, round.unused, undefined);
+      this.#events.wake();
+    });
+    void via.run(() => group.over);
+    for (const { request, token } of requests) {
+      const flight = this.#flight(request, token, { via, tickets, isCanary, shown: undefined, group }, isProbe);
+      this.#run(flight).catch((error: unknown) => this.#broke(flight, error));
+    }
+  }
+
+  /** Claimed, and not sent for want of a permit: it waits on, as if nobody had claimed it. */
+  putBack({ request, token }: Claimed): void {
+    const { id, progress } = request;
+    const next = { state: 'ready', reason: 'retry' } as const;
+    this.#settler.add({ request, settlement: { id, token, next, progress, notSent: true } });
+  }
+
+  #flight(request: SentRequest, token: number, permit: Permit, isProbe: boolean): Flight {
+    const isAbortable = request.effect === 'read' && this.abortable.has(request.id);
+    const abort = isAbortable ? new AbortController() : undefined;
+    const flight: Flight = { request, token, zone: permit.via.zone, isProbe, permit, abort, whenOver: [] };
+    this.#flights.add(flight);
+    const { emitter } = this.#context;
+    emitter.emit('request:dispatched', { requestId: request.id, zone: request.zone, attempt: token });
+    return flight;
   }
 
   async #run(flight: Flight): Promise<void> {
@@ -244,6 +233,7 @@ export class Attempts {
     if (typeof via === 'number') return via;
     if (via === permit.via) return flight;
     this.#giveBack(flight);
+    permit.group = undefined;
     permit.via = via;
     permit.tickets = via.started(this.#context.clock.monotonicNow());
     via.zone.counted(request.priority, 1);
@@ -285,13 +275,14 @@ export class Attempts {
       if (renewed !== undefined) {
         letGo(called.result);
         attachment = renewed;
-        flight.permit.via.repeated(this.#context.clock.monotonicNow());
+        if (flight.permit.group === undefined) flight.permit.via.repeated(this.#context.clock.monotonicNow());
         called = await this.#sending.send(flight, attachment);
         const { result } = called;
         if (result.phase === 'answered' && result.response.status !== 401) this.#events.renewed();
       }
       decision = this.#judge.decide(flight, called.result, attachment, true);
     }
+    flight.permit.group?.leave(request.id);
     if (decision.move.state === 'held' && decision.move.reason === 'auth')
       this.#credentials.refused(request.id, attachment);
     const job = this.#jobOf(flight, called, decision);
@@ -299,12 +290,13 @@ export class Attempts {
     return this.#declared.consequences.of(job, { request, zone, result: called.result, decision, patch });
   }
 
-  #giveBack({ request, permit: { via, tickets, shown } }: Flight): void {
+  #giveBack({ request, permit: { via, tickets, shown, group } }: Flight): void {
+    if (group !== undefined) return group.leave(request.id);
     via.zone.counted(request.priority, -1);
     this.#events.ended(via, tickets, shown);
   }
 
-  #plainJob(flight: Flight, called: Called): SettleJob {
+  #plainJob(flight: Flight, called: Sent): SettleJob {
     return this.#jobOf(flight, called, this.#judge.decide(flight, called.result, NO_CREDENTIAL, false));
   }
 
@@ -320,12 +312,14 @@ export class Attempts {
     }
   }
 
-  #jobOf(flight: Flight, called: Called, decision: Decision): SettleJob {
+  #jobOf(flight: Flight, called: Sent, decision: Decision): SettleJob {
     const { request, token, zone, permit } = flight;
     const { result, durationMs } = called;
     const cause = this.#sending.causeOf(called);
-    permit.shown = { requestId: request.id, result, decision, durationMs, isCanary: permit.isCanary };
-    this.#events.observed(zone, decision, result.phase === 'answered' ? null : result.error);
+    if (permit.group === undefined) {
+      permit.shown = { requestId: request.id, result, decision, durationMs, isCanary: permit.isCanary };
+      this.#events.observed(zone, decision, result.phase === 'answered' ? null : result.error);
+    }
     if (decision.policyError !== undefined) {
       this.#context.logger.error('a rule of the configuration failed', {
         zone: zone.name,

@@ -4,8 +4,10 @@ import type { StoredRequest } from '../types/request.ts';
 import type { ClaimQuery, ClaimResult } from '../types/store.ts';
 import type { Attempts } from './attempts.ts';
 import type { BackendHealth } from './backendHealth.ts';
+import { claimedGroups } from './batching/claimedGroups.ts';
 import type { Context } from './context.ts';
 import { leaseUntil } from './context.ts';
+import type { FetchCallers } from './fetchCallers.ts';
 import type { Channel } from './gates/Channel.ts';
 import type { Failover } from './gates/Failover.ts';
 import type { ProbeLeases } from './gates/ProbeLeases.ts';
@@ -19,12 +21,17 @@ const RETRY_MS = 250;
 /** Claims under way at once: permits freed while one is being answered go into the commit that stores what freed them. */
 const MAX_CLAIMS = 2;
 
+/** What a probe is given. */
+const ONE = Object.freeze({ calls: 1, perCall: 1 });
+
 /** What one claim asked for a channel. */
 interface Asked {
   readonly channel: Channel;
   /** Whose permits these are: the channel's own, or that of a zone that stands in for its. */
   readonly via: Channel;
   readonly permits: number;
+  /** Requests asked for with each permit. */
+  readonly perCall: number;
   /** Monotonic ms. */
   readonly takenAt: number;
   readonly isProbe: boolean;
@@ -44,6 +51,7 @@ export interface DispatcherParts {
   readonly health: BackendHealth;
   readonly failover: Failover;
   readonly probeLeases: ProbeLeases;
+  readonly fetchCallers: FetchCallers;
   /** Requests below this priority are not sent at present. */
   minPriority(): number;
   /** A channel that may have work was found closed, which time will end. */
@@ -72,6 +80,7 @@ export class Dispatcher {
   /** Claims no more; resolves when a claim under way has come back. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    for (const { batching } of this.#zones.allChannels) batching?.stop();
     await Promise.all(this.#claiming);
   }
 
@@ -101,7 +110,7 @@ export class Dispatcher {
 
   #ask(channel: Channel, now: number): Asked | undefined {
     const { zone } = channel;
-    if (zone.senders.size === 0) return undefined;
+    if (zone.senders.size === 0 || !this.#isDue(channel, now)) return undefined;
     const { failover } = this.#parts;
     const standIn = failover.viaOf(zone, now);
     const isDetour = standIn !== zone;
@@ -111,12 +120,14 @@ export class Dispatcher {
     const other = isOwn ? failover.toBeTried(zone, channel, now) : standIn;
     const via = other === undefined ? channel : this.#zones.channel(other, channel.parts);
     const isProbe = (isOwn && isCanary) || via.isProbing(now);
-    const permits = via.take(isProbe ? 1 : via.openFor(now), now);
+    const { calls, perCall } = isProbe ? ONE : this.#shareOf(via, now);
+    const permits = via.take(calls, now);
     if (permits === 0) {
       channel.sleep(now, via);
       if (channel.sleepsUntil > now) this.#parts.closed();
       return undefined;
     }
+    channel.batching?.asked(channel.hints);
     if (isOwn && isCanary) failover.canarySent(zone, now);
     const untried = via.zone.connectivity;
     via.zone.trying(now, this.#context.random.number);
@@ -126,6 +137,7 @@ export class Dispatcher {
       channel,
       via,
       permits,
+      perCall,
       takenAt: now,
       isProbe,
       parts,
@@ -133,6 +145,26 @@ export class Dispatcher {
       untried,
       tried: via.zone.connectivity,
     };
+  }
+
+  /** Whether it is time to ask for it: where requests share calls, the first waits a little for others. */
+  #isDue({ batching, hints }: Channel, now: number): boolean {
+    if (batching === undefined || batching.isDue(hints, now)) return true;
+    batching.wakeWhenDue(now, this.#wake);
+    return false;
+  }
+
+  /** How many calls to take permits for, and how many requests to claim for each. */
+  #shareOf(via: Channel, now: number): { readonly calls: number; readonly perCall: number } {
+    const open = via.openFor(now);
+    const { batching } = via;
+    if (batching === undefined || open === 0) return { calls: open, perCall: 1 };
+    const { perCall, adapter } = batching;
+    const tokens = adapter.isCountedEach ? via.tokens(now) : Number.POSITIVE_INFINITY;
+    if (tokens >= open * perCall) return { calls: open, perCall };
+    // Few full calls rather than many: the server counts what is in them.
+    const calls = Math.min(open, Math.ceil(tokens / perCall));
+    return { calls, perCall: Math.max(1, Math.floor(tokens / calls)) };
   }
 
   async #claim(asked: readonly Asked[]): Promise<boolean> {
@@ -153,17 +185,20 @@ export class Dispatcher {
       return true;
     } catch (error) {
       health.failed(error, 'claim');
-      for (const { via, permits, takenAt } of wanted) via.giveBack(permits, takenAt);
+      for (const { channel, via, permits, takenAt } of wanted) {
+        channel.batching?.askAgain();
+        via.giveBack(permits, takenAt);
+      }
       return false;
     }
   }
 
-  #queryOf({ channel, via, permits, isProbe, parts }: Asked): ClaimQuery['channels'][number] {
+  #queryOf({ channel, via, permits, perCall, isProbe, parts }: Asked): ClaimQuery['channels'][number] {
     const base = {
       channel: channel.name,
       senders: channel.senders,
       calls: permits,
-      perCall: 1,
+      perCall,
       ...(via === channel && { within: via.within }),
       ...(parts !== undefined && { parts }),
     };
@@ -178,6 +213,7 @@ export class Dispatcher {
   /** Another process finds out about it. */
   #refused({ channel, via, permits, takenAt, untried, tried }: Asked): void {
     via.giveBack(permits, takenAt);
+    channel.batching?.askAgain();
     if (via.zone.connectivity === tried) via.zone.connectivity = untried;
     channel.sleep(takenAt, via);
     this.#parts.closed();
@@ -190,19 +226,51 @@ export class Dispatcher {
       if (requests === undefined) byChannel.set(request.channel, [request]);
       else requests.push(request);
     }
-    const { attempts, teller } = this.#parts;
-    for (const { channel, via, permits, takenAt, parts, hints, untried, tried } of asked) {
+    const { teller } = this.#parts;
+    for (const one of asked) {
+      const { channel, via, permits, perCall, takenAt, parts, hints, untried, tried } = one;
       const names = parts ?? [{ channel: channel.name }];
       const requests = names.flatMap((part) => byChannel.get(part.channel) ?? []);
-      for (const request of requests) attempts.start(request, request.lease?.token ?? 0, via);
+      const unused = permits - this.#send(one, requests);
       // Nothing was there to try the zone with: whoever comes next may.
       if (requests.length === 0 && via.zone.connectivity === tried) via.zone.connectivity = untried;
-      if (requests.length === permits) continue;
-      if (isKeptBack(requests, parts)) channel.keepBack(via);
-      else channel.drained(hints);
-      via.giveBack(permits - requests.length, takenAt);
+      const isFull = requests.length === permits * perCall;
+      const isLeft = isFull || isKeptBack(requests, parts, perCall);
+      if (isLeft) channel.batching?.askAgain();
+      if (!isFull && isLeft) channel.keepBack(via);
+      else if (!isFull) channel.drained(hints);
+      via.giveBack(unused, takenAt);
     }
     teller.allEnded(result.ended);
     teller.moved(result.moved);
   }
+
+  /** Starts what was claimed, and says how many of the permits that takes. */
+  #send({ channel, via, permits, isProbe }: Asked, requests: readonly StoredRequest[]): number {
+    const { attempts, fetchCallers } = this.#parts;
+    const { batching } = via;
+    if (batching === undefined || requests.length < 2) {
+      for (const request of requests) attempts.start(request, tokenOf(request), via);
+      channel.batching?.claimed(requests.length, requests.length, 0);
+      return requests.length;
+    }
+    const now = this.#context.clock.monotonicNow();
+    const groups = claimedGroups(requests, batching, via.zone.policy, fetchCallers);
+    const lacking = groups.length - permits;
+    const calls = permits + (lacking > 0 && !isProbe ? via.take(lacking, now) : 0);
+    for (const [index, group] of groups.entries()) {
+      const claimed = group.map((request) => ({ request, token: tokenOf(request) }));
+      const [first] = group as [StoredRequest, ...StoredRequest[]]; // never empty
+      if (index >= calls) for (const one of claimed) attempts.putBack(one);
+      else if (group.length === 1) attempts.start(first, tokenOf(first), via);
+      else attempts.startBatch(claimed, via, batching);
+    }
+    const left = groups.slice(calls).reduce((sum, group) => sum + group.length, 0);
+    channel.batching?.claimed(requests.length, Math.min(calls, groups.length), left);
+    return Math.min(permits, groups.length);
+  }
+}
+
+function tokenOf({ lease }: StoredRequest): number {
+  return lease?.token ?? 0;
 }

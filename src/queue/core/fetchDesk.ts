@@ -49,11 +49,11 @@ export class FetchDesk implements FetchQueue {
     const { id } = await handle.accepted();
     const { attempts } = this.#engine;
     for (;;) {
-      const wasUnderWay = attempts.isUnderWay(id);
+      const wasUnderWay = attempts.flights.has(id);
       if (await handle.cancel()) return true;
-      if (!wasUnderWay && !attempts.isUnderWay(id)) return false;
+      if (!wasUnderWay && !attempts.flights.has(id)) return false;
       // The attempt may come to nothing: then it can be taken back.
-      await attempts.over(id);
+      await attempts.flights.over(id);
     }
   }
 

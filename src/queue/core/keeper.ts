@@ -218,7 +218,7 @@ export class Keeper {
 
   async #renew(): Promise<void> {
     const { backend, clock, worker } = this.#context;
-    const leases = this.#attempts.leases();
+    const leases = this.#attempts.flights.leases();
     await Promise.all([
       backend.keepAlive({ worker, leaseNow: clock.monotonicNow() }),
       leases.length > 0 && backend.requests.renew({ worker, leases, leaseUntil: leaseUntil(this.#context) }),

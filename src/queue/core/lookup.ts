@@ -40,7 +40,7 @@ export class Lookup {
   async tellCallers(id: string): Promise<void> {
     const [record] = await this.#store.get({ ids: [id] });
     if (record !== undefined) this.#teller.tellRecord(record);
-    else if (!this.#attempts.isUnderWay(id)) this.#callers.fail(id, notFound(id));
+    else if (!this.#attempts.flights.has(id)) this.#callers.fail(id, notFound(id));
   }
 }
 

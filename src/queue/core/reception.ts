@@ -92,6 +92,7 @@ export class Reception implements IntakeEvents {
     this.#noticeCredential(admitted);
     if (result.state === 'ready') {
       channel.hint();
+      channel.batching?.arrived(request.priority);
       // A claim that was under way meanwhile may have come back without it, and nothing else would ask again.
       this.#events.wake();
     }
@@ -127,7 +128,7 @@ export class Reception implements IntakeEvents {
   }
 
   raised(id: string, patch: RequestPatch): void {
-    if (!this.#attempts.isUnderWay(id)) raiseStored(this.#context, id, patch);
+    if (!this.#attempts.flights.has(id)) raiseStored(this.#context, id, patch);
   }
 
   refused(id: string, error: unknown): void {

@@ -3,32 +3,14 @@ import { isHarmless } from '../strategies/effect.ts';
 import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
 import type { TransportResult } from '../types/transport.ts';
+import type { Called, Calling, Sent, Transmit } from './called.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
-import type { Channel } from './gates/Channel.ts';
 import { operationOf } from './gates/channelName.ts';
 import { isKeyed } from './resendRules.ts';
-import type { SentRequest } from './sentRequest.ts';
 import { sendWatched } from './watchedCall.ts';
 import { callOf } from './wire.ts';
-
-/** A call on its way. */
-interface Calling {
-  readonly request: SentRequest;
-  /** By whose gates it goes. */
-  readonly permit: { readonly via: Channel };
-  readonly abort: AbortController | undefined;
-}
-
-/** How a call went. */
-export interface Called {
-  readonly result: TransportResult;
-  /** From its start to its end. */
-  readonly durationMs: number;
-  /** Why it was not answered in time, where it was not. */
-  readonly timeout: HoldfastError<'ATTEMPT_TIMEOUT'> | undefined;
-}
 
 /** Puts calls on the wire, each with the time it may take, and learns from how long they took. */
 export class Sending {
@@ -51,32 +33,45 @@ export class Sending {
     return usualMs !== undefined && leftMs < usualMs;
   }
 
-  async send(calling: Calling, attachment: Attachment): Promise<Called> {
+  async send(calling: Calling, attachment: Attachment): Promise<Sent> {
     const { request, permit, abort } = calling;
-    const { via } = permit;
-    const { transport, clock } = this.#context;
-    const startedAt = clock.monotonicNow();
-    const timeoutMs = this.#timeoutMs(calling, startedAt);
+    const { secret } = attachment;
+    const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
     const volatile = this.#credentials.live.volatileOf(request.id);
-    const call = callOf(request, via.zone.policy, attachment.secret, volatile, timeoutMs);
+    const alone = callOf(request, permit.via.zone.policy, secret, volatile, timeoutMs);
     const live = this.#fetchCallers.liveCall(request);
-    const whole = live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
+    const call = live === undefined && abort === undefined ? alone : { ...alone, live, signal: abort?.signal };
+    if (permit.group === undefined) return this.transmit(calling, call);
+    const called = await permit.group.arrive({ calling, call, secret, volatile });
+    return { ...called, timeout: this.#timeoutOf(calling, called) };
+  }
+
+  /** Puts a call on the wire that stands for this request, or for several of which this is the first. */
+  readonly transmit: Transmit = async (calling, call) => {
+    const { transport, clock } = this.#context;
+    const { timeoutMs } = call;
+    const startedAt = clock.monotonicNow();
     const result =
       transport.isPunctual === true
-        ? await transport.send(whole)
-        : await sendWatched(transport, clock, whole, () => this.#timeoutError(calling, timeoutMs, undefined));
+        ? await transport.send(call)
+        : await sendWatched(transport, clock, call, () => this.#timeoutError(calling, timeoutMs, undefined));
     const endedAt = clock.monotonicNow();
     const durationMs = endedAt - startedAt;
+    const called = { result, durationMs, timeoutMs };
     // By what was known when it was sent: it counts itself from here on.
-    const timeout = isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;
+    const sent: Sent = { ...called, timeout: this.#timeoutOf(calling, called) };
     if (result.phase !== 'notSent' && !isCutShort(result)) {
       this.#timeoutsOf(calling).ended(durationMs, isTimeout(result), timeoutMs, endedAt);
     }
-    return { result, durationMs, timeout };
+    return sent;
+  };
+
+  #timeoutOf(calling: Calling, { result, timeoutMs }: Called): Sent['timeout'] {
+    return isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;
   }
 
   /** Why a call has no answer, as its callers are told: a timeout says what it was computed from. */
-  causeOf({ result, timeout }: Called): unknown {
+  causeOf({ result, timeout }: Sent): unknown {
     return result.phase === 'answered' ? result.bodyError : (timeout ?? result.error);
   }
 

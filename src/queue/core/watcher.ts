@@ -129,7 +129,7 @@ export class Watcher {
 
   async #look(): Promise<void> {
     const isAny = this.#isAny;
-    const told = [...this.#told].filter((id) => !this.#attempts.isUnderWay(id));
+    const told = [...this.#told].filter((id) => !this.#attempts.flights.has(id));
     this.#isAny = false;
     this.#told.clear();
     for (let from = 0; from < told.length; from += LOOKUPS) await this.#lookUp(told.slice(from, from + LOOKUPS));
@@ -141,7 +141,7 @@ export class Watcher {
   /** Looks up what callers wait for, or anything is kept of, that is not under way here: it may have ended, or been held, unseen. */
   async checkCallers(): Promise<void> {
     const pending = this.#remembered.pending();
-    const isElsewhere = (id: string): boolean => !this.#attempts.isUnderWay(id) && !pending.has(id);
+    const isElsewhere = (id: string): boolean => !this.#attempts.flights.has(id) && !pending.has(id);
     const waiting = this.#callers.ids().filter(isElsewhere);
     // Round robin: a notification costs the same however many wait.
     if (this.#offset >= waiting.length) this.#offset = 0;

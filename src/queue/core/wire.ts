@@ -7,7 +7,8 @@ import type { LiveSecret } from './liveCredentials.ts';
 import type { SentRequest } from './sentRequest.ts';
 import type { ZonePolicy } from './zonePolicy.ts';
 
-const USER_AGENT = 'holdfast';
+export const USER_AGENT = 'holdfast';
+const NONE: HeaderList = Object.freeze([]);
 
 /** A stored request as it goes on the wire: with its key where the zone knows keys, and with credentials. */
 export function callOf(
@@ -18,23 +19,29 @@ export function callOf(
   timeoutMs: number,
 ): TransportCall {
   const { method, path, body, fetch } = request.content;
-  const headers = withKeyOfGeneration(request, zone.idempotency?.header ?? 'idempotency-key');
-  const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers];
+  const { headers, keys } = ownHeaders(request, zone);
+  const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers, ...keys];
   const attached = request.auth === 'zone' ? secret.headers.map(([name]) => name.toLowerCase()) : [];
-  const { idempotency } = zone;
-  if (idempotency !== undefined && request.effect !== 'read' && keysMethod(idempotency, method)) {
-    const isOwn = headerOf(headers, idempotency.header) !== null;
-    const firstSentAt = request.progress.keyedAt ?? request.firstSentAt ?? request.acceptedAt;
-    for (const header of keyHeaders(idempotency, keyOf(request), firstSentAt)) {
-      if (isOwn && header[0] === idempotency.header) continue;
-      all.push(header);
-      attached.push(header[0]);
-    }
-  }
+  for (const [name] of keys) attached.push(name);
   const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
   if (fetch !== undefined) return { ...call, fetch, attached }; // which says who it is by itself
   if (headerOf(all, 'user-agent') === null) all.push(['user-agent', USER_AGENT]);
   return call;
+}
+
+/** What is said in the name of one request: its stored headers, and its key where the zone knows keys. */
+export function ownHeaders(
+  request: SentRequest,
+  { idempotency }: ZonePolicy,
+): { readonly headers: HeaderList; readonly keys: HeaderList } {
+  const headers = withKeyOfGeneration(request, idempotency?.header ?? 'idempotency-key');
+  const isKeyed =
+    idempotency !== undefined && request.effect !== 'read' && keysMethod(idempotency, request.content.method);
+  if (!isKeyed) return { headers, keys: NONE };
+  const isOwn = headerOf(headers, idempotency.header) !== null;
+  const firstSentAt = request.progress.keyedAt ?? request.firstSentAt ?? request.acceptedAt;
+  const keys = keyHeaders(idempotency, keyOf(request), firstSentAt);
+  return { headers, keys: isOwn ? keys.filter(([name]) => name !== idempotency.header) : keys };
 }
 
 /**

@@ -93,12 +93,12 @@ export class Withdrawal {
   async abandon(id: string, reason: unknown, departure: Departure): Promise<Withdrawn> {
     if (this.#shares.leave(id)) return 'left';
     const secret = this.#detached.secretOf(id);
-    if (this.#attempts.abort(id, reason)) {
+    if (this.#attempts.flights.abort(id, reason)) {
       this.#events.closed(id);
       return 'tooLate';
     }
     // At once, as the same call may come at once.
-    const sent = this.#attempts.underWay(id);
+    const sent = this.#attempts.flights.underWay(id);
     if (sent !== undefined && !isHarmless(sent.effect, false)) this.#detached.add(sent, secret);
     const withdrawn = await this.leave(id);
     if (withdrawn !== 'tooLate') {

@@ -4,6 +4,7 @@ import type { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import type { RetryBudget } from '../strategies/limits/RetryBudget.ts';
 import type { Sender } from '../types/request.ts';
 import type { ChannelSenders } from '../types/store.ts';
+import type { Batching } from './batching/Batching.ts';
 import type { OperationClass } from './config/types.ts';
 import type { Tier } from './gates/channelName.ts';
 import { tierOf } from './gates/channelName.ts';
@@ -16,6 +17,7 @@ export interface ZoneChannel {
   readonly scopes: readonly Gates[];
   readonly timeouts: ReadonlyMap<OperationClass, AttemptTimeouts>;
   readonly doubtSenders: readonly ChannelSenders[];
+  readonly batching: Batching | undefined;
   readonly mayHaveWork: boolean;
   /** Monotonic ms of its last use. */
   readonly usedAt: number;

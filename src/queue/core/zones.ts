@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { RetryBudget } from '../strategies/limits/RetryBudget.ts';
 import type { Sender } from '../types/request.ts';
+import type { Batching } from './batching/Batching.ts';
 import type { ProcessLimit } from './bulkhead.ts';
 import type { ResolvedConfiguration, ResolvedLimits } from './config/types.ts';
 import { Channel } from './gates/Channel.ts';
@@ -17,12 +18,14 @@ import { namedZonePolicy, originZonePolicy } from './zonePolicy.ts';
 const MAX_CHANNELS = 1_000;
 /** A channel unused for so long is forgotten, unless it stands for something that fails. */
 const IDLE_MS = 15 * 60_000;
-const WHOLE: ChannelParts = Object.freeze({ endpoint: null, operation: null });
+const WHOLE: ChannelParts = Object.freeze({ endpoint: null, operation: null, adapter: null });
 
 /** What zones are made with. */
 export interface ZoneParts extends GateParts {
   /** Other processes may send from the same store. */
   readonly isShared: boolean;
+  /** How requests of a channel share calls; undefined where they go singly. */
+  batching(zone: Zone, parts: ChannelParts): Batching | undefined;
   made(gates: Gates): void;
   /** These scopes are gone, and channels with them: requests may be stored under their names all the same. */
   forgotten(scopes: readonly string[]): void;
@@ -159,7 +162,8 @@ export class Zones {
 
   #make(name: string, zone: Zone, parts: ChannelParts): Channel {
     const scopes = [zone.gates, ...this.#scopesOf(zone, parts)];
-    const channel = new Channel({ name, zone, parts }, scopes, this.awake, this.#parts.isShared);
+    const batching = this.#parts.batching(zone, parts);
+    const channel = new Channel({ name, zone, parts, batching }, scopes, this.awake, this.#parts.isShared);
     channel.usedAt = this.#parts.now();
     zone.channels.set(name, channel);
     this.#channels.set(name, channel);
@@ -217,12 +221,16 @@ export class Zones {
       const own = Object.hasOwn(endpoints.byName, endpoint) ? endpoints.byName[endpoint] : undefined;
       const limits = own ?? endpoints.limits;
       const adaptive = zone.policy.adaptiveConcurrency;
-      found.push(this.#gates(zone, channelName(zone.name, { endpoint, operation: null }), limits, adaptive));
+      found.push(
+        this.#gates(zone, channelName(zone.name, { endpoint, operation: null, adapter: null }), limits, adaptive),
+      );
     }
     const ofClass = operation === null ? undefined : classes?.[operation];
     if (ofClass !== undefined) {
       const limits = { maxConcurrency: ofClass, rateLimit: null, breaker: null };
-      found.push(this.#gates(zone, channelName(zone.name, { endpoint: null, operation }), limits, false));
+      found.push(
+        this.#gates(zone, channelName(zone.name, { endpoint: null, operation, adapter: null }), limits, false),
+      );
     }
     return found;
   }

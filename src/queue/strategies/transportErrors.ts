@@ -9,6 +9,7 @@ const ENDED_BY_US: ReadonlySet<string> = new Set([
   'CALL_ABORTED',
   'TRANSPORT_CLOSED',
   'CALL_REPEATED',
+  'BATCH_NOT_SERVED',
   'ABORT_ERR',
   'UND_ERR_ABORTED',
   'UND_ERR_DESTROYED',

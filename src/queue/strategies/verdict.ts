@@ -103,7 +103,8 @@ function answered(input: DecisionInput, result: Answered): Verdict {
   const { response } = result;
   const { effect, content, progress } = input.request;
   const { origins = [], expect } = input.zone;
-  if (result.isForeign !== true && !isAuthentic(input.request, response, { origin: input.origin, origins, expect })) {
+  const isTold = result.isForeign === true || result.isPart === true;
+  if (!isTold && !isAuthentic(input.request, response, { origin: input.origin, origins, expect })) {
     return input.origin.startsWith('http://') ? NOT_THE_ZONE : PERHAPS_NOT_THE_ZONE;
   }
   const table = statusVerdict(response.status, { method: content.method, effect }, progress.unresolved);

@@ -24,6 +24,12 @@ interface OfRequest extends Base {
   readonly zone: string;
 }
 
+interface OfBatch extends Base {
+  readonly zone: string;
+  readonly channel: string;
+  readonly adapter: string;
+}
+
 interface OfBreaker extends Base {
   readonly zone: string;
   /** The zone, or `zone#endpoint`. */
@@ -77,6 +83,10 @@ export interface QueueEventMap {
     readonly status: number | null;
     readonly durationMs: number | null;
   };
+  /** A call that several requests shared is over; `size` of them. Null: no status came back. */
+  'batch:sent': OfBatch & { readonly size: number; readonly status: number | null; readonly durationMs: number };
+  /** A batch of `from` requests was not taken whole (`why`: the status): it is sent again in halves, of `to` at most. */
+  'batch:split': OfBatch & { readonly from: number; readonly to: number; readonly why: number };
   'zone:online': Base & { readonly zone: string; readonly offlineMs: number };
   'zone:offline': Base & { readonly zone: string; readonly error: string | null };
   'zone:captive': Base & { readonly zone: string };

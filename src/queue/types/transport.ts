@@ -51,6 +51,8 @@ export type TransportResult =
       readonly bodyError?: Error | undefined;
       /** A redirect made a GET of it: it was applied, and the response tells only what was looked up then. */
       readonly isDone?: true | undefined;
+      /** Part of the answer to a call that several requests shared: whose answer that is was told from the whole. */
+      readonly isPart?: true | undefined;
     });
 
 interface Elsewhere {

@@ -17,6 +17,9 @@ export const DEFAULTS = Object.freeze({
   maxConcurrency: 25,
   priorityStrategy: 'priority',
   ageingMs: 60_000,
+  batchingEnabled: false,
+  maxBatchSize: 20,
+  batchTimeoutMs: 10,
   durability: 'full',
   maxAttempts: 8,
   giveUpAfterMs: 24 * HOUR_MS,
@@ -86,4 +89,5 @@ export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   secretHeaders: Object.freeze([]),
   retryAnswered5xx: false,
   rules: Object.freeze([]),
+  batch: Object.freeze([]),
 });

@@ -2,6 +2,7 @@ import type { Classified, DelayFunction, ErrorKind } from '../../strategies/deci
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
+import type { BatchAdapter } from '../../types/batch.ts';
 import type { RequestOptions } from '../../types/calls.ts';
 import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
@@ -211,6 +212,8 @@ export interface ZoneOptions {
   readonly auth?: AuthProvider | undefined;
   /** More headers and query parameters that are never stored, besides those that look like secrets. */
   readonly secretHeaders?: readonly string[] | undefined;
+  /** Protocols by which the API takes several requests in one call; of those that take a request the first does. Of effect with `batchingEnabled`. @default none */
+  readonly batch?: BatchAdapter | readonly BatchAdapter[] | undefined;
   /** Retry answered 5xx for every effect: at least once instead of a question. @default false */
   readonly retryAnswered5xx?: boolean | undefined;
   /** Options by path and method; the first that fits counts. @default [] */
@@ -245,6 +248,12 @@ export interface QueueOptions {
   readonly priorityStrategy?: PriorityStrategy | undefined;
   /** So long a request waits to be treated as one priority level higher. @default 60_000 */
   readonly ageingMs?: number | undefined;
+  /** Requests that wait share calls where their zone declares a protocol for it (`batch`). @default false (production: true) */
+  readonly batchingEnabled?: boolean | undefined;
+  /** Requests in one call at most; fewer while calls of so many fail, or take longer for each. @default 20 */
+  readonly maxBatchSize?: number | undefined;
+  /** So long a request waits at most for others to share its call; less, down to nothing, where none come. @default 10 */
+  readonly batchTimeoutMs?: number | undefined;
   /** What an accepted request survives in SQLite; of no effect on other backends. @default 'full' */
   readonly durability?: SqliteDurability | undefined;
   readonly retention?: RetentionOptions | undefined;

@@ -5,9 +5,9 @@ export function createDefaultConfiguration(overrides: QueueOptions = {}): QueueO
   return merged({}, overrides);
 }
 
-/** For services: SQLite on disk, room for a long outage, less important calls refused before nothing fits. */
+/** For services: SQLite on disk, room for a long outage, calls that are shared, less important ones refused before nothing fits. */
 export function createProductionConfiguration(overrides: QueueOptions = {}): QueueOptions {
-  return merged({ backend: { kind: 'sqlite' }, maxSize: 100_000, shedding: true }, overrides);
+  return merged({ backend: { kind: 'sqlite' }, maxSize: 100_000, batchingEnabled: true, shedding: true }, overrides);
 }
 
 /** For working on an app: failures show soon, old records do not pile up. */

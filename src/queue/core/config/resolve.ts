@@ -57,7 +57,9 @@ export function resolveConfiguration(options: QueueOptions = {}): ResolvedConfig
     retention: Object.freeze({ ...RETENTION_DEFAULTS, ...defined(retention ?? {}) }),
     retry: Object.freeze(resolveRetry(retry ?? {})),
     zones: Object.freeze(
-      Object.fromEntries(Object.entries(zones ?? {}).map(([name, zone]) => [name, resolveZone(zone)])),
+      Object.fromEntries(
+        Object.entries(zones ?? {}).map(([name, zone]) => [name, resolveZone(zone, base.batchingEnabled)]),
+      ),
     ),
   });
 }
@@ -84,7 +86,7 @@ function resolveBackend(option: BackendOption | undefined, name: string): Resolv
   return { kind: 'sqlite', path: option.path ?? `./data/${name}.db` };
 }
 
-function resolveZone(zone: ZoneOptions): ResolvedZone {
+function resolveZone(zone: ZoneOptions, batchingEnabled: boolean): ResolvedZone {
   const { origins, idempotency, healthCheck, secretHeaders, probe, effectOf, classify, auth } = zone;
   const { respond, offline, mode, honorPrefer, noRetryHeaders } = zone;
   return Object.freeze({
@@ -102,6 +104,7 @@ function resolveZone(zone: ZoneOptions): ResolvedZone {
     secretHeaders: Object.freeze((secretHeaders ?? []).map((name) => name.toLowerCase())),
     retryAnswered5xx: zone.retryAnswered5xx ?? ZONE_DEFAULTS.retryAnswered5xx,
     rules: Object.freeze((zone.rules ?? []).map(resolveRule)),
+    batch: Object.freeze(batchingEnabled && zone.batch !== undefined ? [zone.batch].flat() : []),
     ...defined({ respond, offline, mode, honorPrefer, noRetryHeaders }),
   });
 }

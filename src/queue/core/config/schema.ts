@@ -55,8 +55,8 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
 
 /** Zones that are made from an origin bear its name. */
 const zoneName = field<string>(
-  'a name that is not empty and no URL, without #, ~ and !',
-  (v) => typeof v === 'string' && /^(?!https?:)[^#~!]+$/s.test(v),
+  'a name that is not empty and no URL, without #, ~, | and !',
+  (v) => typeof v === 'string' && /^(?!https?:)[^#~|!]+$/s.test(v),
 );
 
 export const QUEUE_SHAPE = {
@@ -71,6 +71,9 @@ export const QUEUE_SHAPE = {
   maxConcurrency: count(1).optional(),
   priorityStrategy: oneOf('fifo', 'lifo', 'priority', 'deadline').optional(),
   ageingMs: duration(0).optional(),
+  batchingEnabled: flag.optional(),
+  maxBatchSize: count(1).optional(),
+  batchTimeoutMs: duration(0).optional(),
   durability: oneOf('full', 'normal').optional(),
   retention: z.strictObject(RETENTION_SHAPE).optional(),
   retry: z.strictObject(RETRY_SHAPE).optional(),

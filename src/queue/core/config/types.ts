@@ -5,6 +5,7 @@ import type { IdempotencyDialect } from '../../strategies/dialects.ts';
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { RateLimit } from '../../strategies/rate/RateLimiter.ts';
 import type { Backend } from '../../types/backend.ts';
+import type { BatchAdapter } from '../../types/batch.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
@@ -67,6 +68,8 @@ export interface ResolvedZone extends FetchSettings, ResolvedLimits {
   readonly secretHeaders: readonly string[];
   readonly retryAnswered5xx: boolean;
   readonly rules: readonly ResolvedRule[];
+  /** Empty where nothing is batched. */
+  readonly batch: readonly BatchAdapter[];
 }
 
 /** Options for the calls that fit. */
@@ -87,6 +90,9 @@ export interface ResolvedConfiguration extends FetchSettings {
   readonly maxConcurrency: number;
   readonly priorityStrategy: PriorityStrategy;
   readonly ageingMs: number;
+  readonly batchingEnabled: boolean;
+  readonly maxBatchSize: number;
+  readonly batchTimeoutMs: number;
   readonly durability: SqliteDurability;
   readonly retention: {
     readonly succeededMs: number;

@@ -3,6 +3,7 @@ import { DIALECTS } from '../../strategies/dialects.ts';
 import { priorityNumber } from '../../strategies/priority.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Priority } from '../../types/calls.ts';
+import { batch } from './batchSchema.ts';
 import { callback, count, duration, field, flag, hasMethods, oneOf } from './fields.ts';
 import { GATE_SHAPE } from './gateSchema.ts';
 import type { ProbeFunction, ZoneOptions } from './options.ts';
@@ -107,6 +108,7 @@ export const ZONE_SHAPE = {
   auth: field<AuthProvider>('an auth provider, as bearerToken() gives', (v) => hasMethods(v, 'credential')).optional(),
   secretHeaders: z.array(headerName, { error: 'a list of header names' }).optional(),
   retryAnswered5xx: flag.optional(),
+  batch: batch.optional(),
   rules: z.array(z.strictObject(RULE_SHAPE), { error: 'a list of rules' }).optional(),
   ...FETCH_SETTINGS_SHAPE,
 };

@@ -2,6 +2,7 @@ import type { AttemptTimeouts } from '../../strategies/limits/AttemptTimeouts.ts
 import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { Sender } from '../../types/request.ts';
 import type { ChannelSenders } from '../../types/store.ts';
+import type { Batching } from '../batching/Batching.ts';
 import type { OperationClass } from '../config/types.ts';
 import type { Zone } from '../zone.ts';
 import type { ChannelParts, Tier } from './channelName.ts';
@@ -43,10 +44,17 @@ export class Channel {
   readonly #awake: Set<Channel>;
 
   readonly #isShared: boolean;
+  /** How its requests share calls; undefined where they go singly. */
+  readonly batching: Batching | undefined;
 
   /** `awake`: where it stands while it may have work that could go. `isShared`: other processes may send from the same store. */
   constructor(
-    of: { readonly name: string; readonly zone: Zone; readonly parts: ChannelParts },
+    of: {
+      readonly name: string;
+      readonly zone: Zone;
+      readonly parts: ChannelParts;
+      readonly batching: Batching | undefined;
+    },
     scopes: readonly Gates[],
     awake: Set<Channel>,
     isShared: boolean,
@@ -54,6 +62,7 @@ export class Channel {
     this.name = of.name;
     this.zone = of.zone;
     this.parts = of.parts;
+    this.batching = of.batching;
     this.scopes = scopes;
     this.#awake = awake;
     this.#isShared = isShared;
@@ -69,12 +78,28 @@ export class Channel {
   get within(): readonly Within[] | undefined {
     if (!this.#isShared) return undefined;
     const { scopes, zone } = this;
+    if (zone.policy.batch.length > 0) return this.#withinBatched();
     const isSo = this.#within?.every(({ sending }, index) => sending === scopes[index]?.limits.maxConcurrency);
     if (isSo !== true) {
       this.#within = scopes.map(({ limits: { maxConcurrency: sending } }, index) =>
         index === 0 ? { zone: zone.name, sending } : { zone: zone.name, channel: this.name, sending },
       );
     }
+    return this.#within;
+  }
+
+  /**
+   * The store counts requests, not calls: members of batches would use up the limit of their zone for all that goes singly. So where a
+   * zone batches, each name that requests are stored under has the limit for itself, times what a call may hold.
+   */
+  #withinBatched(): readonly Within[] {
+    const calls = Math.min(...this.scopes.map(({ limits }) => limits.maxConcurrency));
+    const sending = calls * (this.batching?.most ?? 1);
+    const isSo = this.#within?.length === this.#tiers.size && this.#within[0]?.sending === sending;
+    if (isSo && this.#within !== undefined) return this.#within;
+    this.#within = Array.from(this.#tiers, (tier) => {
+      return { zone: this.zone.name, channel: tierName(this.name, tier), sending };
+    });
     return this.#within;
   }
 
@@ -203,9 +228,19 @@ export class Channel {
     return this.scopes.map((gates) => gates.started(now));
   }
 
-  /** A call that is under way is made once more. */
-  repeated(now: number): void {
-    for (const gates of this.scopes) gates.repeated(now);
+  /** A call that is under way is made once more, or counts as so many more. */
+  repeated(now: number, calls = 1): void {
+    for (const gates of this.scopes) gates.repeated(now, calls);
+  }
+
+  /** Another call begins under a permit that one was made with. */
+  began(now: number): Tickets {
+    return this.scopes.map((gates) => gates.began(now));
+  }
+
+  /** Calls that the rates allow at present. */
+  tokens(now: number): number {
+    return Math.min(...this.scopes.map((gates) => gates.tokens(now)));
   }
 
   /** The wire of a call is free again. */

@@ -1,6 +1,7 @@
 import type { BreakerChange } from '../../strategies/breaker/change.ts';
 import { createRateLimiter } from '../../strategies/rate/createRateLimiter.ts';
 import type { QueueEventMap } from '../../types/events.ts';
+import { Adapters } from '../batching/Adapters.ts';
 import type { Context } from '../context.ts';
 import { Reachability } from '../reachability.ts';
 import { Zones } from '../zones.ts';
@@ -30,6 +31,7 @@ export class Gatekeeping {
   readonly failover: Failover;
   readonly route: Route;
   readonly probeLeases: ProbeLeases;
+  readonly adapters: Adapters;
   readonly #context: Context;
   readonly #feedback: Feedback;
   readonly #store: GateStore;
@@ -40,6 +42,7 @@ export class Gatekeeping {
     this.#context = context;
     this.#events = events;
     this.#store = new GateStore(context);
+    this.adapters = new Adapters(context);
     this.#feedback = new Feedback(context, (zone, until) => this.reachability.pause(zone, until));
     const isShared = backend.capabilities.shared;
     const parts: GateParts = {
@@ -56,6 +59,7 @@ export class Gatekeeping {
     this.zones = new Zones(config, context.worker, {
       ...parts,
       isShared,
+      batching: (zone, { adapter }) => this.adapters.batchingOf(zone, adapter),
       made: (gates) => this.#store.made(gates),
       forgotten: (scopes) => {
         for (const scope of scopes) this.#store.forgotten(scope);
@@ -71,10 +75,15 @@ export class Gatekeeping {
 
   /** A call is over: its permit goes back, and the gates are told what it met. */
   ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void {
+    this.met(via, tickets, shown);
+    via.finished();
+  }
+
+  /** One of several calls under one permit is over. */
+  met(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void {
     const now = this.#context.clock.monotonicNow();
     if (shown === undefined) this.#feedback.ignored(via, tickets, now);
     else this.#feedback.ended(via, tickets, shown, now);
-    via.finished();
   }
 
   /** Goes on where breakers stood, or hears what others advise. */

@@ -170,10 +170,15 @@ export class Gates {
     return this.breaker === null ? 0 : this.breaker.started(now);
   }
 
-  /** A call that is under way is made once more: it counts against the rate, and waits for nobody. */
-  repeated(now: number): void {
-    this.throttle.take(1, now);
-    this.#rate?.take(1, now);
+  /** A call that is under way is made once more, or counts as so many more: they count against the rate, and wait for nobody. */
+  repeated(now: number, calls = 1): void {
+    this.throttle.take(calls, now);
+    this.#rate?.take(calls, now);
+  }
+
+  /** Calls that the rates allow at present; Infinity without any. */
+  tokens(now: number): number {
+    return Math.min(this.throttle.available(now), this.#rate?.available(now) ?? Number.POSITIVE_INFINITY);
   }
 
   /** It was out of reach and is back: from few calls to all of them, with nothing saved up. */

@@ -50,6 +50,18 @@ export interface ZoneState extends GatesState {
   /** Ms the next first attempt may take, by class of operation, as far as anything was sent. */
   readonly timeoutsMs: Readonly<Partial<Record<OperationClass, number>>>;
   readonly endpoints: readonly GatesState[];
+  /** Of each of its channels whose requests share calls, once one was met. */
+  readonly batches: readonly BatchState[];
+}
+
+/** How requests of a channel share calls at present. */
+export interface BatchState {
+  readonly channel: string;
+  readonly adapter: string;
+  /** Requests in one call at most. */
+  readonly size: number;
+  /** So long the first waits for others. */
+  readonly windowMs: number;
 }
 
 /** What may be changed of the gates of a living zone or endpoint. What is absent stays. */
@@ -147,7 +159,7 @@ export class ZoneDesk {
   #gates(zone: string, endpoint: string | undefined): Gates {
     const known = this.#zones.mustBeNamed(zone);
     if (endpoint === undefined) return known.gates;
-    const gates = this.#zones.scope(channelName(zone, { endpoint, operation: null }));
+    const gates = this.#zones.scope(channelName(zone, { endpoint, operation: null, adapter: null }));
     if (gates === undefined) throw this.#unknown(endpoint, `an endpoint of zone "${zone}" that was met`);
     return gates;
   }
@@ -175,6 +187,7 @@ export class ZoneDesk {
       timeoutsMs,
       opensAt: this.#wall(Math.max(zone.reopensAt(now) ?? now, gates.nextAt(now)), now),
       endpoints: [...scopesOf(zone)].filter((one) => one !== gates).map((one) => this.#gatesState(one, now)),
+      batches: batchesOf(zone),
     };
   }
 
@@ -209,6 +222,14 @@ export class ZoneDesk {
   #wall(at: number, now: number): number | null {
     return at > now && Number.isFinite(at) ? Math.round(this.#context.clock.now() + at - now) : null;
   }
+}
+
+function batchesOf(zone: Zone): BatchState[] {
+  return Array.from(zone.channels.values()).flatMap(({ name: channel, batching }) => {
+    if (batching === undefined) return [];
+    const { adapter, size, window } = batching;
+    return [{ channel, adapter: adapter.name, size: size.size, windowMs: window.ms }];
+  });
 }
 
 /** The zone's own, and those of its endpoints and classes, each once. */

@@ -2,13 +2,15 @@ import type { Effect, RequestContent } from '../../types/request.ts';
 import type { OperationClass } from '../config/types.ts';
 import type { ZonePolicy } from '../zonePolicy.ts';
 
-/** What a channel is of its zone: an endpoint, a class of operations, both, or all that is neither. */
+/** What a channel is of its zone: an endpoint, a class of operations, what an adapter can batch of these, or all that is none of it. */
 export interface ChannelParts {
   readonly endpoint: string | null;
   readonly operation: OperationClass | null;
+  /** Name of the batch adapter that takes its requests; null: they go singly. */
+  readonly adapter: string | null;
 }
 
-const WHOLE: ChannelParts = Object.freeze({ endpoint: null, operation: null });
+const WHOLE: ChannelParts = Object.freeze({ endpoint: null, operation: null, adapter: null });
 /** Longer names of endpoints are no names. */
 const MAX_NAME = 200;
 /** Priority up to which a request is of the class `bulk`. */
@@ -31,6 +33,7 @@ export function partsOf(
   return {
     endpoint: endpoint === undefined ? null : nameOf(endpoint.of, request.content),
     operation: classes?.[operation] === undefined ? null : operation,
+    adapter: null,
   };
 }
 
@@ -45,23 +48,25 @@ function nameOf(of: (request: RequestContent) => unknown, content: RequestConten
   }
 }
 
-/** `zone`, `zone#endpoint`, `zone~class` or `zone#endpoint~class`; stored with the request. */
-export function channelName(zone: string, { endpoint, operation }: ChannelParts): string {
-  if (endpoint === null && operation === null) return zone;
+/** `zone`, `zone#endpoint`, `zone~class` or `zone#endpoint~class`, each with `|adapter` where that batches it; stored with the request. */
+export function channelName(zone: string, { endpoint, operation, adapter }: ChannelParts): string {
+  if (endpoint === null && operation === null && adapter === null) return zone;
   const first = endpoint === null ? zone : `${zone}#${encoded(endpoint)}`;
-  return operation === null ? first : `${first}~${operation}`;
+  const second = operation === null ? first : `${first}~${operation}`;
+  return adapter === null ? second : `${second}|${adapter}`;
 }
 
-const SUFFIX = /^(?:#([^#~!]+))?(?:~(read|write|bulk))?(?:!(critical|low|bulk))?$/;
+const SUFFIX = /^(?:#([^#~|!]+))?(?:~(read|write|bulk))?(?:\|([A-Za-z0-9_-]+))?(?:!(critical|low|bulk))?$/;
 
 /** What a stored name says of its channel, and of the tier of it. */
 export function readChannelName(zone: string, name: string): ChannelParts & { readonly tier: Tier } {
   const match = name.startsWith(zone) ? SUFFIX.exec(name.slice(zone.length)) : null;
   if (match === null) return { ...WHOLE, tier: 'main' };
-  const [, endpoint, operation, tier] = match;
+  const [, endpoint, operation, adapter, tier] = match;
   return {
     endpoint: endpoint === undefined ? null : decoded(endpoint),
     operation: (operation as OperationClass | undefined) ?? null, // the pattern has no others
+    adapter: adapter ?? null,
     tier: (tier as Tier | undefined) ?? 'main', // nor here
   };
 }

@@ -17,7 +17,8 @@ export interface Allowance {
 
 /**
  * Permits for requests that come in, by the name they are stored under, where nothing else of it may wait for them. Those that have to
- * leave room for others are left to a claim, which knows for whom; and so are all where the zone fails over, or is found out about.
+ * leave room for others are left to a claim, which knows for whom; and so are those that may share a call, and all where the zone fails over, or is found
+ * out about.
  */
 export function takePermits(newcomers: readonly Newcomer[], now: number): Map<string, Allowance> {
   const wanted = new Map<string, Allowance>();
@@ -30,9 +31,10 @@ export function takePermits(newcomers: readonly Newcomer[], now: number): Map<st
   }
   for (const [name, allowance] of wanted) {
     const { channel } = allowance;
-    const { zone } = channel;
+    const { zone, batching } = channel;
+    const isBatched = batching !== undefined && !batching.takesAlone(allowance.calls);
     const isElsewhere = zone.isDetoured || (zone.policy.failover.length > 0 && zone.isAway(now));
-    const open = isElsewhere ? 0 : Math.min(allowance.calls, channel.openForNewcomers(now));
+    const open = isElsewhere || isBatched ? 0 : Math.min(allowance.calls, channel.openForNewcomers(now));
     allowance.calls = open > 0 ? channel.take(open, now) : 0;
     if (allowance.calls === 0) wanted.delete(name);
   }

@@ -39,7 +39,13 @@ function roomOf(tier: Tier, { zone }: Channel, now: number): number {
 }
 
 /** Whether a part that was full may have more. */
-export function isKeptBack(claimed: readonly StoredRequest[], parts: readonly ClaimPart[] | undefined): boolean {
+export function isKeptBack(
+  claimed: readonly StoredRequest[],
+  parts: readonly ClaimPart[] | undefined,
+  perCall: number,
+): boolean {
   if (parts === undefined) return false;
-  return parts.some(({ channel, calls }) => claimed.filter((request) => request.channel === channel).length >= calls);
+  return parts.some(
+    ({ channel, calls }) => claimed.filter((request) => request.channel === channel).length >= calls * perCall,
+  );
 }
