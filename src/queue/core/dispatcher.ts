@@ -198,8 +198,10 @@ export class Dispatcher {
       // Nothing was there to try the zone with: whoever comes next may.
       if (requests.length === 0 && via.zone.connectivity === tried) via.zone.connectivity = untried;
       if (requests.length === permits) continue;
-      if (isKeptBack(requests, parts)) channel.keepBack(via);
-      else channel.drained(hints);
+      if (isKeptBack(requests, parts)) {
+        channel.keepBack(via, takenAt);
+        if (channel.keptBackUntil > takenAt) this.#parts.closed();
+      } else channel.drained(hints);
       via.giveBack(permits - requests.length, takenAt);
     }
     teller.allEnded(result.ended);
