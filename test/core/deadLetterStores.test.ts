@@ -75,4 +75,19 @@ describeStores('two processes that look after the same dead letters', ({ make })
     expect(await queue.deadLetters.replay({ ids: [id] })).toMatchObject({ matched: 0 });
     expect(server.ledger.applied()).toBe(1);
   });
+
+  it('let a replay end well whose letter was purged meanwhile', async () => {
+    const server = await realServer();
+    const queue = await open(await make(), server.origin);
+    server.script.next(refuse({ status: 422 }));
+    const { id } = await queue.enqueue({ method: 'POST', url: `${server.origin}/a`, body: 'x' });
+    await queue.idle();
+    queue.pause();
+    await queue.deadLetters.replay({ ids: [id] });
+    expect(await queue.deadLetters.purge({ ids: [id] })).toMatchObject({ matched: 1, done: 1, failed: 0 });
+    queue.resume();
+    await queue.idle();
+    expect(await queue.counts()).toMatchObject({ dead: 0, succeeded: 1 });
+    expect(server.ledger.applied()).toBe(1);
+  });
 });
