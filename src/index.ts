@@ -29,7 +29,7 @@ export {
   type Problem,
 } from './errors.ts';
 export { type QuickOptions, QuickSetup } from './QuickSetup.ts';
-export type { BulkOptions, BulkResult } from './queue/core/bulk.ts';
+export type { BulkFailure, BulkOptions, BulkOutcome, BulkProgress, BulkResult } from './queue/core/bulk.ts';
 export type { RequestItem } from './queue/core/calls.ts';
 export type * from './queue/core/config/gateOptions.ts';
 export type * from './queue/core/config/options.ts';
@@ -41,13 +41,16 @@ export {
 } from './queue/core/config/presets.ts';
 export { validateConfiguration } from './queue/core/config/resolve.ts';
 export type { ConflictRecord } from './queue/core/conflictLog.ts';
-export type { DeadLetterFilter, DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
+export type { DeadLetters, ListOptions, Page } from './queue/core/deadLetters.ts';
 export type { Explanation, Guarantee, WaitsFor } from './queue/core/explain.ts';
 export type { QueueDispatcher } from './queue/core/frontFetch.ts';
 export type { BatchState, GatesState, GatesUpdate, ZoneDesk, ZoneState } from './queue/core/gates/ZoneDesk.ts';
 export { QueuedRequest } from './queue/core/handles/QueuedRequest.ts';
 export type { Schema } from './queue/core/handles/schema.ts';
 export type { Held, HeldDecision } from './queue/core/held.ts';
+export type { DeadLetterFilter, StatusClass } from './queue/core/letterFilter.ts';
+export type { DeadLetterGroup, DeadLetterGroups, GroupOptions } from './queue/core/letterGroups.ts';
+export type { DeadLetterStats } from './queue/core/letterStats.ts';
 export { abandonMigration } from './queue/core/migration/abandonMigration.ts';
 export type { MigrationEnd } from './queue/core/migration/ends.ts';
 export type { MigrateOptions } from './queue/core/migration/migrateOptions.ts';
@@ -87,6 +90,7 @@ export type {
   MergeOptions,
   Resolution,
 } from './queue/strategies/conflict.ts';
+export type { Signature } from './queue/strategies/signature.ts';
 export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';
 export type * from './queue/types/batch.ts';

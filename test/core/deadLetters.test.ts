@@ -73,7 +73,7 @@ describe('deadLetters.replay', () => {
     const test = await world({ zones: { api: { origins: [at('')], idempotency: 'stripe' } } });
     const id = await deadOne(test, 'žluť', { lane: 'l', priority: 9, tags: ['t'], key: 'k' });
     const result = await test.queue.deadLetters.replay({ ids: [id] });
-    expect(result).toEqual({ matched: 1, done: 1 });
+    expect(result).toMatchObject({ matched: 1, done: 1, failed: 0 });
     await test.clock.settle();
     const old = await test.queue.get(id);
     const copy = await test.queue.get(old?.replayedAs ?? '');
@@ -111,7 +111,7 @@ describe('deadLetters.replay', () => {
     await stopped;
     const queue = await test.crash();
     await test.clock.settle();
-    expect(await queue.deadLetters.replay({ ids: [id] })).toEqual({ matched: 1, done: 1 });
+    expect(await queue.deadLetters.replay({ ids: [id] })).toMatchObject({ matched: 1, done: 1, failed: 0 });
     await test.clock.settle();
     const { requests } = await queue.find({});
     expect(requests.map(({ replayOf }) => replayOf)).toEqual([null, id]);
@@ -157,7 +157,11 @@ describe('bulk verbs', () => {
       expect((await errorOf(letters[verb]({ zone: undefined }))).code).toBe('BULK_REFUSED');
       const error = await errorOf(letters[verb]({ zone: at('') }, { expect: 2 }));
       expect(error).toMatchObject({ code: 'BULK_REFUSED', details: { matched: 1, expect: 2 } });
-      expect(await letters[verb]({ zone: at('') }, { dryRun: true, expect: 1 })).toEqual({ matched: 1, done: 0 });
+      expect(await letters[verb]({ zone: at('') }, { dryRun: true, expect: 1 })).toMatchObject({
+        matched: 1,
+        done: 0,
+        failed: 0,
+      });
     }
     await test.clock.settle();
     expect(test.server.ledger.applied()).toBe(0);
@@ -169,14 +173,22 @@ describe('bulk verbs', () => {
     const silent = await deadOne(test);
     const told = [await toldOne(test), await toldOne(test), await toldOne(test)];
     const all = { zone: at('') };
-    expect(await test.queue.deadLetters.replay(all)).toEqual({ matched: 1, done: 1 });
+    expect(await test.queue.deadLetters.replay(all)).toMatchObject({ matched: 1, done: 1, failed: 0 });
     expect(await test.queue.get(silent)).toMatchObject({ replayedAs: expect.any(String) });
-    expect(await test.queue.deadLetters.purge(all)).toEqual({ matched: 1, done: 1 });
+    expect(await test.queue.deadLetters.purge(all)).toMatchObject({ matched: 1, done: 1, failed: 0 });
     const ids = [told[0] as string];
     expect((await test.queue.deadLetters.list({ ids })).requests).toHaveLength(1);
-    expect(await test.queue.deadLetters.replay({ ids })).toEqual({ matched: 1, done: 1 });
-    expect(await test.queue.deadLetters.replay({ ids: told, includeTold: false })).toEqual({ matched: 0, done: 0 });
-    expect(await test.queue.deadLetters.purge({ ...all, includeTold: true })).toEqual({ matched: 3, done: 3 });
+    expect(await test.queue.deadLetters.replay({ ids })).toMatchObject({ matched: 1, done: 1, failed: 0 });
+    expect(await test.queue.deadLetters.replay({ ids: told, includeTold: false })).toMatchObject({
+      matched: 0,
+      done: 0,
+      failed: 0,
+    });
+    expect(await test.queue.deadLetters.purge({ ...all, includeTold: true })).toMatchObject({
+      matched: 3,
+      done: 3,
+      failed: 0,
+    });
     expect((await errorOf(test.queue.deadLetters.purge({ includeTold: true }))).code).toBe('BULK_REFUSED');
   });
 
@@ -186,10 +198,26 @@ describe('bulk verbs', () => {
     test.server.script.next(refuse({ status: 404 }));
     await test.queue.enqueue({ method: 'GET', url: at('/me') });
     await test.clock.settle();
-    expect(await test.queue.deadLetters.purge({ zone: at('') }, { dryRun: true })).toEqual({ matched: 1, done: 0 });
-    expect(await test.queue.deadLetters.replay({ zone: at('') }, { expect: 1 })).toEqual({ matched: 1, done: 1 });
-    expect(await test.queue.deadLetters.replay({ zone: at('') }, { dryRun: true })).toEqual({ matched: 0, done: 0 });
-    expect(await test.queue.deadLetters.purge({ zone: at('') }, { expect: 1 })).toEqual({ matched: 1, done: 1 });
+    expect(await test.queue.deadLetters.purge({ zone: at('') }, { dryRun: true })).toMatchObject({
+      matched: 1,
+      done: 0,
+      failed: 0,
+    });
+    expect(await test.queue.deadLetters.replay({ zone: at('') }, { expect: 1 })).toMatchObject({
+      matched: 1,
+      done: 1,
+      failed: 0,
+    });
+    expect(await test.queue.deadLetters.replay({ zone: at('') }, { dryRun: true })).toMatchObject({
+      matched: 0,
+      done: 0,
+      failed: 0,
+    });
+    expect(await test.queue.deadLetters.purge({ zone: at('') }, { expect: 1 })).toMatchObject({
+      matched: 1,
+      done: 1,
+      failed: 0,
+    });
     expect(await test.queue.get(id)).toBeUndefined();
   });
 
@@ -198,7 +226,7 @@ describe('bulk verbs', () => {
     test.server.script.always(refuse({ status: 422 }));
     await test.queue.enqueueMany(Array.from({ length: 250 }, (_, n) => ({ request: post(n) })));
     await test.clock.advanceUntil(async () => (await test.queue.counts()).dead === 250, 60_000);
-    expect(await test.queue.deadLetters.purge({ zone: at('') })).toEqual({ matched: 250, done: 250 });
+    expect(await test.queue.deadLetters.purge({ zone: at('') })).toMatchObject({ matched: 250, done: 250, failed: 0 });
     expect((await test.queue.counts()).dead).toBe(0);
   });
 
@@ -222,10 +250,14 @@ describe('bulk verbs', () => {
     for (let n = 0; n < 5; n += 1) await queue.enqueue({ method: 'POST', url: `${server.origin}/a`, body: `${n}` });
     await queue.idle();
     server.script.clear();
-    expect(await queue.deadLetters.replay({ zone: server.origin }, { expect: 5 })).toEqual({ matched: 5, done: 5 });
+    expect(await queue.deadLetters.replay({ zone: server.origin }, { expect: 5 })).toMatchObject({
+      matched: 5,
+      done: 5,
+      failed: 0,
+    });
     await queue.idle();
     expect(server.ledger.applied()).toBe(5);
-    expect(await queue.deadLetters.purge({ zone: server.origin })).toEqual({ matched: 5, done: 5 });
+    expect(await queue.deadLetters.purge({ zone: server.origin })).toMatchObject({ matched: 5, done: 5, failed: 0 });
     expect(await queue.counts()).toMatchObject({ dead: 0, succeeded: 5 });
   });
 });

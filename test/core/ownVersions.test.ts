@@ -59,6 +59,17 @@ describe('a change behind one that was made on no version', () => {
     expect(api.at('/tickets/501')).toBeUndefined();
   });
 
+  it('removes what it has replaced, also where the answer to that was cut off', async () => {
+    const { test, api, server, tickets, ticket } = await made();
+    server.script.next(partialBody);
+    const first = await tickets.replace(501, { title: 'b' }).accepted();
+    const { id } = await tickets.delete(ticket).accepted();
+    await test.clock.advance(30 * MINUTE_MS);
+    expect(await test.queue.get(first.id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    expect(api.at('/tickets/501')).toBeUndefined();
+  });
+
   it('is not in conflict with it where a look showed that it was applied', async () => {
     const { test, api, server, tickets, ticket } = await made();
     server.script.next(applyThenReset);

@@ -320,6 +320,25 @@ describe('limits that change while the queue runs', () => {
   });
 });
 
+describe('a breaker that is changed in part', () => {
+  it('keeps what the change does not name', async () => {
+    const test = await gated({
+      breaker: { openMs: 1_000, maxOpenMs: 2_000, consecutiveFailures: 2 },
+      retryBudget: false,
+    });
+    test.queue.zones.update(ZONE, { breaker: { windowMs: 60_000, openMs: undefined } });
+    const opened = record(test.queue, 'breaker:opened');
+    test.server.script.always(unavailable());
+    await enqueueEach(test.queue, 5);
+    await test.clock.settle();
+    expect(opened).toHaveLength(1);
+    expect((opened[0]?.until ?? 0) - test.clock.now()).toBeLessThanOrEqual(1_250);
+    test.queue.zones.update(ZONE, { breaker: false });
+    test.queue.zones.update(ZONE, { breaker: {} });
+    expect(gatesOf(test.queue).breaker).toMatchObject({ status: 'closed' });
+  });
+});
+
 describe('a zone without a breaker', () => {
   it('is never left alone for its failures, and still waits where it is asked to', async () => {
     const test = await gated({ breaker: false, retryBudget: false });

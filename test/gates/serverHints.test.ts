@@ -102,6 +102,21 @@ describe('what answers say of a quota', () => {
     expect(arrivals.length).toBe(5);
   });
 
+  it('lets what it kept back go when it is a new one, not at some later look', async () => {
+    const test = await gated();
+    test.server.script.next(answer({ status: 200, headers: quotaIn('RateLimit', 100, 8, 3), body: {} }));
+    await test.queue.enqueue(get('/first'));
+    await test.clock.settle();
+    const opensAt = test.clock.now() + 3 * SECOND_MS;
+    const arrivals = noteArrivals(test);
+    for (const priority of ['bulk', 'low', 'normal'] as const)
+      await test.queue.enqueue(put(`/${priority}`), { priority });
+    await test.clock.advance(opensAt - test.clock.now() - 1);
+    expect(arrivals).toEqual([]);
+    await test.clock.advance(2);
+    expect(arrivals.map(({ path }) => path).sort()).toEqual(['/bulk', '/low', '/normal']);
+  });
+
   it('keeps it from what has priority 9, whether that comes in or waits', async () => {
     const test = await gated();
     test.server.script.next(answer({ status: 200, headers: quotaIn('RateLimit', 100, 8, 60), body: {} }));

@@ -355,8 +355,9 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
   async #close(deadlineMs: number): Promise<void> {
     await this.#starting?.catch(() => undefined); // its own caller was told
     if (this.#running === undefined) return;
-    const { engine, subscriptions, idle } = this.#running;
+    const { engine, subscriptions, idle, deadLetters } = this.#running;
     idle.stop();
+    deadLetters.stop();
     try {
       await closeEngine(engine, subscriptions, deadlineMs);
     } finally {

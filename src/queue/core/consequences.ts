@@ -179,7 +179,8 @@ export class Consequences {
 }
 
 function ownWrite(request: SentRequest, shown?: Json): OwnWrite {
-  return { by: request.id, change: (snapshot) => changeOn(request, snapshot, shown), shows: shown };
+  const isUnseen = request.content.method === 'PUT' && !isJsonObject(shown ?? null);
+  return { by: request.id, change: (snapshot) => changeOn(request, snapshot, shown), shows: shown, isUnseen };
 }
 
 function withPatch(job: SettleJob, patch: Settlement['patch']): SettleJob {

@@ -237,8 +237,10 @@ export class Dispatcher {
       const isFull = requests.length === permits * perCall;
       const isLeft = isFull || isKeptBack(requests, parts, perCall);
       if (isLeft) channel.batching?.askAgain();
-      if (!isFull && isLeft) channel.keepBack(via);
-      else if (!isFull) channel.drained(hints);
+      if (!isFull && isLeft) {
+        channel.keepBack(via, takenAt);
+        if (channel.keptBackUntil > takenAt) this.#parts.closed();
+      } else if (!isFull) channel.drained(hints);
       via.giveBack(unused, takenAt);
     }
     teller.allEnded(result.ended);

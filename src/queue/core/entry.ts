@@ -3,6 +3,12 @@ import { holdfastError } from '../../errors.ts';
 import type { Admission, Admitted } from './admit.ts';
 import type { Submission } from './submission.ts';
 
+/** Calls that are accepted together or not at all. */
+export interface Batch {
+  /** One of them was refused, and with it all. */
+  isRefused: boolean;
+}
+
 /** A call between admission and the answer of the store. */
 export interface Entry {
   readonly submission: Submission;
@@ -13,7 +19,7 @@ export interface Entry {
   /** Bindings that were made when it was last looked what it refers to. */
   since: number;
   /** Entries of one atomic batch share it. */
-  readonly batch: object | undefined;
+  readonly batch: Batch | undefined;
   /** Set where the load is too high for a new request: it may join one that is there, or else this is why it is refused. */
   shedWith?: HoldfastError | undefined;
 }

@@ -63,10 +63,10 @@ export class Intake {
 
   /** Takes calls; those of one `push` with `atomic` are accepted together or not at all. Never throws. */
   push(calls: readonly { readonly submission: Submission; readonly admission: Admission }[], atomic: boolean): void {
-    const batch = atomic ? {} : undefined;
+    const batch = atomic ? { isRefused: false } : undefined;
     const entries = calls.map((call): Entry => ({ ...call, admitted: undefined, isRenamed: false, since: 0, batch }));
-    this.#waiting.push(...entries);
-    for (const entry of entries) this.#admit(entry, entries);
+    for (const entry of entries) this.#waiting.push(entry);
+    for (const entry of entries) this.#admit(entry);
     this.#events.wake();
   }
 
@@ -74,7 +74,7 @@ export class Intake {
   pushOne(submission: Submission, admission: Admission): void {
     const entry: Entry = { submission, admission, admitted: undefined, isRenamed: false, since: 0, batch: undefined };
     this.#waiting.push(entry);
-    this.#admit(entry, undefined);
+    this.#admit(entry);
     this.#events.wake();
   }
 
@@ -116,8 +116,8 @@ export class Intake {
     const late = this.#waiting.filter((entry) => entry.admitted === undefined);
     const batches = new Set(late.map((entry) => entry.batch));
     batches.delete(undefined);
-    const refused = this.#waiting.filter((entry) => entry.admitted === undefined || batches.has(entry.batch));
-    this.#waiting = this.#waiting.filter((entry) => !refused.includes(entry));
+    const refused = new Set(this.#waiting.filter((one) => one.admitted === undefined || batches.has(one.batch)));
+    this.#waiting = this.#waiting.filter((entry) => !refused.has(entry));
     for (const entry of refused) this.#fail(entry, error);
     this.flush();
   }
@@ -173,7 +173,7 @@ export class Intake {
     if (next?.admitted?.refusal === undefined) return false;
     if (this.#storing.size > 0) return true;
     next.admitted = undefined;
-    this.#admit(next, undefined);
+    this.#admit(next);
     return true;
   }
 
@@ -181,11 +181,12 @@ export class Intake {
     for (const entry of this.#waiting) {
       if (!this.#bindings.isLateFor(entry.admitted?.request.refs ?? [], entry.since)) continue;
       entry.admitted = undefined;
-      this.#admit(entry, entry.batch && this.#waiting.filter(({ batch }) => batch === entry.batch));
+      this.#admit(entry);
     }
   }
 
-  #admit(entry: Entry, siblings: readonly Entry[] | undefined): void {
+  #admit(entry: Entry): void {
+    if (entry.batch?.isRefused === true) return;
     entry.since = this.#bindings.now;
     const isNext = this.#waiting[0] === entry && this.#storing.size === 0;
     try {
@@ -197,14 +198,14 @@ export class Intake {
       admitted.then(
         (result) => {
           const isFinal = isNext || entry.batch !== undefined;
-          if (isFinal && result.refusal !== undefined) return this.#refuse(entry, siblings, result.refusal);
+          if (isFinal && result.refusal !== undefined) return this.#refuse(entry, result.refusal);
           entry.admitted = entry.batch === undefined ? result : asItself(result);
           this.#events.wake();
         },
-        (error: unknown) => this.#refuse(entry, siblings, error),
+        (error: unknown) => this.#refuse(entry, error),
       );
     } catch (error) {
-      this.#refuse(entry, siblings, error);
+      this.#refuse(entry, error);
     }
   }
 
@@ -274,17 +275,20 @@ export class Intake {
     this.#reads.remove(id);
   }
 
-  #refuse(entry: Entry, siblings: readonly Entry[] | undefined, error: unknown): void {
-    for (const one of siblings ?? [entry]) {
-      this.#drop(one);
-      this.#fail(one, error);
+  /** A batch goes whole, once: what else is wrong with it changes nothing. */
+  #refuse(entry: Entry, error: unknown): void {
+    const { batch } = entry;
+    if (batch === undefined) {
+      const index = this.#waiting.lastIndexOf(entry);
+      if (index !== -1) this.#waiting.splice(index, 1);
+      this.#fail(entry, error);
+    } else if (!batch.isRefused) {
+      batch.isRefused = true;
+      const waiting = this.#waiting;
+      this.#waiting = waiting.filter((one) => one.batch !== batch);
+      for (const one of waiting) if (one.batch === batch) this.#fail(one, error);
     }
     this.#events.wake();
-  }
-
-  #drop(entry: Entry): void {
-    const index = this.#waiting.lastIndexOf(entry);
-    if (index !== -1) this.#waiting.splice(index, 1);
   }
 
   async #store(entries: readonly Entry[], atomic: boolean): Promise<void> {

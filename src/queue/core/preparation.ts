@@ -14,7 +14,7 @@ import { senderOf } from './senders.ts';
 import type { SentRequest } from './sentRequest.ts';
 import { messageOf } from './tell.ts';
 import type { Version, Versions } from './versions.ts';
-import { fieldVersion, thingAt, versionIn } from './versions.ts';
+import { fieldVersion, thingAt, versionIn, withKept } from './versions.ts';
 import type { Zone } from './zone.ts';
 
 /** How long what was just made may not be seen by every server of an API. */
@@ -103,7 +103,7 @@ export class Preparation {
     const thing = thingAt(request.content.path, request);
     const known = await this.#versions.since(thing, before, request.id);
     if (known === undefined) return { present: request };
-    if (known.version !== null && known.isPartial !== true) return { present: onVersion(request, rules, known) };
+    if (known.version !== null && known.isPartial !== true) return this.#onKept(request, zone, rules, known);
     // The server told no version of what we wrote, or not all of it: it is read once, and counts if nobody else changed anything.
     const answer = await this.#look(request, zone);
     if (answer === undefined) return { present: request, seen: 'unreadable' };
@@ -116,6 +116,17 @@ export class Preparation {
     if (found.version === null) return { present: request };
     await this.#versions.wrote(thing, before, found);
     return { present: onVersion(request, rules, found) };
+  }
+
+  /** On a version of which it may have to be read what the server kept, as the answer that would have shown it was lost. */
+  async #onKept(request: SentRequest, zone: Zone, rules: ResourceRules, known: Version): Promise<Latest> {
+    if (known.mayKeep === undefined) return { present: onVersion(request, rules, known) };
+    const answer = await this.#look(request, zone);
+    if (answer === undefined) return { present: request, seen: 'unreadable' };
+    const isThere = answer.status >= 200 && answer.status <= 299;
+    const shows = isThere ? versionIn(rules, answer).snapshot : null;
+    const snapshot = withKept(known.snapshot, known.mayKeep, shows);
+    return { present: onVersion(request, rules, { version: known.version, snapshot }) };
   }
 
   /** Where the API takes no precondition: what it has now, if that is another version than the change was made on. The window is not closed by it. */

@@ -23,6 +23,7 @@ export type SentRequest = Pick<
   | 'refs'
   | 'base'
   | 'intent'
+  | 'replayOf'
 >;
 
 /** The part of a record that is known of a request claimed in the commit that accepted it. */
@@ -47,5 +48,6 @@ export function sentAtAcceptance(request: NewRequest, now: number): SentRequest 
     refs: request.refs,
     base: request.base,
     intent: request.intent,
+    replayOf: request.replayOf,
   };
 }

@@ -64,7 +64,7 @@ export class Settler {
   }
 
   add(job: SettleJob): void {
-    this.#jobs.push(job);
+    this.#jobs.push(withMark(job));
     this.#events.wake();
   }
 
@@ -228,4 +228,15 @@ export class Settler {
       await forgetEvidence(backend.history, id);
     }
   }
+}
+
+/**
+ * The end of a replay marks the dead letter with it: should its mark have been lost to a crash right after acceptance, the letter is not taken for untouched
+ * once the record of its replay is gone.
+ */
+function withMark(job: SettleJob): SettleJob {
+  const { request, settlement } = job;
+  if (request.replayOf === null || !isTerminal(settlement.next.state)) return job;
+  const mark: Change = { id: request.replayOf, from: ['dead'], patch: { replayedAs: request.id } };
+  return { ...job, settlement: { ...settlement, amend: [...(settlement.amend ?? []), mark] } };
 }

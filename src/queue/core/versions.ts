@@ -2,6 +2,7 @@ import { deepEqual } from '../strategies/deepEqual.ts';
 import { headerValue } from '../strategies/headerValue.ts';
 import { jsonOf } from '../strategies/json.ts';
 import { valueAt } from '../strategies/jsonPointer.ts';
+import type { JsonObject } from '../strategies/jsonValue.ts';
 import { isJsonObject } from '../strategies/jsonValue.ts';
 import { laneKey } from '../strategies/lane.ts';
 import type { HttpResponse, Json } from '../types/request.ts';
@@ -16,6 +17,8 @@ export interface Version {
   readonly snapshot: Json;
   /** The snapshot has no more than what a change of it sent: the rest has to be read. */
   readonly isPartial?: true | undefined;
+  /** What the server may have kept beside the snapshot: a look tells, by showing it as it was. */
+  readonly mayKeep?: Json | undefined;
 }
 
 /** A change that met a conflict, and the thing as its author saw it from then on, and before. */
@@ -23,6 +26,8 @@ interface Met {
   readonly by: string;
   readonly snapshot: Json;
   readonly base: Json;
+  /** What stood there before a whole took its place, of which no answer showed what the server kept. */
+  readonly mayKeep?: Json | undefined;
 }
 
 /** Own writes of a thing in a row: what the last one left, and which versions that came from by our writes alone. */
@@ -41,6 +46,8 @@ export interface OwnWrite {
   readonly change: (snapshot: Json) => Json;
   /** What the server showed of the thing afterwards. */
   readonly shows?: Json | undefined;
+  /** It took the place of a whole thing, and no answer showed what of that is left. */
+  readonly isUnseen?: boolean | undefined;
 }
 
 const KEEP_MS = 30 * 24 * 3_600_000;
@@ -68,7 +75,8 @@ export class Versions {
     if (row === undefined || row.by === requestId) return row?.on;
     const { met } = row;
     if (met === undefined || met.by === requestId) return row;
-    return { ...row, snapshot: (await this.#wasGivenUp(met.by)) ? met.base : met.snapshot };
+    if (await this.#wasGivenUp(met.by)) return { ...row, snapshot: met.base };
+    return { ...row, snapshot: met.snapshot, mayKeep: met.mayKeep };
   }
 
   /** Those behind a change go on once it has ended, and it may never have been made. */
@@ -123,19 +131,23 @@ export class Versions {
 }
 
 /** Who stands on that row stands on the write as well, and on nothing else that the server may have by then. */
-function writtenOver(row: Row, { by, change, shows }: OwnWrite): Row {
+function writtenOver(row: Row, { by, change, shows, isUnseen }: OwnWrite): Row {
   const { version, snapshot, isPartial, met } = row;
   if (version === null) return row;
-  if (met?.by === by) return { ...row, met: { ...met, snapshot: withKept(met, shows) } };
+  if (met?.by === by) return { ...row, met: { ...met, snapshot: withKept(met.snapshot, met.base, shows) } };
   const base = met?.snapshot ?? snapshot;
-  return { version, snapshot, isPartial, from: fromOf(row, version), met: { by, base, snapshot: change(base) } };
+  const before = met?.mayKeep;
+  const mayKeep = isUnseen === true && isJsonObject(base) ? { ...(isJsonObject(before) && before), ...base } : before;
+  const now: Met = { by, base, snapshot: change(base), mayKeep };
+  return { version, snapshot, isPartial, from: fromOf(row, version), met: now };
 }
 
-/** A server has more than a PUT sends: what it shows afterwards as it was before, it keeps itself. */
-function withKept({ base, snapshot }: Met, shows: Json | undefined): Json {
-  if (!isJsonObject(base) || !isJsonObject(snapshot) || !isJsonObject(shows)) return snapshot;
-  const kept = Object.entries(base).filter(
-    ([field, value]) => Object.hasOwn(shows, field) && deepEqual(value, shows[field] ?? null),
+/** A server has more than a PUT sends: what it shows afterwards as it was `before`, it keeps itself. */
+export function withKept(snapshot: Json, before: Json | undefined, shows: Json | undefined): Json {
+  if (!isJsonObject(before ?? null) || !isJsonObject(snapshot) || !isJsonObject(shows ?? null)) return snapshot;
+  const shown = shows as JsonObject; // both were looked at just now
+  const kept = Object.entries(before as JsonObject).filter(
+    ([field, value]) => Object.hasOwn(shown, field) && deepEqual(value, shown[field] ?? null),
   );
   return { ...Object.fromEntries(kept), ...snapshot };
 }

@@ -22,6 +22,7 @@ export interface ZoneChannel {
   /** Monotonic ms of its last use. */
   readonly usedAt: number;
   readonly sleepsUntil: number;
+  readonly keptBackUntil: number;
   hint(): void;
   wake(): void;
 }

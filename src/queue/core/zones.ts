@@ -196,6 +196,7 @@ export class Zones {
       const at = zone.reopensAt(now);
       if (at !== null) yield at;
       if (zone.keptBack.size > 0) yield Number.NEGATIVE_INFINITY;
+      for (const channel of zone.keptBack) if (channel.keptBackUntil > now) yield channel.keptBackUntil;
       for (const channel of zone.sleepers) {
         // As it was when it fell asleep: by now it may be open, and nobody have looked since.
         if (channel.mayHaveWork) yield channel.sleepsUntil;

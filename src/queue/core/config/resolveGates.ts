@@ -61,8 +61,9 @@ function resolveEndpoint(given: NonNullable<ZoneOptions['endpoint']>, maxConcurr
   });
 }
 
-function resolveBreaker(given: BreakerOptions): BreakerPolicy {
-  const policy = { ...BREAKER_DEFAULTS, ...defined(given) };
+/** A breaker as given; what is absent is as it was, or the default. */
+export function resolveBreaker(given: BreakerOptions, before: BreakerPolicy | null = null): BreakerPolicy {
+  const policy = { ...(before ?? BREAKER_DEFAULTS), ...defined(given) };
   return Object.freeze({ ...policy, maxOpenMs: Math.max(policy.maxOpenMs, policy.openMs) });
 }
 

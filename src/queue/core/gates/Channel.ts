@@ -36,6 +36,8 @@ export class Channel {
   failedProbe: string | undefined;
   /** While it sleeps: the monotonic ms at which time alone may open what was closed then; -Infinity where only a call that ends does. */
   sleepsUntil = Number.NEGATIVE_INFINITY;
+  /** While it is kept back: the monotonic ms at which the server's quota keeps nothing back any more; not in the future where it is not that. */
+  keptBackUntil = Number.NEGATIVE_INFINITY;
   /** Raised with every hint that something may be ready; compared so that a hint during a claim is not lost. */
   #hints = 0;
   #seen = 0;
@@ -160,8 +162,12 @@ export class Channel {
     via.zone.gates.bulkhead.awaitProcess(this);
   }
 
-  /** What is left of it has to leave room for others: it is asked for when a call of the zone ends, not when permits are found free. */
-  keepBack(via: Channel): void {
+  /**
+   * What is left of it has to leave room for others: it is asked for when a call of the zone ends, or the quota of the server is a new one, not when permits
+   * are found free.
+   */
+  keepBack(via: Channel, now: number): void {
+    this.keptBackUntil = via.#allFrom(now);
     this.#awake.delete(this);
     this.zone.keptBack.add(this);
     via.zone.keptBack.add(this);
@@ -205,6 +211,13 @@ export class Channel {
     let least = 1;
     for (const { throttle } of this.scopes) least = Math.max(least, throttle.minPriority(now));
     return least;
+  }
+
+  /** When what is sent may be of any priority again, as far as the server's quota goes; `now` if already. */
+  #allFrom(now: number): number {
+    let at = now;
+    for (const { throttle } of this.scopes) at = Math.max(at, throttle.allFrom(now));
+    return at;
   }
 
   /** Takes up to `wanted` permits of all gates and says how many it got. */

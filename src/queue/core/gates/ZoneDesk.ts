@@ -2,7 +2,7 @@ import { HoldfastError } from '../../../errors.ts';
 import type { BreakerStatus } from '../../strategies/breaker/change.ts';
 import type { BreakerOptions, RateLimitOptions } from '../config/gateOptions.ts';
 import { configurationProblems } from '../config/problems.ts';
-import { resolveLimits } from '../config/resolveGates.ts';
+import { resolveBreaker, resolveLimits } from '../config/resolveGates.ts';
 import type { OperationClass, ResolvedLimits } from '../config/types.ts';
 import type { Context } from '../context.ts';
 import type { Zone } from '../zone.ts';
@@ -244,6 +244,7 @@ function updated(limits: ResolvedLimits, { maxConcurrency, rateLimit, breaker }:
   return {
     maxConcurrency: given.maxConcurrency,
     rateLimit: rateLimit === undefined ? limits.rateLimit : given.rateLimit,
-    breaker: breaker === undefined ? limits.breaker : given.breaker,
+    // What is not named of a breaker stays as well.
+    breaker: breaker ? resolveBreaker(breaker, limits.breaker) : breaker === false ? null : limits.breaker,
   };
 }
