@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { currentLoad, describeMachine } from './lib/machine.mjs';
 import { printTable, writeResult } from './lib/report.mjs';
 import { backlogRows } from './rows/backlog.mjs';
+import { batching } from './rows/batching.mjs';
 import { claimCost } from './rows/claimCost.mjs';
 import { eventLoop } from './rows/eventLoop.mjs';
 import { gateDecision } from './rows/gateDecision.mjs';
@@ -24,6 +25,7 @@ const ROWS = [
   redisBacklog,
   gateDecision,
   zoneBeside,
+  batching,
 ];
 
 const { values } = parseArgs({

@@ -109,8 +109,8 @@ describe('the gates of a zone', () => {
     ]);
   });
 
-  it.each(['a#b', 'a~read', 'a!low'])('keep the name %j for themselves', (name) => {
-    expect(() => resolveConfiguration({ zones: { [name]: { origins } } })).toThrow('without #, ~ and !');
+  it.each(['a#b', 'a~read', 'a!low', 'a|list'])('keep the name %j for themselves', (name) => {
+    expect(() => resolveConfiguration({ zones: { [name]: { origins } } })).toThrow('without #, ~, | and !');
   });
 });
 
