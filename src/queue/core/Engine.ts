@@ -25,6 +25,7 @@ import { Reader } from './reader.ts';
 import { ReadJoins } from './readJoins.ts';
 import { Reception } from './reception.ts';
 import { Reconciler } from './reconciler.ts';
+import { Reranking } from './reranking.ts';
 import { Resolver } from './resolver.ts';
 import type { ResourceRules } from './resources.ts';
 import { Resources } from './resources.ts';
@@ -63,6 +64,7 @@ export class Engine {
   readonly resources = new Resources();
   readonly seals: Seals;
   readonly live: LiveCredentials;
+  readonly reranking: Reranking;
   /** Undefined where the queue sheds no load. */
   readonly shedding: Shedding | undefined;
   readonly #credentials: Credentials;
@@ -109,6 +111,7 @@ export class Engine {
     const live = new LiveCredentials();
     this.live = live;
     this.seals = new Seals(context);
+    this.reranking = new Reranking(context);
     const health = new BackendHealth(context.emitter);
     this.#health = health;
     const identities = new Identities(config.principal, digestKey, context.worker);
@@ -165,7 +168,7 @@ export class Engine {
       },
       {
         wake,
-        ended: (via, tickets, shown) => gates.ended(via, tickets, shown),
+        ended: (...call) => gates.ended(...call),
         renewed: () => this.authHolds.release(),
         observed: (zone, decision, error) => reachability.observed(zone, decision, error),
       },
@@ -199,7 +202,7 @@ export class Engine {
         probe: () => reachability.probe(zones.all),
         checkCallers: () => this.#watcher.checkCallers(),
         loadSeals: () => this.seals.load(),
-        loadGates: () => gates.load(),
+        loadGates: () => gates.load().then(() => this.reranking.look()),
       },
     );
     this.#watcher = new Watcher(
@@ -272,6 +275,7 @@ export class Engine {
     // Before anything is given back that may be sent: it may be of a zone that is left alone, or of a principal who is away.
     await this.#unlessAway(this.seals.load());
     await this.#unlessAway(this.gates.load());
+    await this.#unlessAway(this.reranking.load());
     await this.#unlessAway(this.keeper.recover());
     this.#watcher.start();
     await this.#unlessAway(this.#watcher.survey());
@@ -305,6 +309,7 @@ export class Engine {
       this.authHolds.stop(),
       this.gates.reachability.stop(),
       this.gates.probeLeases.stop(),
+      this.reranking.stop(),
     ]);
     for (const one of stopped) {
       if (one.status === 'fulfilled') continue;

@@ -57,7 +57,7 @@ export interface AttemptEvents {
     error: TransportFailure['error'] | null,
   ): void;
   /** A call is over, whether or not anything was sent: its permit goes back. */
-  ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void;
+  ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined, request: SentRequest): void;
 }
 
 /** Sends claimed requests, each holding a permit, and hands the settlement on. Never rejects, never forgets one. */
@@ -301,7 +301,7 @@ export class Attempts {
 
   #giveBack({ request, permit: { via, tickets, shown } }: Flight): void {
     via.zone.counted(request.priority, -1);
-    this.#events.ended(via, tickets, shown);
+    this.#events.ended(via, tickets, shown, request);
   }
 
   #plainJob(flight: Flight, called: Called): SettleJob {

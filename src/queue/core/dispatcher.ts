@@ -11,6 +11,7 @@ import type { Failover } from './gates/Failover.ts';
 import type { ProbeLeases } from './gates/ProbeLeases.ts';
 import { isKeptBack, partsOfClaim } from './gates/parts.ts';
 import type { Teller } from './tell.ts';
+import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
 /** How long after a failed claim the next is tried. */
@@ -77,14 +78,18 @@ export class Dispatcher {
 
   pump(): void {
     if (this.#isStopped || this.#claiming.size >= MAX_CLAIMS || !this.#context.config.dispatch) return;
-    const { awake } = this.#zones;
-    if (awake.size === 0) return;
+    const { awake, turns } = this.#zones;
+    if (awake.size === 0) return turns.rest();
     const now = this.#context.clock.monotonicNow();
-    const asked: Asked[] = [];
-    for (const channel of awake) {
-      const one = this.#ask(channel, now);
-      if (one !== undefined) asked.push(one);
-    }
+    turns.begin(
+      awake,
+      (channel) => (mayDetour(channel.zone) ? Number.POSITIVE_INFINITY : channel.openFor(now)),
+      ({ zone }) => (mayDetour(zone) ? this.#context.config.maxConcurrency : zone.gates.available(now)),
+    );
+    let asked = this.#askAll(now);
+    turns.end();
+    // What was granted could not be used: whoever else can may have it.
+    if (asked.length === 0 && awake.size > 0) asked = this.#askAll(now);
     if (asked.length === 0) return;
     // Those that got permits are asked last the next time.
     for (const { channel } of asked) {
@@ -99,7 +104,20 @@ export class Dispatcher {
     this.#claiming.add(claim);
   }
 
-  #ask(channel: Channel, now: number): Asked | undefined {
+  #askAll(now: number): Asked[] {
+    const { awake, turns } = this.#zones;
+    const asked: Asked[] = [];
+    for (const channel of awake) {
+      const most = turns.leftFor(channel.zone);
+      const one = most > 0 ? this.#ask(channel, most, now) : undefined;
+      if (one === undefined) continue;
+      turns.took(channel.zone, one.permits);
+      asked.push(one);
+    }
+    return asked;
+  }
+
+  #ask(channel: Channel, most: number, now: number): Asked | undefined {
     const { zone } = channel;
     if (zone.senders.size === 0) return undefined;
     const { failover } = this.#parts;
@@ -111,7 +129,7 @@ export class Dispatcher {
     const other = isOwn ? failover.toBeTried(zone, channel, now) : standIn;
     const via = other === undefined ? channel : this.#zones.channel(other, channel.parts);
     const isProbe = (isOwn && isCanary) || via.isProbing(now);
-    const permits = via.take(isProbe ? 1 : via.openFor(now), now);
+    const permits = via.take(isProbe ? 1 : Math.min(most, via.openFor(now)), now);
     if (permits === 0) {
       channel.sleep(now, via);
       if (channel.sleepsUntil > now) this.#parts.closed();
@@ -121,7 +139,8 @@ export class Dispatcher {
     const untried = via.zone.connectivity;
     via.zone.trying(now, this.#context.random.number);
     const least = Math.max(this.#parts.minPriority(), via.minPriority(now));
-    const parts = partsOfClaim(channel, via, permits, isProbe ? 1 : least, now);
+    const hasShares = this.#context.ranking.strategy.priorityStrategy === 'priority';
+    const parts = partsOfClaim(channel, via, permits, { minPriority: isProbe ? 1 : least, hasShares }, now);
     return {
       channel,
       via,
@@ -153,7 +172,7 @@ export class Dispatcher {
       return true;
     } catch (error) {
       health.failed(error, 'claim');
-      for (const { via, permits, takenAt } of wanted) via.giveBack(permits, takenAt);
+      for (const { channel, via, permits, takenAt } of wanted) this.#giveBack(channel, via, permits, takenAt);
       return false;
     }
   }
@@ -177,10 +196,15 @@ export class Dispatcher {
 
   /** Another process finds out about it. */
   #refused({ channel, via, permits, takenAt, untried, tried }: Asked): void {
-    via.giveBack(permits, takenAt);
+    this.#giveBack(channel, via, permits, takenAt);
     if (via.zone.connectivity === tried) via.zone.connectivity = untried;
     channel.sleep(takenAt, via);
     this.#parts.closed();
+  }
+
+  #giveBack(channel: Channel, via: Channel, permits: number, takenAt: number): void {
+    this.#zones.turns.took(channel.zone, -permits);
+    via.giveBack(permits, takenAt);
   }
 
   #start(asked: readonly Asked[], result: ClaimResult): void {
@@ -200,9 +224,14 @@ export class Dispatcher {
       if (requests.length === permits) continue;
       if (isKeptBack(requests, parts)) channel.keepBack(via);
       else channel.drained(hints);
-      via.giveBack(permits - requests.length, takenAt);
+      this.#giveBack(channel, via, permits - requests.length, takenAt);
     }
     teller.allEnded(result.ended);
     teller.moved(result.moved);
   }
+}
+
+/** Its calls may go to another zone: what its own gates say of it does not tell how many. */
+function mayDetour(zone: Zone): boolean {
+  return zone.isDetoured || zone.policy.failover.length > 0;
 }

@@ -1,4 +1,5 @@
 import { BREAKER_DEFAULTS } from '../../strategies/breaker/policy.ts';
+import { DEFAULT_FLOWS } from '../../strategies/scheduling/flows.ts';
 import { silentLogger } from '../../types/logger.ts';
 import type { ResolvedConfiguration, ResolvedZone } from './types.ts';
 
@@ -17,6 +18,7 @@ export const DEFAULTS = Object.freeze({
   maxConcurrency: 25,
   priorityStrategy: 'priority',
   ageingMs: 60_000,
+  flows: DEFAULT_FLOWS,
   durability: 'full',
   maxAttempts: 8,
   giveUpAfterMs: 24 * HOUR_MS,
@@ -64,6 +66,7 @@ export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   origins: Object.freeze([]),
   maxConcurrency: 10,
+  weight: 1,
   rateLimit: null,
   breaker: BREAKER_DEFAULTS,
   adaptiveConcurrency: true,

@@ -2,8 +2,9 @@ import type { Expectation } from '../../strategies/authentic.ts';
 import type { BreakerPolicy } from '../../strategies/breaker/policy.ts';
 import type { DelayFunction } from '../../strategies/decision.ts';
 import type { IdempotencyDialect } from '../../strategies/dialects.ts';
-import type { PriorityStrategy } from '../../strategies/rank.ts';
+import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { RateLimit } from '../../strategies/rate/RateLimiter.ts';
+import type { FlowRules } from '../../strategies/scheduling/flows.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
@@ -45,6 +46,8 @@ export interface ResolvedEndpoints {
 export interface ResolvedZone extends FetchSettings, ResolvedLimits {
   /** Normalised; the first is used to send. */
   readonly origins: readonly string[];
+  /** Its part of the calls that the process may make, relative to other zones. */
+  readonly weight: number;
   readonly adaptiveConcurrency: boolean;
   readonly endpoint: ResolvedEndpoints | undefined;
   readonly classes: Readonly<Partial<Record<OperationClass, number>>> | undefined;
@@ -87,6 +90,7 @@ export interface ResolvedConfiguration extends FetchSettings {
   readonly maxConcurrency: number;
   readonly priorityStrategy: PriorityStrategy;
   readonly ageingMs: number;
+  readonly flows: FlowRules;
   readonly durability: SqliteDurability;
   readonly retention: {
     readonly succeededMs: number;

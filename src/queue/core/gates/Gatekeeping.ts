@@ -3,6 +3,7 @@ import { createRateLimiter } from '../../strategies/rate/createRateLimiter.ts';
 import type { QueueEventMap } from '../../types/events.ts';
 import type { Context } from '../context.ts';
 import { Reachability } from '../reachability.ts';
+import type { SentRequest } from '../sentRequest.ts';
 import { Zones } from '../zones.ts';
 import type { Channel, Tickets } from './Channel.ts';
 import { Failover } from './Failover.ts';
@@ -69,9 +70,10 @@ export class Gatekeeping {
     this.probeLeases = new ProbeLeases(context, (gates) => this.#store.hear(gates));
   }
 
-  /** A call is over: its permit goes back, and the gates are told what it met. */
-  ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined): void {
+  /** A call is over: its permit goes back, and the gates, and the order of what waits, are told what it met. */
+  ended(via: Channel, tickets: Tickets, shown: CallEnd | undefined, request: SentRequest): void {
     const now = this.#context.clock.monotonicNow();
+    this.#context.ranking.ended(request, shown);
     if (shown === undefined) this.#feedback.ignored(via, tickets, now);
     else this.#feedback.ended(via, tickets, shown, now);
     via.finished();
