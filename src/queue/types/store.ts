@@ -3,6 +3,8 @@ import type {
   EndedRequest,
   NewRequest,
   Progress,
+  RankForm,
+  RankRaise,
   RequestFilter,
   Sender,
   StoredRequest,
@@ -20,7 +22,7 @@ import type { Reason, RequestState, TerminalState } from './states.ts';
  *
  * Lanes: of the live (not terminal) requests of one lane only the one with the lowest `seq` may be anything but
  * `blocked` (or `held`, when set aside while it waited). When it ends, the next becomes ready or scheduled in the same
- * step. A lane's head takes the best rank waiting in its lane.
+ * step. A lane's head takes the best rank waiting in its lane (see {@link RankForm}).
  */
 export interface RequestStore {
   /**
@@ -121,7 +123,7 @@ export interface RequestStore {
    * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
    * or `maxBytes` of ended records. With `ids`, instead, those of them that have ended. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
    * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten: at most `limit` besides, the
-   * oldest first and by local id, and `more` speaks of them as well. Not with `ids`.
+   * oldest first and by local id, and so are flows that say nothing any more (see {@link FlowRank}); `more` speaks of both. Neither with `ids`.
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 
@@ -237,7 +239,9 @@ export interface Move {
 
 export interface RequestPatch {
   readonly priority?: number | undefined;
-  readonly rank?: number | undefined;
+  /** Computed anew, see {@link RankForm}. What has ended takes no flow rank. */
+  readonly rank?: RankForm | undefined;
+  readonly raise?: RankRaise | undefined;
   readonly expiresAt?: number | null | undefined;
   readonly sender?: Sender | undefined;
   readonly base?: StoredRequest['base'] | undefined;

@@ -239,7 +239,7 @@ function packPatch(patch: RequestPatch, packer: Packer): Packable {
   const { progress, expiresAt } = patch;
   return {
     ...(patch.priority !== undefined && { priority: patch.priority }),
-    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(patch.rank?.form === 'value' && { rank: patch.rank.value }),
     ...(expiresAt !== undefined && { expires: expiresAt ?? false }),
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),

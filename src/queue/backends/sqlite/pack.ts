@@ -150,7 +150,7 @@ function packPatch(patch: RequestPatch): PackedPatch {
   const { content, progress, result } = patch;
   return {
     ...(patch.priority !== undefined && { priority: patch.priority }),
-    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(patch.rank?.form === 'value' && { rank: patch.rank.value }),
     ...(patch.expiresAt !== undefined && { expires: patch.expiresAt }),
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),
