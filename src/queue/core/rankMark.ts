@@ -1,5 +1,5 @@
-import type { Json } from '../types/request.ts';
 import type { SharedValue } from '../types/backend.ts';
+import type { Json } from '../types/request.ts';
 import { DEFAULTS } from './config/defaults.ts';
 import { configurationProblems } from './config/problems.ts';
 import { resolveFlows } from './config/schedulingSchema.ts';

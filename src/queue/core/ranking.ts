@@ -1,10 +1,11 @@
-import type { PriorityStrategy } from '../types/scheduling.ts';
 import { rankOf } from '../strategies/rank.ts';
 import type { FlowRules } from '../strategies/scheduling/flows.ts';
 import { flowOf } from '../strategies/scheduling/flows.ts';
 import { KindWeights } from '../strategies/scheduling/KindWeights.ts';
 import { flowOfKind, kindOf } from '../strategies/scheduling/kindOf.ts';
-import type { FlowRank, RankForm, RequestContent } from '../types/request.ts';
+import type { FlowRank } from '../types/flowRank.ts';
+import type { RankForm, RequestContent } from '../types/request.ts';
+import type { PriorityStrategy } from '../types/scheduling.ts';
 import type { TransportResult } from '../types/transport.ts';
 
 /** In which order a queue sends, complete. */

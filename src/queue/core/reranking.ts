@@ -9,9 +9,9 @@ import { resolveFlows } from './config/schedulingSchema.ts';
 import type { Context } from './context.ts';
 import { suggestion } from './filter.ts';
 import { untiered } from './gates/channelName.ts';
+import type { Strategy } from './ranking.ts';
 import type { StoredMark } from './rankMark.ts';
 import { freshMark, isSameOrder, markToJson, readMark, UNMARKED } from './rankMark.ts';
-import type { Strategy } from './ranking.ts';
 import { messageOf } from './tell.ts';
 
 /** Another order for a queue that runs; what is absent stays as it is. */

@@ -1,4 +1,5 @@
-import type { FlowRank, RankForm } from '../types/request.ts';
+import type { FlowRank } from '../types/flowRank.ts';
+import type { RankForm } from '../types/request.ts';
 import type { PriorityStrategy } from '../types/scheduling.ts';
 
 /** Requests without a deadline are ordered as if they had one so long after acceptance, so that they do not starve. */

@@ -1,5 +1,4 @@
 import type { Classified, DelayFunction, ErrorKind } from '../../strategies/decision.ts';
-import type { FlowSource, PriorityStrategy } from '../../types/scheduling.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { RequestOptions } from '../../types/calls.ts';
@@ -7,6 +6,7 @@ import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fet
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
+import type { FlowSource, PriorityStrategy } from '../../types/scheduling.ts';
 import type {
   AdaptiveTimeoutOptions,
   BreakerOptions,

@@ -2,13 +2,13 @@ import type { Expectation } from '../../strategies/authentic.ts';
 import type { BreakerPolicy } from '../../strategies/breaker/policy.ts';
 import type { DelayFunction } from '../../strategies/decision.ts';
 import type { IdempotencyDialect } from '../../strategies/dialects.ts';
-import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { RateLimit } from '../../strategies/rate/RateLimiter.ts';
 import type { FlowRules } from '../../strategies/scheduling/flows.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
+import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { EndpointFunction } from './gateOptions.ts';
 import type { ProbeOption, SettleAck, SqliteDurability, WhenFull, ZoneOptions } from './options.ts';
 
