@@ -39,9 +39,8 @@ export interface RequestStore {
    * priority of the two, and `callers` of both. Otherwise it is refused (`replaced`). That is asked after joins and before
    * `after`; limits do not count against it. With a `result` in it, the newcomer ends at once, after the one it replaces: it
    * waits for nothing, lends no rank and is not leased.
-   * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`,
-   * whatever its digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one
-   * keeps), with what it brings along.
+   * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`, whatever its
+   * digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one keeps).
    */
   enqueue(batch: EnqueueBatch): Promise<EnqueueResult[]>;
 
@@ -84,9 +83,8 @@ export interface RequestStore {
   settle(batch: SettleBatch): Promise<SettleResult[]>;
 
   /**
-   * Changes requests that nobody is sending, where their state is one of `from`: moves, cancels, holds, releases,
-   * re-prioritises. Refused (`refused`, with the state found) otherwise, where {@link TRANSITIONS} has no such move, and where
-   * a condition of the change does not hold.
+   * Changes requests that nobody is sending, where their state is one of `from`. Refused (`refused`, with the state found)
+   * otherwise, where {@link TRANSITIONS} has no such move, and where a condition of the change does not hold.
    */
   amend(batch: AmendBatch): Promise<AmendResult[]>;
 
@@ -122,8 +120,8 @@ export interface RequestStore {
    * Deletes ended records beyond retention, at most `limit`, oldest first, succeeded before dead: those ended before
    * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
    * or `maxBytes` of ended records. With `ids`, instead, those of them that have ended. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
-   * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten: at most `limit` besides, the
-   * oldest first and by local id, and so are flows that say nothing any more (see {@link FlowRank}); `more` speaks of both. Neither with `ids`.
+   * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten, at most `limit` besides, the
+   * oldest first and by local id; and flows that say nothing (see {@link FlowRank}). `more` speaks of both. Neither with `ids`.
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 

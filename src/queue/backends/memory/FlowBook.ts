@@ -59,12 +59,10 @@ export class FlowBook {
     const kept = live + SPARE_FLOWS;
     for (const name of [...this.#groups.keys()].sort()) {
       const group = this.#groups.get(name) as Group; // just listed
-      if (group.last.size > kept) group.time = Math.max(group.time, nthHighest(group.last.values(), kept));
-      for (const [flow, last] of group.last) {
-        if (flows >= limit) break;
-        if (last > group.time) continue;
-        group.last.delete(flow);
-        flows += 1;
+      flows += forgetReached(group, limit - flows);
+      if (flows < limit && group.last.size > kept) {
+        group.time = nthHighest(group.last.values(), kept);
+        flows += forgetReached(group, limit - flows);
       }
       if (group.last.size > 0 || group.at >= before || groups >= limit) continue;
       this.#groups.delete(name);
@@ -89,6 +87,17 @@ export class FlowBook {
     group.at = now;
     return group;
   }
+}
+
+function forgetReached({ last, time }: Group, limit: number): number {
+  let count = 0;
+  for (const [flow, rank] of last) {
+    if (count >= limit) break;
+    if (rank > time) continue;
+    last.delete(flow);
+    count += 1;
+  }
+  return count;
 }
 
 function nthHighest(values: Iterable<number>, n: number): number {

@@ -1,4 +1,4 @@
-import type { Carried, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
+import type { Carried, NewRequest, RankForm, Replacement, StoredResult } from '../../types/request.ts';
 import type { Change, EnqueueBatch, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
@@ -10,6 +10,7 @@ import {
   reasonCode,
   stateCode,
 } from '../codec.ts';
+import { shareOf } from '../flowShare.ts';
 import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, onFailureBits, TOLD, UNRESOLVED } from './flags.ts';
 import type {
   PackedCarried,
@@ -18,6 +19,7 @@ import type {
   PackedEnqueue,
   PackedNew,
   PackedPatch,
+  PackedRank,
   PackedReplacement,
   PackedRequest,
   PackedResult,
@@ -76,7 +78,7 @@ function packNew(request: NewRequest): PackedNew {
     join.rule === 'none' ? JOIN_NONE : join.rule === 'tail' ? JOIN_TAIL : JOIN_WINDOW,
     join.rule === 'window' ? join.since : 0,
     request.priority,
-    rank.form === 'value' ? rank.value : null,
+    packRank(rank),
     request.notBefore,
     request.expiresAt,
     request.acceptedAt,
@@ -84,6 +86,11 @@ function packNew(request: NewRequest): PackedNew {
     headOf(request),
     ownBody(request.content.body),
   ];
+}
+
+function packRank(rank: RankForm): PackedRank {
+  if (rank.form === 'flow') return [rank.group, rank.flow, shareOf(rank.weight)];
+  return rank.form === 'value' ? rank.value : null;
 }
 
 function packCarried(carried: Carried): PackedCarried {
@@ -150,7 +157,8 @@ function packPatch(patch: RequestPatch): PackedPatch {
   const { content, progress, result } = patch;
   return {
     ...(patch.priority !== undefined && { priority: patch.priority }),
-    ...(patch.rank?.form === 'value' && { rank: patch.rank.value }),
+    ...(patch.rank !== undefined && { rank: packRank(patch.rank) }),
+    ...(patch.raise !== undefined && { raise: packRank(patch.raise) }),
     ...(patch.expiresAt !== undefined && { expires: patch.expiresAt }),
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),

@@ -1,5 +1,6 @@
 import { initialLayout } from './0001.ts';
 import { entities } from './0002.ts';
+import { flows } from './0003.ts';
 
 /** SQL that brings a database from one version to the next, in order: the n-th leads to version n. Entries are never changed. */
-export const MIGRATIONS: readonly string[] = [initialLayout, entities];
+export const MIGRATIONS: readonly string[] = [initialLayout, entities, flows];
