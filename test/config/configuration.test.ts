@@ -32,6 +32,7 @@ describe('resolveConfiguration', () => {
       maxConcurrency: 25,
       priorityStrategy: 'priority',
       ageingMs: 60_000,
+      flows: { by: 'priority', weights: {} },
       durability: 'full',
       retention: { succeededMs: 86_400_000, deadMs: 2_592_000_000, maxRecords: 100_000, maxBytes: 268_435_456 },
       retry: { baseDelayMs: 500, maxDelayMs: 60_000, callerMaxDelayMs: 20_000, delay: undefined },

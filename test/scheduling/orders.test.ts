@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import type { QueueOptions } from '../../src/queue/core/config/options.ts';
 import type { RequestOptions } from '../../src/queue/types/calls.ts';
 import type { PriorityStrategy } from '../../src/queue/types/scheduling.ts';
+import { park } from '../../src/testing/serverSteps.ts';
+import { describeStores } from '../replay/faults/support/stores.ts';
 import { acceptAll, describeBackends, sentTo, worldOn } from './support/queues.ts';
 
 const STRATEGIES: readonly PriorityStrategy[] = ['fifo', 'lifo', 'priority', 'weighted', 'deadline', 'adaptive'];
@@ -99,5 +101,55 @@ describeBackends('the order of requests', (makeStore) => {
       const ofLane = sent.filter((n) => requests[n]?.lane === lane);
       expect(ofLane).toEqual(ofLane.toSorted((a, b) => a - b));
     }
+  });
+});
+
+describeStores('a queue that starts on what another strategy stored', (store) => {
+  it.each([
+    ['fifo', (sent: readonly number[]) => sent],
+    ['lifo', (sent: readonly number[]) => sent.toReversed()],
+  ] as const)(
+    'finds what priorities keep apart, and sends it in the order of %s',
+    async (priorityStrategy, upright) => {
+      const world = await worldOn(await store.make());
+      const before = await world.start();
+      before.pause();
+      await acceptAll(
+        before,
+        drawn(20).map(({ priority }) => ({ priority })),
+      );
+      const { requests } = await before.find({ state: 'ready' });
+      expect(new Set(requests.map(({ channel }) => channel)).size).toBe(4);
+      await before.close();
+      world.server.script.always(park);
+      const after = await world.startRanked({ maxConcurrency: 1, priorityStrategy });
+      world.server.script.always({ kind: 'answer', apply: true });
+      world.server.release();
+      await after.idle();
+      const sent = sentTo(world.server);
+      // The first was taken before anything was ranked anew.
+      const rest = range(40).filter((n) => n !== sent[0]);
+      expect(upright(sent.slice(1))).toEqual(rest);
+    },
+  );
+
+  it('finds what has no tiers under priorities', async () => {
+    const world = await worldOn(await store.make());
+    const before = await world.start({ priorityStrategy: 'weighted' });
+    before.pause();
+    const priorities = drawn(21).map(({ priority }) => priority);
+    await acceptAll(
+      before,
+      priorities.map((priority) => ({ priority })),
+    );
+    await before.close();
+    world.server.script.always(park);
+    const after = await world.startRanked({ maxConcurrency: 1 });
+    world.server.script.always({ kind: 'answer', apply: true });
+    world.server.release();
+    await after.idle();
+    const sent = sentTo(world.server).slice(1);
+    const levels = sent.map((n) => priorities[n] as number);
+    expect(levels).toEqual(levels.toSorted((a, b) => b - a));
   });
 });

@@ -20,6 +20,8 @@ export interface World {
   readonly server: FakeServer;
   /** Starts a queue on the store; it is closed with the test. */
   start(config?: Omit<QueueOptions, 'backend'>): Promise<QueueManager>;
+  /** The same, once what waits has the order of its strategy. */
+  startRanked(config: Omit<QueueOptions, 'backend'>): Promise<QueueManager>;
 }
 
 /** A store and a server that outlive queues; time is that of the machine. */
@@ -31,12 +33,23 @@ export async function worldOn(backend: BackendOption): Promise<World> {
     send: (call) => network.send(call),
     close: () => Promise.resolve(),
   };
+  const made = (config: Omit<QueueOptions, 'backend'>): QueueManager => {
+    const queue = new QueueManager({ config: { ...config, backend }, transport });
+    onTestFinished(() => queue.close());
+    return queue;
+  };
   return {
     server,
     async start(config = {}) {
-      const queue = new QueueManager({ config: { ...config, backend }, transport });
-      onTestFinished(() => queue.close());
+      const queue = made(config);
       await queue.start();
+      return queue;
+    },
+    async startRanked(config) {
+      const queue = made(config);
+      const isRanked = new Promise<unknown>((resolve) => queue.on('queue:reranked', resolve));
+      await queue.start();
+      await isRanked;
       return queue;
     },
   };
