@@ -17,6 +17,7 @@ import { enqueueClaimGroup, enqueueGroup } from './enqueue.ts';
 import { expireGroup } from './expire.ts';
 import { failureGroup } from './failures.ts';
 import { findGroup } from './find.ts';
+import { flowsGroup } from './flows.ts';
 import type { ConformanceGroup, ConformanceTest } from './group.ts';
 import { historyGroup } from './history.ts';
 import { intentGroup } from './intents.ts';
@@ -27,6 +28,7 @@ import { nextDueAtGroup } from './nextDueAt.ts';
 import { purgeGroup } from './purge.ts';
 import { recoverGroup } from './recover.ts';
 import { replaceGroup } from './replaces.ts';
+import { reranksGroup } from './reranks.ts';
 import { settleGroup } from './settle.ts';
 import { settlePatchGroup } from './settlePatch.ts';
 import { sharedStateGroup } from './sharedState.ts';
@@ -47,6 +49,8 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   failureGroup,
   cascadeGroup,
   claimGroup,
+  flowsGroup,
+  reranksGroup,
   claimWithinGroup,
   claimPartsGroup,
   claimProbeGroup,
