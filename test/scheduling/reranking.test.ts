@@ -94,6 +94,39 @@ describe('another strategy of a queue that runs', () => {
     expect((await queue.find({})).requests[0]).toMatchObject({ rank: 0 });
   });
 
+  it('keeps what an urgent request behind it lends to the head of a lane, also to one that was being sent', async () => {
+    const lives = new Lives();
+    lives.server.script.next(park);
+    const queue = await lives.start({ priorityStrategy: 'fifo', maxConcurrency: 1 });
+    await acceptAll(queue, [{ lane: 'sent', priority: 1 }]);
+    await lives.clock.settle();
+    queue.pause();
+    await acceptAll(
+      queue,
+      [
+        { lane: 'sent', priority: 9 },
+        { lane: 'waits', priority: 1 },
+        { lane: 'waits', priority: 8 },
+      ],
+      1,
+    );
+    await queue.setStrategy({ priorityStrategy: 'priority' });
+    // After that both are stored in their order, and the head is lent a rank before it is its turn.
+    await acceptAll(
+      queue,
+      [
+        { lane: 'new', priority: 1 },
+        { lane: 'new', priority: 7 },
+      ],
+      4,
+    );
+    lives.network.online = false;
+    await lives.clock.advance(60_000);
+    const { requests } = await queue.find({});
+    const ranks = requests.map(({ rank, acceptedAt }) => (acceptedAt - rank) / 60_000);
+    expect(ranks).toEqual([9, 9, 8, 8, 7, 7]);
+  });
+
   it('is refused with every problem, and changes nothing then', async () => {
     const lives = new Lives();
     const queue = await lives.start();

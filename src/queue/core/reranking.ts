@@ -190,9 +190,9 @@ export class Reranking {
       limit: STEP,
     });
     const isThrough = mark.isThrough || page.next === null;
-    const waiting = page.next === null ? await this.#returned(mark.late) : { late: mark.late, requests: [] };
-    const late = new Set(waiting.late);
-    const amended = (await this.#amend(waiting.requests, late)) + (await this.#amend(page.requests, late));
+    const returned = page.next === null ? await this.#amendReturned(mark.late) : { late: mark.late, amended: 0 };
+    const late = new Set(returned.late);
+    const amended = returned.amended + (await this.#amend(page.requests, late));
     const now = clock.now();
     const isHeard = now - mark.at >= HEARD_MS || now < mark.at - HEARD_MS;
     const next = {
@@ -222,47 +222,64 @@ export class Reranking {
     return page.next !== null;
   }
 
-  /** Those of the requests that were being sent and are not any more, with what waits behind them in their lanes; and those that still are. */
-  async #returned(late: readonly string[]) {
+  /** Gives those their rank that were being sent and are not any more; says how many, and which still are. */
+  async #amendReturned(
+    ids: readonly string[],
+  ): Promise<{ readonly late: readonly string[]; readonly amended: number }> {
     const { requests } = this.#context.backend;
-    const ids = late.slice(0, LATE_LOOKUPS);
-    const found = ids.length === 0 ? [] : await requests.get({ ids });
-    const back: StoredRequest[] = [];
-    const away = late.slice(LATE_LOOKUPS);
-    for (const one of found) {
-      if (one === undefined) continue;
-      if (one.state === 'sending') away.push(one.id);
-      else back.push(one);
+    const some = ids.slice(0, LATE_LOOKUPS);
+    const late = ids.slice(LATE_LOOKUPS);
+    const changes: Change[] = [];
+    for (const request of some.length === 0 ? [] : await requests.get({ ids: some })) {
+      if (request?.state === 'sending') late.push(request.id);
+      else if (request !== undefined) changes.push(...(await this.#changesOf(request)));
     }
-    // What was lent to a head is gone when that is given a rank of its own.
-    for (const { lane } of [...back]) {
-      if (lane === null) continue;
-      const filter = { lane, state: 'blocked' } as const;
-      back.push(...(await requests.find({ filter, order: 'accepted', after: null, limit: STEP })).requests);
-    }
-    return { late: away, requests: back };
+    return { late, amended: await this.#change(changes, (id) => late.push(id)) };
+  }
+
+  /** What those behind it lend to the head of a lane is gone when it is given a rank of its own. */
+  async #changesOf(request: StoredRequest): Promise<Change[]> {
+    const { id, lane } = request;
+    const rank = this.#rankOf(request);
+    if (isRanked(request, rank)) return [];
+    const own: Change = { id, from: FROM, patch: { rank } };
+    if (lane === null || rank.form === 'flow') return [own];
+    const filter = { lane, state: 'blocked' } as const;
+    const behind = await this.#context.backend.requests.find({ filter, order: 'accepted', after: null, limit: STEP });
+    const lent = behind.requests.filter(({ rankGroup }) => rankGroup === undefined).map((one) => one.rank);
+    if (lent.length === 0) return [own];
+    return [own, { id, from: FROM, patch: { raise: { form: 'value', value: Math.min(...lent) } } }];
   }
 
   /** Says how many were given another rank; those that are being sent are added to `late`. */
   async #amend(requests: readonly StoredRequest[], late: Set<string>): Promise<number> {
-    const { backend, clock, ranking } = this.#context;
     const changes: Change[] = [];
     for (const request of requests) {
-      const rank = ranking.rank(request, untiered(request.channel));
-      if (isRanked(request, rank)) continue;
-      if (request.state === 'sending') late.add(request.id);
+      const rank = this.#rankOf(request);
+      const isSending = request.state === 'sending';
+      // All of a lane in their order: the head keeps what it was lent only until it is given a rank itself.
+      const mayLend = request.lane !== null && rank.form !== 'flow' && !isSending;
+      if (isRanked(request, rank) && !mayLend) continue;
+      if (isSending) late.add(request.id);
       else changes.push({ id: request.id, from: FROM, patch: { rank } });
     }
-    let amended = 0;
-    for (let from = 0; from < changes.length; from += STEP) {
-      const some = changes.slice(from, from + STEP);
-      const results = await backend.requests.amend({ now: clock.now(), changes: some });
-      for (const [index, result] of results.entries()) {
-        if (result.status === 'amended') amended += 1;
-        else if (result.status === 'refused' && result.state === 'sending') late.add((some[index] as Change).id); // same length
-      }
+    return this.#change(changes, (id) => late.add(id));
+  }
+
+  async #change(changes: readonly Change[], sending: (id: string) => void): Promise<number> {
+    if (changes.length === 0) return 0;
+    const { backend, clock } = this.#context;
+    const amended = new Set<string>();
+    for (const [index, result] of (await backend.requests.amend({ now: clock.now(), changes })).entries()) {
+      const { id } = changes[index] as Change; // same length
+      if (result.status === 'amended') amended.add(id);
+      else if (result.status === 'refused' && result.state === 'sending') sending(id);
     }
-    return amended;
+    return amended.size;
+  }
+
+  #rankOf(request: StoredRequest): RankForm {
+    return this.#context.ranking.rank(request, untiered(request.channel));
   }
 
   #rest(): Promise<void> {
