@@ -22,9 +22,14 @@ export class ZoneTurns {
   /** Where the zones are that wait: the time at which the latest permit was taken. */
   #now = 0;
   #round = 0;
-  /** Zones of this round, and those of them that may be given more, as a heap by their time. Kept, so that they are not made anew. */
+  /**
+   * Zones of this round, and those of them that may be given more, as a heap by their time. How many count is told beside: an array that is
+   * emptied is made anew.
+   */
   readonly #met: TurnZone[] = [];
+  #metSize = 0;
   readonly #heap: TurnZone[] = [];
+  #heapSize = 0;
   #isContended = false;
   #isSharing = false;
 
@@ -64,7 +69,8 @@ export class ZoneTurns {
         zone.round = this.#round;
         zone.want = 0;
         zone.grant = mostOf(channel);
-        this.#met.push(zone);
+        this.#met[this.#metSize] = zone;
+        this.#metSize += 1;
       }
       const want = Math.min(wantOf(channel), zone.grant - zone.want);
       zone.want += want;
@@ -72,9 +78,9 @@ export class ZoneTurns {
     }
     this.#isContended = wanted > room;
     this.#isSharing = this.#isContended;
-    for (const zone of this.#met) zone.grant = 0;
+    for (let index = 0; index < this.#metSize; index += 1) (this.#met[index] as TurnZone).grant = 0; // index < size
     if (this.#isSharing) this.#share(room);
-    else this.#met.length = 0;
+    else this.#metSize = 0;
   }
 
   /** Permits the zone may take now. One that could use none is asked all the same: it has to find out why. */
@@ -91,8 +97,11 @@ export class ZoneTurns {
   /** Ends a round: what of its grant a zone did not take counts as never taken. */
   end(): void {
     this.#isSharing = false;
-    for (const zone of this.#met) this.#charge(zone, -zone.grant);
-    this.#met.length = 0;
+    for (let index = 0; index < this.#metSize; index += 1) {
+      const zone = this.#met[index] as TurnZone; // index < size
+      this.#charge(zone, -zone.grant);
+    }
+    this.#metSize = 0;
   }
 
   #charge(zone: TurnZone, permits: number): void {
@@ -108,34 +117,35 @@ export class ZoneTurns {
 
   #share(room: number): void {
     const heap = this.#heap;
-    for (const zone of this.#met) if (zone.want > 0) heap.push(zone);
-    for (let index = heap.length >> 1; index >= 0; index -= 1) this.#sink(index);
-    for (let left = room; left > 0; left -= 1) {
-      const next = heap[0];
-      if (next === undefined) break;
+    this.#heapSize = 0;
+    for (let index = 0; index < this.#metSize; index += 1) {
+      const zone = this.#met[index] as TurnZone; // index < size
+      if (zone.want <= 0) continue;
+      heap[this.#heapSize] = zone;
+      this.#heapSize += 1;
+    }
+    for (let index = this.#heapSize >> 1; index >= 0; index -= 1) this.#sink(index);
+    for (let left = room; left > 0 && this.#heapSize > 0; left -= 1) {
+      const next = heap[0] as TurnZone; // not empty
       next.grant += 1;
       this.#charge(next, 1);
       if (next.grant >= next.want) {
-        const last = heap.pop() as TurnZone; // not empty
-        if (heap.length > 0) heap[0] = last;
+        this.#heapSize -= 1;
+        heap[0] = heap[this.#heapSize] as TurnZone; // the last one
       }
       this.#sink(0);
     }
-    heap.length = 0;
   }
 
   #sink(from: number): void {
     const heap = this.#heap;
-    const zone = heap[from];
-    if (zone === undefined) return;
+    const size = this.#heapSize;
+    if (from >= size) return;
+    const zone = heap[from] as TurnZone; // from < size, as all below
     let at = from;
-    for (;;) {
-      let child = 2 * at + 1;
-      const left = heap[child];
-      if (left === undefined) break;
-      const right = heap[child + 1];
-      if (right !== undefined && right.turn < left.turn) child += 1;
-      const lower = heap[child] as TurnZone; // one of the two
+    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && (heap[child + 1] as TurnZone).turn < (heap[child] as TurnZone).turn) child += 1;
+      const lower = heap[child] as TurnZone;
       if (lower.turn >= zone.turn) break;
       heap[at] = lower;
       at = child;
