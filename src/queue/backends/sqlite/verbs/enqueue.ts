@@ -21,7 +21,7 @@ const REASON_DEPENDENCY = reasonCode('dependency');
 const INSERT = `INSERT INTO request(
   seq, id, place, state, reason, flags, rank, due, not_before, expires, token, worker, lease_until, first_sent, line, waits, callers,
   priority, accepted, bytes, lane, principal, key, fp, digest, rank_group
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
 
 export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[] {
   const atomic = batch[1];
