@@ -68,6 +68,7 @@ export { QueueManager } from './queue/core/QueueManager.ts';
 export type { BoundQueue, QueueParts } from './queue/core/queueParts.ts';
 export type { PlannedRequest, PlanOptions, ReplayPlan } from './queue/core/replayPlan.ts';
 export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
+export type { StrategyOptions } from './queue/core/reranking.ts';
 export type { ResourceQueue, ResourceRules } from './queue/core/resources.ts';
 export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
 export type { QueueStats } from './queue/monitoring/Counters.ts';
@@ -107,6 +108,7 @@ export type {
 } from './queue/types/fetch.ts';
 export type { Logger } from './queue/types/logger.ts';
 export type * from './queue/types/request.ts';
+export type * from './queue/types/scheduling.ts';
 export type { Reason, RequestState, TerminalState, WaitingState } from './queue/types/states.ts';
 export type * from './queue/types/store.ts';
 export type * from './queue/types/transport.ts';

@@ -35,6 +35,7 @@ describe('resolveConfiguration', () => {
       batchingEnabled: false,
       maxBatchSize: 20,
       batchTimeoutMs: 10,
+      flows: { by: 'priority', weights: {} },
       durability: 'full',
       retention: { succeededMs: 86_400_000, deadMs: 2_592_000_000, maxRecords: 100_000, maxBytes: 268_435_456 },
       retry: { baseDelayMs: 500, maxDelayMs: 60_000, callerMaxDelayMs: 20_000, delay: undefined },

@@ -5,9 +5,9 @@ import { Attempts } from './attempts.ts';
 import { AuthHolds } from './authHolds.ts';
 import { BackendHealth, isAway } from './backendHealth.ts';
 import { Callers } from './callers.ts';
-import { Consequences } from './consequences.ts';
 import type { Context } from './context.ts';
 import { Credentials } from './credentials.ts';
+import { serveDeclared } from './declared.ts';
 import { Detached } from './detached.ts';
 import { loadDigestKey } from './digestKey.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -20,11 +20,10 @@ import { Judge } from './judge.ts';
 import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
 import { Lookup } from './lookup.ts';
-import { Preparation } from './preparation.ts';
 import { Reader } from './reader.ts';
 import { ReadJoins } from './readJoins.ts';
 import { Reception } from './reception.ts';
-import { Reconciler } from './reconciler.ts';
+import { Reranking } from './reranking.ts';
 import { Resolver } from './resolver.ts';
 import type { ResourceRules } from './resources.ts';
 import { Resources } from './resources.ts';
@@ -37,7 +36,6 @@ import { staleReadsOf } from './staleReads.ts';
 import { Standstill } from './standstill.ts';
 import { messageOf, Teller } from './tell.ts';
 import { Turn } from './turn.ts';
-import { Versions } from './versions.ts';
 import { Watcher } from './watcher.ts';
 import { Withdrawal } from './withdrawal.ts';
 import type { Zones } from './zones.ts';
@@ -63,6 +61,7 @@ export class Engine {
   readonly resources = new Resources();
   readonly seals: Seals;
   readonly live: LiveCredentials;
+  readonly reranking: Reranking;
   /** Undefined where the queue sheds no load. */
   readonly shedding: Shedding | undefined;
   readonly #credentials: Credentials;
@@ -109,6 +108,7 @@ export class Engine {
     const live = new LiveCredentials();
     this.live = live;
     this.seals = new Seals(context);
+    this.reranking = new Reranking(context);
     const health = new BackendHealth(context.emitter);
     this.#health = health;
     const identities = new Identities(config.principal, digestKey, context.worker);
@@ -142,13 +142,7 @@ export class Engine {
       reachability.observed(zone, { connectivity, served: false }, error),
     );
     const { resources } = this;
-    const versions = new Versions(context);
-    const reconciler = new Reconciler(context, reader);
-    const declared = {
-      resources,
-      preparation: new Preparation(context, resources, versions, reader),
-      consequences: new Consequences(context, { resources, versions, reconciler, callers }),
-    };
+    const declared = serveDeclared(context, { resources, reader, callers });
     const judge = new Judge(context, { zones, callers, resources });
     this.attempts = new Attempts(
       context,
@@ -165,8 +159,8 @@ export class Engine {
       },
       {
         wake,
-        met: (via, tickets, shown) => gates.met(via, tickets, shown),
-        ended: (via, tickets, shown) => gates.ended(via, tickets, shown),
+        met: (...call) => gates.met(...call),
+        ended: (...call) => gates.ended(...call),
         renewed: () => this.authHolds.release(),
         observed: (zone, decision, error) => reachability.observed(zone, decision, error),
       },
@@ -201,7 +195,7 @@ export class Engine {
         probe: () => reachability.probe(zones.all),
         checkCallers: () => this.#watcher.checkCallers(),
         loadSeals: () => this.seals.load(),
-        loadGates: () => gates.load(),
+        loadGates: () => gates.load().then(() => this.reranking.look()),
       },
     );
     this.#watcher = new Watcher(
@@ -274,6 +268,7 @@ export class Engine {
     // Before anything is given back that may be sent: it may be of a zone that is left alone, or of a principal who is away.
     await this.#unlessAway(this.seals.load());
     await this.#unlessAway(this.gates.load());
+    await this.#unlessAway(this.reranking.load());
     await this.#unlessAway(this.keeper.recover());
     this.#watcher.start();
     await this.#unlessAway(this.#watcher.survey());
@@ -307,6 +302,7 @@ export class Engine {
       this.authHolds.stop(),
       this.gates.reachability.stop(),
       this.gates.probeLeases.stop(),
+      this.reranking.stop(),
     ]);
     for (const one of stopped) {
       if (one.status === 'fulfilled') continue;

@@ -44,6 +44,7 @@ import type { PlanOptions, ReplayPlan } from './replayPlan.ts';
 import { replayPlan } from './replayPlan.ts';
 import type { Counts, QueueHealth } from './report.ts';
 import { countsOf, healthOf } from './report.ts';
+import type { StrategyOptions } from './reranking.ts';
 import type { ResourceQueue, ResourceRules } from './resources.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -222,6 +223,16 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     engine.zones.resume(zone);
     this.#emitter.emit('zone:resumed', { zone: zone ?? null });
     engine.wake();
+  }
+
+  /**
+   * Another order for what waits and comes in, in all processes that share the store, until it is set again or one starts with another
+   * configuration; what is absent stays. Resolves once it is in force; what waits already follows in the background (`queue:reranked`).
+   *
+   * @throws CONFIG_INVALID
+   */
+  setStrategy(strategy: StrategyOptions): Promise<void> {
+    return this.#use().engine.reranking.set(strategy);
   }
 
   /** Resolves when nothing that matches can move by itself: ended, held, or not due because its caller asked. */

@@ -6,7 +6,6 @@ import { assertHeaders } from '../strategies/headers.ts';
 import { defaultLane, laneKey } from '../strategies/lane.ts';
 import { entityOf, mayRefer, parseLocalId } from '../strategies/localId.ts';
 import { priorityNumber } from '../strategies/priority.ts';
-import { rankOf } from '../strategies/rank.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { FetchCall } from '../types/fetch.ts';
 import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
@@ -237,12 +236,15 @@ function build(
   }
   const expiresAt = deadline ?? (isRead ? now + config.readTtlMs : null);
   const channel = rules.channelOf(zone, { content, effect, priority });
+  const tags = copied(options.tags);
+  const { principal } = who;
+  const ranked = { acceptedAt: now, priority, expiresAt, tags, principal, content, zone: zone.name };
 
   return {
     request: {
       id: admission.id,
       zone: zone.name,
-      channel: channel.nameFor(priority, config.priorityStrategy),
+      channel: channel.nameFor(priority, context.ranking.strategy.priorityStrategy),
       sender: who.sender,
       ephemeral,
       content,
@@ -251,7 +253,7 @@ function build(
       lane,
       after: predecessors(options.after, references?.after ?? replay?.after),
       refs: references?.refs ?? replay?.refs ?? NONE,
-      principal: who.principal,
+      principal,
       auth: who.auth,
       client: who.client,
       key,
@@ -261,12 +263,12 @@ function build(
       idempotencyKey: replay?.idempotencyKey ?? key,
       base: options.base === undefined ? null : structuredClone(options.base),
       priority,
-      rank: rankOf(config.priorityStrategy, { acceptedAt: now, priority, expiresAt }, config.ageingMs),
+      rank: context.ranking.rank(ranked, channel.name),
       notBefore,
       expiresAt,
       acceptedAt: now,
       trace: null,
-      tags: copied(options.tags),
+      tags,
       durable,
       replayOf: replay?.of ?? null,
       bytes: encoded.bytes + path.length,

@@ -291,6 +291,7 @@ export class Attempts {
   }
 
   #giveBack({ request, permit: { via, tickets, shown, group } }: Flight): void {
+    this.#context.ranking.ended(request, shown);
     if (group !== undefined) return group.leave(request.id);
     via.zone.counted(request.priority, -1);
     this.#events.ended(via, tickets, shown);

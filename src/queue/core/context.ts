@@ -7,6 +7,7 @@ import type { Logger } from '../types/logger.ts';
 import type { Transport } from '../types/transport.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
 import type { Emitter } from './emitter.ts';
+import type { Ranking } from './ranking.ts';
 
 /** What every stage of one queue shares. Built once by the queue, handed to the constructors, never global. */
 export interface Context {
@@ -19,6 +20,7 @@ export interface Context {
   readonly emitter: Emitter;
   readonly logger: Logger;
   readonly gauges: Gauges;
+  readonly ranking: Ranking;
   /** Id of this run of the queue: what its leases are held by. */
   readonly worker: string;
 }

@@ -13,6 +13,7 @@ import type { Failover } from './gates/Failover.ts';
 import type { ProbeLeases } from './gates/ProbeLeases.ts';
 import { isKeptBack, partsOfClaim } from './gates/parts.ts';
 import type { Teller } from './tell.ts';
+import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
 /** How long after a failed claim the next is tried. */
@@ -86,14 +87,18 @@ export class Dispatcher {
 
   pump(): void {
     if (this.#isStopped || this.#claiming.size >= MAX_CLAIMS || !this.#context.config.dispatch) return;
-    const { awake } = this.#zones;
-    if (awake.size === 0) return;
+    const { awake, turns } = this.#zones;
+    if (awake.size === 0) return turns.rest();
     const now = this.#context.clock.monotonicNow();
-    const asked: Asked[] = [];
-    for (const channel of awake) {
-      const one = this.#ask(channel, now);
-      if (one !== undefined) asked.push(one);
-    }
+    turns.begin(
+      awake,
+      (channel) => (mayDetour(channel.zone) ? Number.POSITIVE_INFINITY : channel.openFor(now)),
+      ({ zone }) => (mayDetour(zone) ? this.#context.config.maxConcurrency : zone.gates.available(now)),
+    );
+    let asked = this.#askAll(now);
+    turns.end();
+    // What was granted could not be used: whoever else can may have it.
+    if (asked.length === 0 && awake.size > 0) asked = this.#askAll(now);
     if (asked.length === 0) return;
     // Those that got permits are asked last the next time.
     for (const { channel } of asked) {
@@ -108,7 +113,20 @@ export class Dispatcher {
     this.#claiming.add(claim);
   }
 
-  #ask(channel: Channel, now: number): Asked | undefined {
+  #askAll(now: number): Asked[] {
+    const { awake, turns } = this.#zones;
+    const asked: Asked[] = [];
+    for (const channel of awake) {
+      const most = turns.leftFor(channel.zone);
+      const one = most > 0 ? this.#ask(channel, most, now) : undefined;
+      if (one === undefined) continue;
+      turns.took(channel.zone, one.permits);
+      asked.push(one);
+    }
+    return asked;
+  }
+
+  #ask(channel: Channel, most: number, now: number): Asked | undefined {
     const { zone } = channel;
     if (zone.senders.size === 0 || !this.#isDue(channel, now)) return undefined;
     const { failover } = this.#parts;
@@ -120,7 +138,7 @@ export class Dispatcher {
     const other = isOwn ? failover.toBeTried(zone, channel, now) : standIn;
     const via = other === undefined ? channel : this.#zones.channel(other, channel.parts);
     const isProbe = (isOwn && isCanary) || via.isProbing(now);
-    const { calls, perCall } = isProbe ? ONE : this.#shareOf(via, now);
+    const { calls, perCall } = isProbe ? ONE : this.#shareOf(via, most, now);
     const permits = via.take(calls, now);
     if (permits === 0) {
       channel.sleep(now, via);
@@ -132,7 +150,8 @@ export class Dispatcher {
     const untried = via.zone.connectivity;
     via.zone.trying(now, this.#context.random.number);
     const least = Math.max(this.#parts.minPriority(), via.minPriority(now));
-    const parts = partsOfClaim(channel, via, permits, isProbe ? 1 : least, now);
+    const hasShares = this.#context.ranking.strategy.priorityStrategy === 'priority';
+    const parts = partsOfClaim(channel, via, permits, { minPriority: isProbe ? 1 : least, hasShares }, now);
     return {
       channel,
       via,
@@ -155,8 +174,8 @@ export class Dispatcher {
   }
 
   /** How many calls to take permits for, and how many requests to claim for each. */
-  #shareOf(via: Channel, now: number): { readonly calls: number; readonly perCall: number } {
-    const open = via.openFor(now);
+  #shareOf(via: Channel, most: number, now: number): { readonly calls: number; readonly perCall: number } {
+    const open = Math.min(most, via.openFor(now));
     const { batching } = via;
     if (batching === undefined || open === 0) return { calls: open, perCall: 1 };
     const { perCall, adapter } = batching;
@@ -185,9 +204,9 @@ export class Dispatcher {
       return true;
     } catch (error) {
       health.failed(error, 'claim');
-      for (const { channel, via, permits, takenAt } of wanted) {
-        channel.batching?.askAgain();
-        via.giveBack(permits, takenAt);
+      for (const one of wanted) {
+        one.channel.batching?.askAgain();
+        this.#giveBack(one, one.permits);
       }
       return false;
     }
@@ -211,12 +230,18 @@ export class Dispatcher {
   }
 
   /** Another process finds out about it. */
-  #refused({ channel, via, permits, takenAt, untried, tried }: Asked): void {
-    via.giveBack(permits, takenAt);
+  #refused(asked: Asked): void {
+    const { channel, via, takenAt, untried, tried } = asked;
+    this.#giveBack(asked, asked.permits);
     channel.batching?.askAgain();
     if (via.zone.connectivity === tried) via.zone.connectivity = untried;
     channel.sleep(takenAt, via);
     this.#parts.closed();
+  }
+
+  #giveBack({ channel, via, takenAt }: Asked, permits: number): void {
+    this.#zones.turns.took(channel.zone, -permits);
+    via.giveBack(permits, takenAt);
   }
 
   #start(asked: readonly Asked[], result: ClaimResult): void {
@@ -241,7 +266,7 @@ export class Dispatcher {
         channel.keepBack(via, takenAt);
         if (channel.keptBackUntil > takenAt) this.#parts.closed();
       } else if (!isFull) channel.drained(hints);
-      via.giveBack(unused, takenAt);
+      if (unused > 0) this.#giveBack(one, unused);
     }
     teller.allEnded(result.ended);
     teller.moved(result.moved);
@@ -259,7 +284,9 @@ export class Dispatcher {
     const now = this.#context.clock.monotonicNow();
     const groups = claimedGroups(requests, batching, via.zone.policy, fetchCallers);
     const lacking = groups.length - permits;
-    const calls = permits + (lacking > 0 && !isProbe ? via.take(lacking, now) : 0);
+    const more = lacking > 0 && !isProbe ? via.take(lacking, now) : 0;
+    this.#zones.turns.took(channel.zone, more);
+    const calls = permits + more;
     for (const [index, group] of groups.entries()) {
       const claimed = group.map((request) => ({ request, token: tokenOf(request) }));
       const [first] = group as [StoredRequest, ...StoredRequest[]]; // never empty
@@ -275,4 +302,9 @@ export class Dispatcher {
 
 function tokenOf({ lease }: StoredRequest): number {
   return lease?.token ?? 0;
+}
+
+/** Its calls may go to another zone: what its own gates say of it does not tell how many. */
+function mayDetour(zone: Zone): boolean {
+  return zone.isDetoured || zone.policy.failover.length > 0;
 }

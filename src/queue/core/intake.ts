@@ -299,7 +299,7 @@ export class Intake {
     const takenAt = clock.monotonicNow();
     const isShed = entries[0]?.shedWith !== undefined;
     const mayClaim = config.dispatch && !isShed;
-    const allowance = mayClaim ? takePermits(newcomers, takenAt) : new Map<string, Allowance>();
+    const allowance = mayClaim ? takePermits(newcomers, this.#zones.turns, takenAt) : new Map<string, Allowance>();
     try {
       const requests = newcomers.map(({ request }) => request);
       const batch: EnqueueBatch = {
@@ -331,6 +331,7 @@ export class Intake {
     } finally {
       for (const { channel, calls: unused } of allowance.values()) {
         if (unused === 0) continue;
+        this.#zones.turns.took(channel.zone, -unused);
         channel.giveBack(unused, takenAt);
         this.#events.wake();
       }

@@ -11,6 +11,7 @@ import { createBackend, createTransport } from './composition.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
 import type { Emitter } from './emitter.ts';
+import { Ranking } from './ranking.ts';
 import { countsOf } from './report.ts';
 import { currentIdentity, isGone } from './workerIdentity.ts';
 
@@ -45,7 +46,9 @@ export async function openContext(closed: Closed): Promise<Context> {
   });
   const transport = parts.transport ?? (await createTransport(clock));
   const gauges = parts.gauges ?? createGauges();
-  return { config, clock, random, ids, backend, transport, emitter, logger, gauges, worker };
+  const { priorityStrategy, ageingMs, flows } = config;
+  const ranking = new Ranking({ priorityStrategy, ageingMs, flows }, () => clock.monotonicNow());
+  return { config, clock, random, ids, backend, transport, emitter, logger, gauges, ranking, worker };
 }
 
 /** How many requests wait in the store; 0 where it cannot be asked just now. */

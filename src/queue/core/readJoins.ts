@@ -1,4 +1,4 @@
-import type { HttpResponse, NewRequest, RequestContent } from '../types/request.ts';
+import type { HttpResponse, NewRequest, RankForm, RequestContent } from '../types/request.ts';
 import type { RequestPatch } from '../types/store.ts';
 import type { Admitted } from './admit.ts';
 import type { Context } from './context.ts';
@@ -92,10 +92,15 @@ export function raised(
   const expiresAt =
     led.expiresAt === null || joiner.expiresAt === null ? null : Math.max(led.expiresAt, joiner.expiresAt);
   const isSooner = led.rank.form === 'value' && joiner.rank.form === 'value' && joiner.rank.value < led.rank.value;
-  const rank = isSooner ? joiner.rank : led.rank;
-  if (priority === led.priority && expiresAt === led.expiresAt && !isSooner) return undefined;
-  const stored = { priority, expiresAt, ...(rank.form === 'value' ? { rank: rank.value } : undefined) };
-  return { request: { priority, expiresAt, rank }, stored };
+  const raise = isSooner || isOfAnotherFlow(led.rank, joiner.rank) ? joiner.rank : undefined;
+  if (priority === led.priority && expiresAt === led.expiresAt && raise === undefined) return undefined;
+  const stored = { priority, expiresAt, ...(raise !== undefined && raise.form !== 'negatedSeq' && { raise }) };
+  return { request: { priority, expiresAt, rank: isSooner ? joiner.rank : led.rank }, stored };
+}
+
+/** Whether only the store can tell whose turn comes first. */
+function isOfAnotherFlow(led: RankForm, joiner: RankForm): boolean {
+  return led.form === 'flow' && joiner.form === 'flow' && (led.flow !== joiner.flow || led.group !== joiner.group);
 }
 
 /** Raises a read that waits. The store refuses it for one that is being sent, and for one not stored yet: both are as they should be. */

@@ -64,6 +64,11 @@ export class Zone {
   isDetoured = false;
   /** An answer said that it does not act on the keys it is sent: they prove nothing. */
   ignoresKeys = false;
+  /** Its place in the turns of zones. */
+  turn = 0;
+  round = 0;
+  want = 0;
+  grant = 0;
   /** Calls under way, by tier of priority. */
   readonly inUseByTier: Record<Tier, number> = { critical: 0, main: 0, low: 0, bulk: 0 };
   /** What its last failure was. */

@@ -9,6 +9,7 @@ import type { ChannelParts } from './gates/channelName.ts';
 import { channelName, readChannelName } from './gates/channelName.ts';
 import type { GateParts } from './gates/Gates.ts';
 import { Gates } from './gates/Gates.ts';
+import { ZoneTurns } from './gates/ZoneTurns.ts';
 import { ANYONE, clientSender, processSender, readSender } from './senders.ts';
 import { Zone } from './zone.ts';
 import type { ZonePolicy } from './zonePolicy.ts';
@@ -36,6 +37,8 @@ export interface ZoneParts extends GateParts {
 export class Zones {
   /** Channels that may have work that could go, the longest not asked for first. */
   readonly awake = new Set<Channel>();
+  /** Whose calls are next where the process may make no more. */
+  readonly turns: ZoneTurns;
   readonly #parts: ZoneParts;
   /** Gates of endpoints and classes, by the name of their scope. */
   readonly #scopes = new Map<string, Gates>();
@@ -53,6 +56,7 @@ export class Zones {
     this.#worker = worker;
     this.#maxDelayMs = config.retry.maxDelayMs;
     this.#process = { max: config.maxConcurrency, inUse: 0, sleepers: new Set() };
+    this.turns = new ZoneTurns(this.#process);
     for (const name of Object.keys(config.zones)) {
       const zone = this.#add(namedZonePolicy(config, name));
       for (const origin of zone.policy.origins) this.#byOrigin.set(origin, zone);

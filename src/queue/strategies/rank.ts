@@ -1,18 +1,20 @@
+import type { FlowRank } from '../types/flowRank.ts';
 import type { RankForm } from '../types/request.ts';
-
-export type PriorityStrategy = 'fifo' | 'lifo' | 'priority' | 'deadline';
+import type { PriorityStrategy } from '../types/scheduling.ts';
 
 /** Requests without a deadline are ordered as if they had one so long after acceptance, so that they do not starve. */
 const ASSUMED_DEADLINE_MS = 3_600_000;
 
 /**
  * The rank of a request in its channel: lowest first, ties by order of acceptance (DESIGN section 8). With `priority` a
- * waiting request overtakes newer ones of one level more for each `ageingMs` it waited, so nothing starves.
+ * waiting request overtakes newer ones of one level more for each `ageingMs` it waited, so nothing starves. `flowOf` is asked by
+ * strategies that send in turns.
  */
 export function rankOf(
   strategy: PriorityStrategy,
   r: { readonly acceptedAt: number; readonly priority: number; readonly expiresAt: number | null },
   ageingMs: number,
+  flowOf: () => FlowRank,
 ): RankForm {
   switch (strategy) {
     case 'fifo':
@@ -23,6 +25,9 @@ export function rankOf(
       return { form: 'value', value: r.acceptedAt - r.priority * ageingMs };
     case 'deadline':
       return { form: 'value', value: r.expiresAt ?? r.acceptedAt + ASSUMED_DEADLINE_MS };
+    case 'weighted':
+    case 'adaptive':
+      return flowOf();
     default:
       return strategy satisfies never;
   }

@@ -1,4 +1,5 @@
 import type { Effect, RequestFilter } from './request.ts';
+import type { PriorityStrategy } from './scheduling.ts';
 import type { Reason, RequestState, TerminalState } from './states.ts';
 
 /**
@@ -123,6 +124,8 @@ export interface QueueEventMap {
   'zone:paused': Base & { readonly zone: string | null };
   'zone:resumed': Base & { readonly zone: string | null };
   'queue:started': Base & { readonly worker: string; readonly waiting: number };
+  /** All that waited has the order of that strategy; `requests` were given another rank. Told by the process that did it. */
+  'queue:reranked': Base & { readonly strategy: PriorityStrategy; readonly requests: number };
   'queue:full': Base & { readonly waiting: number };
   /** How near the queue is to what it can take; `pressure` is smoothed, 0 to 1 and above. */
   'queue:levelChanged': Base & { readonly from: Level; readonly to: Level; readonly pressure: number };

@@ -1,3 +1,4 @@
+import type { FlowRank } from './flowRank.ts';
 import type { Reason, RequestState, TerminalState } from './states.ts';
 
 /** JSON as stored: no Map, Date, bigint or undefined. */
@@ -68,13 +69,25 @@ export interface Intent {
 }
 
 /**
- * How the order in its channel is computed, once, inside `enqueue`. Ties go by `seq`; the lowest rank is first.
- * A closed table of arithmetic forms, so that every backend computes the same.
+ * How the order in its channel is computed, inside `enqueue`, or inside an amendment that gives a request another rank. Ties go by
+ * `seq`; the lowest rank is first. A closed table of arithmetic forms, so that every backend computes the same.
+ *
+ * A lane's head takes the better rank of one behind it whenever that is accepted, given a rank or released, and the best of all when
+ * it becomes the head; a flow rank with its group. It keeps what it took until it is given a rank itself, which counts as it is: whoever
+ * gives all of a lane new ranks does so in the order of acceptance.
  */
 export type RankForm =
   | { readonly form: 'value'; readonly value: number }
   /** `-seq`: last in, first out. */
-  | { readonly form: 'negatedSeq' };
+  | { readonly form: 'negatedSeq' }
+  /** In turn with other flows, in proportion to weights: see {@link FlowRank}. */
+  | FlowRank;
+
+/**
+ * A rank that a request takes if it is better than its own, at nobody's cost: of one that joins it. A flow rank is computed as if that
+ * one were stored.
+ */
+export type RankRaise = Exclude<RankForm, { readonly form: 'negatedSeq' }>;
 
 /**
  * What may join what, decided by the backend in the transaction that would have stored the newcomer:
@@ -316,6 +329,8 @@ export interface StoredRequest extends Omit<NewRequest, 'rank' | Instruction> {
   readonly state: RequestState;
   readonly reason: Reason;
   readonly rank: number;
+  /** Group of the flow rank it has, its own or lent; absent where its rank is of another form. */
+  readonly rankGroup?: string | undefined;
   /** Epoch ms: when a `scheduled` request is due, or an `unknown` one is looked at next. */
   readonly dueAt: number | null;
   /** Epoch ms of the first claim that may have reached the server, or null: never sent. */

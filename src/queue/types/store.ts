@@ -3,6 +3,8 @@ import type {
   EndedRequest,
   NewRequest,
   Progress,
+  RankForm,
+  RankRaise,
   RequestFilter,
   Sender,
   StoredRequest,
@@ -20,7 +22,7 @@ import type { Reason, RequestState, TerminalState } from './states.ts';
  *
  * Lanes: of the live (not terminal) requests of one lane only the one with the lowest `seq` may be anything but
  * `blocked` (or `held`, when set aside while it waited). When it ends, the next becomes ready or scheduled in the same
- * step. A lane's head takes the best rank waiting in its lane.
+ * step. A lane's head takes the best rank waiting in its lane (see {@link RankForm}).
  */
 export interface RequestStore {
   /**
@@ -37,9 +39,8 @@ export interface RequestStore {
    * priority of the two, and `callers` of both. Otherwise it is refused (`replaced`). That is asked after joins and before
    * `after`; limits do not count against it. With a `result` in it, the newcomer ends at once, after the one it replaces: it
    * waits for nothing, lends no rank and is not leased.
-   * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`,
-   * whatever its digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one
-   * keeps), with what it brings along.
+   * A request that was accepted elsewhere before (`carried`) joins nothing: a `key` that another id has is `keyConflict`, whatever its
+   * digest. It is stored `held` for its reason, or as far as it can get, not before `dueAt` (which a blocked one keeps).
    */
   enqueue(batch: EnqueueBatch): Promise<EnqueueResult[]>;
 
@@ -82,9 +83,8 @@ export interface RequestStore {
   settle(batch: SettleBatch): Promise<SettleResult[]>;
 
   /**
-   * Changes requests that nobody is sending, where their state is one of `from`: moves, cancels, holds, releases,
-   * re-prioritises. Refused (`refused`, with the state found) otherwise, where {@link TRANSITIONS} has no such move, and where
-   * a condition of the change does not hold.
+   * Changes requests that nobody is sending, where their state is one of `from`. Refused (`refused`, with the state found)
+   * otherwise, where {@link TRANSITIONS} has no such move, and where a condition of the change does not hold.
    */
   amend(batch: AmendBatch): Promise<AmendResult[]>;
 
@@ -120,8 +120,8 @@ export interface RequestStore {
    * Deletes ended records beyond retention, at most `limit`, oldest first, succeeded before dead: those ended before
    * `now - succeededMs` (succeeded, cancelled, superseded) or `now - deadMs` (dead), then whatever exceeds `maxRecords`
    * or `maxBytes` of ended records. With `ids`, instead, those of them that have ended. Never a record with `endedSeq > keepAfter`, nor one that a live request waits for.
-   * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten: at most `limit` besides, the
-   * oldest first and by local id, and `more` speaks of them as well. Not with `ids`.
+   * Bindings made before `now - 2 * deadMs` by requests whose record is gone by then are forgotten, at most `limit` besides, the
+   * oldest first and by local id; and flows that say nothing (see {@link FlowRank}). `more` speaks of both. Neither with `ids`.
    */
   purge(query: PurgeQuery): Promise<{ readonly ids: string[]; readonly more: boolean }>;
 
@@ -237,7 +237,9 @@ export interface Move {
 
 export interface RequestPatch {
   readonly priority?: number | undefined;
-  readonly rank?: number | undefined;
+  /** Computed anew, see {@link RankForm}. What has ended takes no flow rank. */
+  readonly rank?: RankForm | undefined;
+  readonly raise?: RankRaise | undefined;
   readonly expiresAt?: number | null | undefined;
   readonly sender?: Sender | undefined;
   readonly base?: StoredRequest['base'] | undefined;

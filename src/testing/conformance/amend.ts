@@ -62,7 +62,7 @@ export const amendGroup = group('amend', (test) => {
     const { id } = await t.accept({ priority: 5, expiresAt: t.now + 10 });
     const patch = {
       priority: 9,
-      rank: -4,
+      rank: { form: 'value', value: -4 } as const,
       expiresAt: null,
       sender: 'principal:bob',
       base: { v: 2 },
@@ -75,10 +75,11 @@ export const amendGroup = group('amend', (test) => {
     };
     await t.amend({ id, from: ['ready'], patch });
     const found = await t.get(id);
-    const { callers: _callers, result, ...same } = patch;
+    const { callers: _callers, rank, result, ...same } = patch;
     for (const [name, value] of Object.entries(same)) {
       assert.deepEqual(found[name as keyof typeof found], value, name); // names of a patch are names of a record
     }
+    assert.equal(found.rank, rank.value);
     assert.equal(found.callers, 3);
     assert.equal(found.result?.status, result.status);
     assert.deepEqual([...(found.result?.body ?? [])], [9]);
@@ -94,7 +95,7 @@ export const amendGroup = group('amend', (test) => {
 
   test('a patched rank, sender or deadline takes effect', async (t) => {
     const [a, b] = [await t.accept(), await t.accept()];
-    await t.amend({ id: b.id, from: ['ready'], patch: { rank: -1 } });
+    await t.amend({ id: b.id, from: ['ready'], patch: { rank: { form: 'value', value: -1 } } });
     await t.amend({ id: a.id, from: ['ready'], patch: { sender: 'client:x', expiresAt: t.now + 5 } });
     assert.deepEqual(ids(await t.claim()), [b.id]);
     t.now += 5;

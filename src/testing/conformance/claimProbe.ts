@@ -106,7 +106,7 @@ export const claimProbeGroup = group('claim of a probe', (test) => {
     await t.accept(ranked(1));
     await t.accept({ lane: 'l', expiresAt: t.now + 1, ...ranked(2) });
     const next = await t.accept({ lane: 'l', ...ranked(9) });
-    await t.amend({ id: next.id, from: ['blocked'], patch: { rank: 0 } });
+    await t.amend({ id: next.id, from: ['blocked'], patch: { rank: { form: 'value', value: 0 } } });
     await t.accept({ lane: 'm', expiresAt: t.now + 1, ...ranked(3) });
     const best = await t.accept({ lane: 'm', ...ranked(-1) });
     t.now += 1;
@@ -252,7 +252,7 @@ export const claimFreshProbeGroup = group('claim of a probe with what was never 
     const before = await sent(t, { ...READ, ...ranked(1) });
     const held = await t.take(ranked(0));
     await t.settle(held, { state: 'ready', reason: 'retry' }, { notSent: true });
-    await t.amend({ id: held.id, from: ['ready'], patch: { rank: 2 } });
+    await t.amend({ id: held.id, from: ['ready'], patch: { rank: { form: 'value', value: 2 } } });
     assert.deepEqual(ids(await fresh(t)), [held.id]);
     assert.deepEqual(ids(await fresh(t)), [before]);
   });

@@ -18,6 +18,7 @@ import { expireGroup } from './expire.ts';
 import { failureGroup } from './failures.ts';
 import { findGroup } from './find.ts';
 import { firingGroup } from './firings.ts';
+import { flowsGroup } from './flows.ts';
 import type { ConformanceGroup, ConformanceTest } from './group.ts';
 import { historyGroup } from './history.ts';
 import { intentGroup } from './intents.ts';
@@ -28,6 +29,7 @@ import { nextDueAtGroup } from './nextDueAt.ts';
 import { purgeGroup } from './purge.ts';
 import { recoverGroup } from './recover.ts';
 import { replaceGroup } from './replaces.ts';
+import { reranksGroup } from './reranks.ts';
 import { scheduleGroup } from './schedules.ts';
 import { settleGroup } from './settle.ts';
 import { settlePatchGroup } from './settlePatch.ts';
@@ -49,6 +51,8 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   failureGroup,
   cascadeGroup,
   claimGroup,
+  flowsGroup,
+  reranksGroup,
   claimWithinGroup,
   claimPartsGroup,
   claimProbeGroup,

@@ -142,14 +142,14 @@ export const laneGroup = group('lanes', (test) => {
   test('a waiting request whose rank is raised lends it to the head', async (t) => {
     const head = await t.accept(ranked(9));
     const next = await t.accept(ranked(8));
-    await t.amend({ id: next.id, from: ['blocked'], patch: { rank: 3 } });
+    await t.amend({ id: next.id, from: ['blocked'], patch: { rank: { form: 'value', value: 3 } } });
     assert.equal((await t.get(head.id)).rank, 3);
   });
 
   test('a waiting request that gets another sender does not lend its rank anew', async (t) => {
     const head = await t.accept(ranked(9));
     const next = await t.accept(ranked(3));
-    await t.amend({ id: head.id, from: ['ready'], patch: { rank: 7 } });
+    await t.amend({ id: head.id, from: ['ready'], patch: { rank: { form: 'value', value: 7 } } });
     await t.amend({ id: next.id, from: ['blocked'], patch: { sender: 'client:a' } });
     assert.equal((await t.get(head.id)).rank, 7);
   });
@@ -157,8 +157,8 @@ export const laneGroup = group('lanes', (test) => {
   test('one set aside does not lend its rank until it is released', async (t) => {
     const head = await t.accept(ranked(9));
     const next = await t.accept(ranked(9));
-    await t.move(next.id, { state: 'held', reason: 'operator' }, { rank: 2 });
-    await t.amend({ id: next.id, from: ['held'], patch: { rank: 1 } });
+    await t.move(next.id, { state: 'held', reason: 'operator' }, { rank: { form: 'value', value: 2 } });
+    await t.amend({ id: next.id, from: ['held'], patch: { rank: { form: 'value', value: 1 } } });
     // lowered to 2 while it still waited: that much was lent
     assert.equal((await t.get(head.id)).rank, 2);
     await t.move(next.id, { state: 'ready', reason: 'released' });

@@ -29,16 +29,17 @@ INSERT INTO wait(predecessor, waiter) VALUES (1, 2);
 INSERT INTO binding(local_id, server_id, type, zone, request_id) VALUES ('local', '7', 'note', 'api', 'long-gone');
 `;
 
-function writeFirstVersion(path: string): void {
+/** The second version wrote these as the first one did. */
+function write(path: string, version: number): void {
   const patience = new Patience(100, 1);
-  const migrations = MIGRATIONS.slice(0, 1);
+  const migrations = MIGRATIONS.slice(0, version);
   const database = connect(loadBetterSqlite3(), { path, durability: 'full', patience, migrations });
   database.exec(FIRST_VERSION_ROWS);
   database.close();
 }
 
-async function openFirstVersion() {
-  writeFirstVersion(store.path());
+async function openFirstVersion(version = 1) {
+  write(store.path(), version);
   const handle = store.handle();
   await handle.open(opening('w'));
   return handle.requests;
@@ -68,7 +69,8 @@ describe('a store that the first version wrote', () => {
     expect(second).toMatchObject({ state: 'blocked', after: ['first'], tags: ['t'], content: { body: 'hello' } });
     expect(failed).toMatchObject({ state: 'dead', reason: 'discarded', endedSeq: 1, key: 'k' });
     for (const record of [first, second, failed]) {
-      for (const name of ['onFailure', 'intent', 'bundle', 'replaces']) expect(record).not.toHaveProperty(name);
+      for (const name of ['onFailure', 'intent', 'bundle', 'replaces', 'rankGroup'])
+        expect(record).not.toHaveProperty(name);
     }
     const bound = { localId: 'local', serverId: '7', type: 'note', zone: 'api', requestId: 'long-gone', boundAt: 0 };
     expect(await requests.bindings({ localIds: ['local'] })).toEqual([bound]);
@@ -110,5 +112,22 @@ describe('a store that the first version wrote', () => {
     const retention = { succeededMs: 1000, deadMs: 1000, maxRecords: 99, maxBytes: 99_999 };
     await requests.purge({ now: NOW, limit: 9, keepAfter: 99, retention });
     expect(await requests.bindings({ localIds: ['local'] })).toEqual([undefined]);
+  });
+});
+
+describe('a store that the version before fair queueing wrote', () => {
+  it('gives what comes its turn, and what waits one when it is given a rank', async () => {
+    const requests = await openFirstVersion(2);
+    const rank = { form: 'flow', group: 'api', flow: 'f', weight: 2 } as const;
+    const fresh = newRequest({ rank });
+    await requests.enqueue({ requests: [fresh], atomic: false, now: NOW, limits: LIMITS, claim: null });
+    const changes = [{ id: 'second', from: ['blocked'] as const, patch: { rank } }];
+    await requests.amend({ now: NOW, changes });
+    const found = await requests.get({ ids: ['first', 'second', fresh.id] });
+    expect(found.map((one) => [one?.rank, one?.rankGroup])).toEqual([
+      [0, undefined],
+      [1, 'api'],
+      [0.5, 'api'],
+    ]);
   });
 });

@@ -13,7 +13,7 @@ const CHANNELS = [CHANNEL];
 
 /** Whole tables that are read on purpose: small by nature, or asked for by a filter that nothing indexes. */
 const SMALL =
-  /SCAN (meta|place|counter|alias|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
+  /SCAN (meta|place|counter|alias|flow_group|worker|sqlite_master|json_each)\b|SCAN request USING COVERING INDEX request_sending/;
 
 /** Plays every verb once so that every statement of theirs is compiled, and gives their texts. */
 function statements(): { readonly texts: string[]; readonly plan: (sql: string) => string[] } {
@@ -45,6 +45,7 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
     NOW,
     [{ id: third, from: 0x3ff, neverSent: false, callers: null, to: null, patch: { rank: 1, base: '1', body: null } }],
   ]);
+  playFlows(run);
   run('nextDueAt', { channels: CHANNELS, after: null });
   run('nextDueAt', { channels: CHANNELS, after: NOW });
   run('recover', { worker: 'w', now: NOW, leaseNow: 99, limit: 9, bootId: 'boot', dead: [] });
@@ -102,6 +103,16 @@ function playEntities(run: ReturnType<typeof openHere>['run']): void {
   run('find', { filter: { bundle: root }, order: 'ended', after: null, limit: 9 });
   run('find', { filter: { bundle: root, state: 'dead' }, order: 'accepted', after: null, limit: 9 });
   run('count', { bundle: root });
+}
+
+/** A turn that is computed, given anew, leased and forgotten. */
+function playFlows(run: ReturnType<typeof openHere>['run']): void {
+  const rank = { form: 'flow', group: 'g', flow: 'f', weight: 1 } as const;
+  const [one, lent] = [newRequest({ channel: 'f', rank }), newRequest({ channel: 'f', lane: 'f' })];
+  run('enqueue', enqueueOf([one, lent, newRequest({ channel: 'f', lane: 'f', rank })]));
+  run('amend', [NOW, [packChange({ id: one.id, from: ['ready'], patch: { rank, raise: rank } })]]);
+  const channels = [{ channel: 'f', senders: [''], calls: 9, perCall: 1 }];
+  run('claim', { worker: 'w', now: NOW, leaseUntil: 5, channels });
 }
 
 function planOf(database: Database, sql: string): string[] {

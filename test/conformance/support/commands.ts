@@ -21,6 +21,22 @@ const move = fc.record({
   dueIn: fc.option(soon, { nil: undefined }),
 });
 
+const flowRank = fc.record({
+  form: fc.constant('flow' as const),
+  group: fc.constantFrom('x', 'x', 'g'),
+  flow: fc.constantFrom('f1', 'f2', 'f3', 'ä'),
+  weight: fc.constantFrom(1, 1, 3, 0.3, 7),
+});
+/** Of the size of flow ranks, so that each form now and then is better than another. */
+const value = (min: number, max: number) =>
+  fc.record({ form: fc.constant('value' as const), value: fc.integer({ min, max }) });
+const rankOf = (min: number, max: number) =>
+  fc.oneof(
+    { weight: 3, arbitrary: value(min, max) },
+    { weight: 1, arbitrary: fc.constant({ form: 'negatedSeq' as const }) },
+    { weight: 2, arbitrary: flowRank },
+  );
+
 /** What a request brings from another store. */
 const carried = fc.record({
   isHeld: fc.boolean(),
@@ -74,13 +90,7 @@ const newRequest = fc
       { weight: 1, arbitrary: fc.constant({ rule: 'tail' as const }) },
       { weight: 1, arbitrary: fc.record({ rule: fc.constant('window' as const), ago: fc.nat({ max: 80 }) }) },
     ),
-    rank: fc.oneof(
-      {
-        weight: 4,
-        arbitrary: fc.record({ form: fc.constant('value' as const), value: fc.integer({ min: -3, max: 9 }) }),
-      },
-      { weight: 1, arbitrary: fc.constant({ form: 'negatedSeq' as const }) },
-    ),
+    rank: rankOf(-3, 9),
     priority: fc.integer({ min: 1, max: 10 }),
     notBeforeIn: onceIn(5, soon, null),
     expiresIn: onceIn(4, soon, null),
@@ -147,7 +157,8 @@ const change = fc.record({
   patch: fc.record(
     {
       priority: fc.integer({ min: 1, max: 10 }),
-      rank: fc.integer({ min: -5, max: 12 }),
+      rank: rankOf(-5, 12),
+      raise: fc.oneof(value(-5, 12), flowRank),
       expiresIn: fc.option(soon, { nil: null }),
       sender: fc.constantFrom(...senders),
       base: fc.constantFrom(null, 1, { v: [2] }),

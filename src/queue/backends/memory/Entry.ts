@@ -53,6 +53,8 @@ export class Entry implements LaneMember<Entry> {
   state: RequestState = 'ready';
   reason: Reason = 'accepted';
   rank: number;
+  /** Group of the flow rank it has. */
+  group: string | null = null;
   /** Also the floor of a blocked request that was to be scheduled. */
   dueAt: number | null = null;
   firstSentAt: number | null = null;
@@ -84,6 +86,7 @@ export class Entry implements LaneMember<Entry> {
   constructor(input: NewRequest, seq: number, partition: EntryPartition, tally: Tally) {
     this.input = input;
     this.seq = seq;
+    // a flow rank is computed when it is known whether its flow is charged
     this.rank = input.rank.form === 'value' ? input.rank.value : -seq;
     this.partition = partition;
     this.tally = tally;

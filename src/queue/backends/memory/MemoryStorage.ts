@@ -3,6 +3,7 @@ import type { Sender } from '../../types/request.ts';
 import type { Binding } from '../../types/store.ts';
 import { Traffic } from '../claimLimits.ts';
 import type { Entry, EntryLane, EntryPartition } from './Entry.ts';
+import { FlowBook } from './FlowBook.ts';
 import { Log } from './Log.ts';
 import { MemorySchedules } from './MemorySchedules.ts';
 import { Partition } from './Partition.ts';
@@ -43,6 +44,7 @@ export class MemoryStorage {
   readonly bindings = new Map<string, Binding>();
   /** No binding was made before. */
   oldestBoundAt = Number.POSITIVE_INFINITY;
+  readonly flows = new FlowBook();
   readonly workers = new Map<string, WorkerRow>();
   readonly sending = new Set<Entry>();
   readonly traffic = new Traffic();

@@ -8,7 +8,8 @@ import { Entry, Ties } from './Entry.ts';
 import { Lane } from './Lane.ts';
 import type { ScheduleRow } from './MemorySchedules.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { begin, dropLane, enter, indexExpiry, restoreRank, setRank, settleIn } from './movement.ts';
+import { begin, dropLane, enter, indexExpiry, restoreRank, settleIn } from './movement.ts';
+import { raise, takeRank } from './ranks.ts';
 import type { Retired } from './replace.ts';
 import { findReplaced, retire, revive } from './replace.ts';
 import { unstore } from './unstore.ts';
@@ -20,14 +21,18 @@ interface Joined {
   readonly entry: Entry;
   readonly input: NewRequest;
   readonly rank: number;
+  readonly group: string | null;
   readonly callers: number;
 }
 
-type Undo =
-  | { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number }
-  | Joined
-  | Retired
-  | { readonly fired: ScheduleRow };
+interface Stored {
+  readonly stored: Entry;
+  readonly head: Entry | null;
+  readonly headRank: number;
+  readonly headGroup: string | null;
+}
+
+type Undo = Stored | Joined | Retired | { readonly flows: () => void } | { readonly fired: ScheduleRow };
 
 /** {@link RequestStore.enqueue} in one synchronous step. */
 export function enqueue(storage: MemoryStorage, batch: EnqueueBatch): EnqueueResult[] {
@@ -124,7 +129,7 @@ function join(storage: MemoryStorage, entry: Entry, request: NewRequest): void {
   entry.callers += 1;
   storage.revision += 1;
   if (isTerminal(entry.state)) return;
-  if (request.rank.form === 'value' && request.rank.value < entry.rank) setRank(entry, request.rank.value);
+  if (request.rank.form !== 'negatedSeq') raise(storage, entry, request.rank);
   const { priority, expiresAt } = entry.input;
   const later = expiresAt !== null && (request.expiresAt === null || request.expiresAt > expiresAt);
   if (!later && request.priority <= priority) return;
@@ -176,14 +181,16 @@ function store(
     journal?.push(before);
   }
   const entry = add(storage, request);
-  if (replaced !== null) takeOver(entry, replaced);
   const result = request.replaces?.result;
+  if (journal !== null) rememberFlows(storage, request, replaced, journal);
+  takeRank(storage, entry, request.rank, replaced, batch.now, result === undefined);
+  if (replaced !== null) takeOver(entry, replaced);
   if (result !== undefined) return endAtOnce(storage, entry, result, batch.now, journal);
 
   if (after.length > 0) awaitPredecessors(storage, entry);
   if (lane !== null) laneFor(storage, lane).append(entry);
   const head = entry.lane?.head ?? null;
-  journal?.push({ stored: entry, head, headRank: head?.rank ?? 0 });
+  journal?.push({ stored: entry, head, headRank: head?.rank ?? 0, headGroup: head?.group ?? null });
 
   if (
     leased !== null &&
@@ -192,7 +199,7 @@ function store(
     isClaimable(storage, entry, batch, leased)
   ) {
     leased.set(channel, (leased.get(channel) ?? 0) + 1);
-    begin(entry, batch.claim.worker, batch.claim.leaseUntil, batch.now);
+    begin(storage, entry, batch.claim.worker, batch.claim.leaseUntil, batch.now);
     enter(storage, entry, 'sending');
     return accepted(entry, entry.token);
   }
@@ -221,11 +228,16 @@ function add(storage: MemoryStorage, request: NewRequest): Entry {
   return entry;
 }
 
+function rememberFlows({ flows }: MemoryStorage, { rank }: NewRequest, replaced: Entry | null, journal: Undo[]): void {
+  if (rank.form === 'flow') journal.push({ flows: flows.memento(rank.group, rank.flow) });
+  const lent = replaced?.group ?? null;
+  if (lent !== null) journal.push({ flows: flows.memento(lent, null) });
+}
+
 /** Gives a newcomer what the one whose place it takes had of its own. */
 function takeOver(entry: Entry, replaced: Entry): void {
   const { priority } = replaced.input;
   entry.callers += replaced.callers;
-  entry.rank = Math.min(entry.rank, replaced.rank);
   if (priority > entry.input.priority) entry.input = { ...entry.input, priority };
 }
 
@@ -242,7 +254,7 @@ function endAtOnce(
   entry.result = result;
   enter(storage, entry, 'ready');
   const before = retire(storage, entry, 'succeeded', 'noop', now);
-  journal?.push({ stored: entry, head: null, headRank: 0 }, before);
+  journal?.push({ stored: entry, head: null, headRank: 0, headGroup: null }, before);
   return accepted(entry, null);
 }
 
@@ -307,8 +319,8 @@ function neighbour(refusal: Refusal): Refusal {
 }
 
 function remember(entry: Entry): Joined {
-  const { input, rank, callers } = entry;
-  return { entry, input, rank, callers };
+  const { input, rank, group, callers } = entry;
+  return { entry, input, rank, group, callers };
 }
 
 /** Puts back, newest first, what the batch did so far. */
@@ -316,7 +328,11 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
   for (const step of journal.toReversed()) {
     if ('stored' in step) {
       unstore(storage, step.stored);
-      if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank);
+      if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank, step.headGroup);
+      continue;
+    }
+    if ('flows' in step) {
+      step.flows();
       continue;
     }
     if ('fired' in step) {
@@ -330,7 +346,7 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
     const { entry } = step;
     entry.input = step.input;
     entry.callers = step.callers;
-    restoreRank(entry, step.rank);
+    restoreRank(entry, step.rank, step.group);
     if (!isTerminal(entry.state)) indexExpiry(entry);
   }
 }

@@ -75,21 +75,22 @@ export function indexExpiry(entry: Entry): void {
 }
 
 /** Gives a request another rank; a blocked one lends it to the head of its lane. */
-export function setRank(entry: Entry, rank: number): void {
-  restoreRank(entry, rank);
+export function setRank(entry: Entry, rank: number, group: string | null): void {
+  restoreRank(entry, rank, group);
   if (entry.state === 'blocked') lendRank(entry);
 }
 
 /** Gives a request another rank and tells nobody. */
-export function restoreRank(entry: Entry, rank: number): void {
+export function restoreRank(entry: Entry, rank: number, group: string | null): void {
   entry.rank = rank;
+  entry.group = group;
   if (entry.state === 'ready' || entry.state === 'blocked') entry.heap?.rekey(entry, rank);
 }
 
 /** A lane's head takes the best rank waiting behind it, and keeps it. */
 function lendRank(entry: Entry): void {
   const head = entry.lane?.head ?? null;
-  if (head !== null && head !== entry && entry.rank < head.rank) setRank(head, entry.rank);
+  if (head !== null && head !== entry && entry.rank < head.rank) setRank(head, entry.rank, entry.group);
 }
 
 /** Moves a live request to where it belongs when it should go on: blocked, scheduled or ready. */
@@ -291,7 +292,7 @@ function freeLane(storage: MemoryStorage, entry: Entry, halts: boolean, now: num
   if (next === null) dropLane(storage, lane);
   if (!wasHead || next === null) return;
   const best = lane.waiting?.top();
-  if (best !== undefined && best.rank < next.rank) setRank(next, best.rank);
+  if (best !== undefined && best.rank < next.rank) setRank(next, best.rank, best.group);
   if (next.state !== 'blocked') return;
   if (halts && (next.ties === null || next.ties.open === 0)) hold(storage, next, effects);
   else unblock(storage, next, now, effects);
@@ -336,13 +337,14 @@ function unblock(storage: MemoryStorage, entry: Entry, now: number, effects: Eff
 /** Leases a ready request: durably `sending` before the first byte. */
 export function lease(storage: MemoryStorage, entry: Entry, worker: string, until: number, now: number): void {
   leave(storage, entry);
-  begin(entry, worker, until, now);
+  begin(storage, entry, worker, until, now);
   enter(storage, entry, 'sending');
 }
 
 /** Marks a request that is in no index as leased and, from now on, sent. */
-export function begin(entry: Entry, worker: string, until: number, now: number): void {
+export function begin(storage: MemoryStorage, entry: Entry, worker: string, until: number, now: number): void {
   grant(entry, worker, until);
+  if (entry.group !== null) storage.flows.advance(entry.group, entry.rank, now);
   entry.dueAt = null;
   if (entry.firstSentAt === null) {
     entry.firstSentAt = now;

@@ -34,7 +34,8 @@ export function purge(storage: MemoryStorage, query: PurgeQuery): { readonly ids
   sweep(endedWell, Number.POSITIVE_INFINITY, exceeds);
   sweep(endedDead, Number.POSITIVE_INFINITY, exceeds);
   const forgotten = forgetBindings(storage, now - 2 * retention.deadMs, limit);
-  return { ids, more: ids.length >= limit || forgotten >= limit };
+  const flows = storage.flows.forget(storage.live, now - 2 * retention.deadMs, limit);
+  return { ids, more: ids.length >= limit || forgotten >= limit || flows >= limit };
 }
 
 function drop(storage: MemoryStorage, entry: Entry): void {

@@ -12,7 +12,8 @@ import { bind } from './bind.ts';
 import { Effects } from './Effects.ts';
 import type { Entry } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { endAndList, endedBytes, indexExpiry, move, setRank, setSender } from './movement.ts';
+import { endAndList, endedBytes, indexExpiry, move, setSender } from './movement.ts';
+import { raise, rerank } from './ranks.ts';
 
 const NOT_FOUND = Object.freeze({ status: 'notFound' });
 
@@ -49,7 +50,7 @@ function settleOne(storage: MemoryStorage, settlement: Settlement, now: number):
   }
   entry.progress = settlement.progress;
   const { patch } = settlement;
-  if (patch !== undefined) applyPatch(storage, entry, { content: patch.content, base: patch.base });
+  if (patch !== undefined) applyPatch(storage, entry, { content: patch.content, base: patch.base }, now);
   if (settlement.result !== undefined) entry.result = settlement.result;
   if (settlement.told !== undefined) entry.told = settlement.told;
   entry.sealed = false;
@@ -100,13 +101,13 @@ function apply(storage: MemoryStorage, entry: Entry, change: Change, now: number
   const { patch, to } = change;
   storage.revision += 1;
   if (change.bind !== undefined) bind(storage, change.bind, entry);
-  if (patch !== undefined) applyPatch(storage, entry, patch);
+  if (patch !== undefined) applyPatch(storage, entry, patch, now);
   if (to === undefined) return;
   move(storage, entry, to, now, effects);
   if (isTerminal(entry.state)) effects.addEnded(entry);
 }
 
-function applyPatch(storage: MemoryStorage, entry: Entry, patch: RequestPatch): void {
+function applyPatch(storage: MemoryStorage, entry: Entry, patch: RequestPatch, now: number): void {
   const isLive = !isTerminal(entry.state);
   entry.sealed = false;
   const { priority, expiresAt, base, content, sender } = patch;
@@ -125,7 +126,8 @@ function applyPatch(storage: MemoryStorage, entry: Entry, patch: RequestPatch): 
     if (isLive) setSender(storage, entry, sender);
     else entry.input = { ...entry.input, sender };
   }
-  if (patch.rank !== undefined) setRank(entry, patch.rank);
+  if (patch.rank !== undefined) rerank(storage, entry, patch.rank, now);
+  if (patch.raise !== undefined && isLive) raise(storage, entry, patch.raise);
   if (patch.progress !== undefined) {
     entry.progress = patch.progress;
     if (isLive) indexExpiry(entry);

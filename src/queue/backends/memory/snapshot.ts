@@ -5,7 +5,7 @@ import type { Entry } from './Entry.ts';
 /** Layout of the records this backend gives. */
 const RECORD_VERSION = 1;
 
-type Rare = 'onFailure' | 'intent' | 'bundle';
+type Rare = 'onFailure' | 'intent' | 'bundle' | 'rankGroup';
 
 /** A record in the making: what most requests have nothing of is added to it. */
 type Draft = Omit<StoredRequest, Rare> & { -readonly [Name in Rare]?: StoredRequest[Name] };
@@ -66,6 +66,7 @@ export function snapshot(entry: Entry): StoredRequest {
   };
   if (input.onFailure !== undefined) record.onFailure = input.onFailure;
   if (input.intent !== undefined) record.intent = input.intent;
+  if (entry.group !== null) record.rankGroup = entry.group;
   if (entry.bundle !== null) record.bundle = entry.bundle;
   return record;
 }

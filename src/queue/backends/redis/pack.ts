@@ -5,12 +5,14 @@ import type {
   Firing,
   HeaderList,
   NewRequest,
+  RankForm,
   RequestContent,
   StoredResult,
 } from '../../types/request.ts';
 import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
+import { shareOf } from '../flowShare.ts';
 import { versionOf } from '../schedules.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, EFFECTS, METHODS } from './common.ts';
 import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY, ON_FAILURE } from './flags.ts';
@@ -92,7 +94,7 @@ function packRequest(request: NewRequest, places: Places, packer: Packer): Packa
     idBytes(request.id),
     places.number(request),
     flags,
-    rank.form === 'value' ? rank.value : false,
+    packRank(rank),
     request.notBefore ?? false,
     request.expiresAt ?? false,
     request.priority,
@@ -116,6 +118,11 @@ function packRequest(request: NewRequest, places: Places, packer: Packer): Packa
 
 function packFiring(firing: Firing): Packable {
   return [firing.name, versionOf(firing), firing.dueAt ?? false, JSON.stringify(firing.data)];
+}
+
+function packRank(rank: RankForm): Packable {
+  if (rank.form === 'flow') return [rank.group, rank.flow, shareOf(rank.weight)];
+  return rank.form === 'value' ? rank.value : false;
 }
 
 function packCarried(carried: Carried, packer: Packer): Packable {
@@ -253,7 +260,8 @@ function packPatch(patch: RequestPatch, packer: Packer): Packable {
   const { progress, expiresAt } = patch;
   return {
     ...(patch.priority !== undefined && { priority: patch.priority }),
-    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(patch.rank !== undefined && { rank: packRank(patch.rank) }),
+    ...(patch.raise !== undefined && { raise: packRank(patch.raise) }),
     ...(expiresAt !== undefined && { expires: expiresAt ?? false }),
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),

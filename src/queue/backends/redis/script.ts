@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { SPARE_FLOWS } from '../../types/flowRank.ts';
 import { REASONS, REQUEST_STATES, TRANSITIONS } from '../../types/states.ts';
 import { HARMLESS_EFFECTS } from '../claimLimits.ts';
 import { reasonCode, stateCode } from '../codec.ts';
@@ -22,6 +23,7 @@ const PARTS = {
   purge: ['purge'],
   cascade: [],
   bindings: [],
+  flows: [],
   replace: [],
   run: ['recall'],
 } as const satisfies Record<string, readonly string[]>;
@@ -83,6 +85,9 @@ export const KEY_NAMES = [
   'schedules',
   'titles',
   'agenda',
+  'clocks',
+  'flows',
+  'turns',
 ] as const;
 
 /** The one script of this backend: every verb is in it, so that a server that forgot it refuses all calls alike. */
@@ -144,6 +149,7 @@ function constants(): string {
   return [
     ...REQUEST_STATES.map((state) => `local ${constant('IS', state)} = ${stateCode(state)}`),
     ...REASONS.map((reason) => `local ${constant('BECAUSE', reason)} = ${reasonCode(reason)}`),
+    `local SPARE_FLOWS = ${SPARE_FLOWS}`,
     `local MOST_ANSWERS = ${MOST_UNANSWERED}`,
     `local MOST_ARGUMENTS = ${MOST_ARGUMENTS}`,
     `local HARMLESS_EFFECTS = ${EFFECTS.reduce((bits, effect, code) => bits | (HARMLESS_EFFECTS.has(effect) ? 1 << code : 0), 0)}`,

@@ -55,6 +55,7 @@ function readRow(from: Unpacker) {
   const base = text();
   const replayedAs = text();
   const bundle = bytes();
+  const rankGroup = text();
   return {
     seq,
     id,
@@ -80,6 +81,7 @@ function readRow(from: Unpacker) {
     base,
     replayedAs,
     bundle: bundle === null ? undefined : idOf(bundle),
+    rankGroup: rankGroup ?? undefined,
   };
 }
 
@@ -193,6 +195,7 @@ export function readRecord(from: Unpacker): StoredRequest {
     told: (row.flags & TOLD) !== 0,
     replayedAs: row.replayedAs,
     ...(row.bundle !== undefined && { bundle: row.bundle }),
+    ...(row.rankGroup !== undefined && { rankGroup: row.rankGroup }),
     version: RECORD_VERSION,
   };
 }

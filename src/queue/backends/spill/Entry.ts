@@ -1,3 +1,4 @@
+import type { FlowRank } from '../../types/flowRank.ts';
 import type {
   Carried,
   EndedRequest,
@@ -11,6 +12,7 @@ import type {
 import { NO_PROGRESS } from '../../types/request.ts';
 import type { Reason, RequestState } from '../../types/states.ts';
 import { isTerminal } from '../../types/states.ts';
+import type { RequestPatch } from '../../types/store.ts';
 
 /** Places of what has none in the store yet: after all that do, in the order in which it was spilled. */
 export const SPILLED_SEQ: number = 2 ** 52;
@@ -37,6 +39,9 @@ export interface Entry {
   readonly standing: Standing;
 }
 
+/** Lends nobody anything. */
+const NO_RANK = { form: 'value', value: Number.MAX_SAFE_INTEGER } as const;
+
 /** What a record of the spill cannot hold in the fields of a request, in place of its `base`. */
 interface Envelope {
   readonly spilled: 1;
@@ -45,6 +50,8 @@ interface Envelope {
   readonly after: readonly string[];
   readonly join: JoinRule;
   readonly lastFirst: boolean;
+  /** The turn it is to take in the store, where that is one of a flow: none is computed here. */
+  readonly flow?: FlowRank | undefined;
   /** Set where the record says less: see {@link wrap}. */
   readonly onFailure?: OnFailure | undefined;
 }
@@ -55,15 +62,31 @@ interface Envelope {
  */
 export function wrap(request: NewRequest): NewRequest {
   const { base, after, join, rank, onFailure } = request;
-  const lastFirst = rank.form !== 'value';
-  const envelope: Envelope = { spilled: 1, base, after, join, lastFirst };
-  if (onFailure !== 'cascade') return { ...request, after: [], base: sealed(envelope) };
-  return { ...request, after: [], onFailure: 'halt', base: sealed({ ...envelope, onFailure }) };
+  const lastFirst = rank.form === 'negatedSeq';
+  const envelope: Envelope = { spilled: 1, base, after, join, lastFirst, ...(rank.form === 'flow' && { flow: rank }) };
+  const own = { ...request, after: [], rank: rank.form === 'flow' ? NO_RANK : rank };
+  if (onFailure !== 'cascade') return { ...own, base: sealed(envelope) };
+  return { ...own, onFailure: 'halt', base: sealed({ ...envelope, onFailure }) };
 }
 
-/** The base of a record, with the rest of its envelope kept. */
-export function rebase(record: StoredRequest, base: Json): Json {
-  return sealed({ ...envelopeOf(record), base });
+/** A patch in terms of the record in the spill. Who stands before whom only the store can tell: there a flow rank is neither raised nor computed. */
+export function repatched(record: StoredRequest, patch: RequestPatch): RequestPatch {
+  const { base, rank, raise, ...same } = patch;
+  const envelope = envelopeOf(record);
+  const { flow: _, ...rest } = envelope;
+  const ranked =
+    rank === undefined
+      ? envelope
+      : { ...rest, lastFirst: rank.form === 'negatedSeq', ...(rank.form === 'flow' && { flow: rank }) };
+  const isRaised = raise?.form === 'value' && ranked.flow === undefined && !ranked.lastFirst;
+  return {
+    ...same,
+    ...(rank !== undefined && { rank: rank.form === 'flow' ? NO_RANK : rank }),
+    ...(isRaised && { raise }),
+    ...((base ?? rank) !== undefined || base === null
+      ? { base: sealed({ ...ranked, base: base === undefined ? envelope.base : base }) }
+      : undefined),
+  };
 }
 
 export function entryOf(record: StoredRequest): Entry {
@@ -99,7 +122,7 @@ export function shownEnd(ended: EndedRequest): EndedRequest {
  * more: to send an idempotent write twice is harmless, and whoever waits for it waits for this id.
  */
 export function unwrap({ record }: Entry, carriesCallers: boolean): NewRequest {
-  const { base, after, join, lastFirst, onFailure } = envelopeOf(record);
+  const { base, after, join, lastFirst, flow, onFailure } = envelopeOf(record);
   const { callers, told } = record;
   return {
     ...fieldsOf(record),
@@ -107,7 +130,7 @@ export function unwrap({ record }: Entry, carriesCallers: boolean): NewRequest {
     base,
     after,
     join: join.rule === 'tail' ? { rule: 'none' } : join,
-    rank: lastFirst ? { form: 'negatedSeq' } : { form: 'value', value: record.rank },
+    rank: flow ?? (lastFirst ? { form: 'negatedSeq' } : { form: 'value', value: record.rank }),
     carried:
       carriesCallers && callers > 1
         ? { ...UNSENT, isHeld: false, reason: 'accepted', dueAt: null, callers, told }

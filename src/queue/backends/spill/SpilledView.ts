@@ -3,7 +3,7 @@ import type { StoredRequest } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { AmendResult, Change, CountRow, FindQuery, FindResult } from '../../types/store.ts';
 import type { Entry } from './Entry.ts';
-import { entryOf, rebase, SPILLED_SEQ, SPILLED_STATE, shown, shownEnd } from './Entry.ts';
+import { entryOf, repatched, SPILLED_SEQ, SPILLED_STATE, shown, shownEnd } from './Entry.ts';
 import { filtersOf, matches, widened } from './filters.ts';
 import type { Spill } from './Spill.ts';
 
@@ -73,12 +73,11 @@ function localChange(entry: Entry, change: Change): Change | undefined {
   const { from, to, patch } = change;
   if (!from.includes(shown(entry).state)) return undefined;
   if (to !== undefined && !isTerminal(to.state)) return undefined;
-  const base = patch?.base === undefined ? undefined : rebase(record, patch.base);
   return {
     ...change,
     from: standing === 'waiting' ? ['ready', 'scheduled', 'blocked'] : [record.state],
     reason: undefined,
-    patch: patch === undefined ? undefined : { ...patch, base },
+    patch: patch === undefined ? undefined : repatched(record, patch),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Traffic } from '../claimLimits.ts';
 import { Aliases } from './Aliases.ts';
 import type { Database, SqlValue, Statement } from './driver.ts';
+import { Flows } from './Flows.ts';
 
 const STATES = 10;
 const SENDING = 3;
@@ -44,6 +45,7 @@ export class Ledger {
   endedCount = 0;
   endedBytes = 0;
   readonly aliases: Aliases;
+  readonly flows: Flows;
   readonly traffic = new Traffic();
 
   readonly #readSequences: Statement;
@@ -58,6 +60,7 @@ export class Ledger {
   constructor(database: Database) {
     this.#readSequences = database.prepare('SELECT seq, ended_seq, EXISTS (SELECT 1 FROM alias) FROM meta');
     this.aliases = new Aliases(database);
+    this.flows = new Flows(database);
     this.#readPlaces = database.prepare('SELECT id, zone, channel, sender FROM place');
     this.#readCounters = database.prepare('SELECT place, state, n, bytes FROM counter');
     this.#writeSequences = database.prepare('UPDATE meta SET seq = ?, ended_seq = ?');
@@ -73,6 +76,7 @@ export class Ledger {
     this.#byId.clear();
     this.#byChannel.clear();
     this.#dirty.clear();
+    this.flows.load();
     this.traffic.clear();
     this.#sequencesDirty = false;
     this.#lastPlace = 0;
@@ -94,6 +98,7 @@ export class Ledger {
 
   /** Writes what changed; once, right before the commit. */
   flush(): void {
+    this.flows.flush();
     if (this.#sequencesDirty) {
       this.#writeSequences.run(this.#seq, this.#endedSeq);
       this.#sequencesDirty = false;

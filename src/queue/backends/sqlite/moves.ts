@@ -55,11 +55,12 @@ export function headOf(rows: Rows, line: number): Row | undefined {
   return found === undefined ? undefined : rows.row(found);
 }
 
-/** Its lane's head takes `rank` if that is better than its own. */
-export function raiseHead(rows: Rows, head: Row, rank: number): void {
+/** Its lane's head takes a rank if that is better than its own. */
+export function raiseHead(rows: Rows, head: Row, { rank, group }: Pick<Row, 'rank' | 'group'>): void {
   if (rank >= head.rank) return;
   head.rank = rank;
-  rows.sql('UPDATE request SET rank = ? WHERE seq = ?').run(rank, head.seq);
+  head.group = group;
+  rows.sql('UPDATE request SET rank = ?, rank_group = ? WHERE seq = ?').run(rank, group, head.seq);
 }
 
 /**
@@ -72,7 +73,7 @@ export function advance(rows: Rows, row: Row, reason: number, floor: number | nu
   if (isBehind || row.waits > 0) {
     row.due = floor;
     store(rows, row, BLOCKED, isBehind ? LANE : DEPENDENCY);
-    if (isBehind) raiseHead(rows, head, row.rank);
+    if (isBehind) raiseHead(rows, head, row);
     return;
   }
   const { notBefore } = row;
@@ -96,9 +97,9 @@ export function store(rows: Rows, row: Row, state: number, reason: number): void
   rows.ledger.add(row.place, state, row.bytes);
   rows
     .sql(
-      'UPDATE request SET state = ?, reason = ?, flags = ?, rank = ?, due = ?, worker = NULL, lease_until = NULL, first_sent = ? WHERE seq = ?',
+      'UPDATE request SET state = ?, reason = ?, flags = ?, rank = ?, rank_group = ?, due = ?, worker = NULL, lease_until = NULL, first_sent = ? WHERE seq = ?',
     )
-    .run(state, reason, row.flags, row.rank, row.due, row.firstSent, row.seq);
+    .run(state, reason, row.flags, row.rank, row.group, row.due, row.firstSent, row.seq);
 }
 
 /** Ends a live request and tells `report` what followed for others. Returns its place in the order of ending. */
@@ -155,9 +156,11 @@ function freeLane(rows: Rows, before: Row, now: number, report: Report): void {
   if (head === undefined) rows.ledger.aliases.drop(line);
   if (head === undefined || head.seq < before.seq) return;
   const best = rows
-    .sql('SELECT min(rank) FROM request WHERE line = ? AND line IS NOT NULL AND state = 2')
-    .get(line)?.[0];
-  if (typeof best === 'number') raiseHead(rows, head, best);
+    .sql(
+      'SELECT rank, rank_group FROM request WHERE line = ? AND line IS NOT NULL AND state = 2 ORDER BY rank, seq LIMIT 1',
+    )
+    .get(line) as [number, string | null] | undefined; // the types of the columns
+  if (best !== undefined) raiseHead(rows, head, { rank: best[0], group: best[1] });
   if (head.state !== BLOCKED) return;
   const isHalted = before.state === DEAD && (before.flags & ON_FAILURE) === HALT;
   // One that waits for something else besides would not go on now.

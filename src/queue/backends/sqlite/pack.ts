@@ -1,4 +1,4 @@
-import type { Carried, Firing, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
+import type { Carried, Firing, NewRequest, RankForm, Replacement, StoredResult } from '../../types/request.ts';
 import type { Change, EnqueueBatch, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
@@ -10,6 +10,7 @@ import {
   reasonCode,
   stateCode,
 } from '../codec.ts';
+import { shareOf } from '../flowShare.ts';
 import { versionOf } from '../schedules.ts';
 import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, onFailureBits, TOLD, UNRESOLVED } from './flags.ts';
 import type {
@@ -20,6 +21,7 @@ import type {
   PackedFiring,
   PackedNew,
   PackedPatch,
+  PackedRank,
   PackedReplacement,
   PackedRequest,
   PackedResult,
@@ -87,7 +89,7 @@ function packNew(request: NewRequest): PackedNew {
     join.rule === 'none' ? JOIN_NONE : join.rule === 'tail' ? JOIN_TAIL : JOIN_WINDOW,
     join.rule === 'window' ? join.since : 0,
     request.priority,
-    rank.form === 'value' ? rank.value : null,
+    packRank(rank),
     request.notBefore,
     request.expiresAt,
     request.acceptedAt,
@@ -95,6 +97,11 @@ function packNew(request: NewRequest): PackedNew {
     headOf(request),
     ownBody(request.content.body),
   ];
+}
+
+function packRank(rank: RankForm): PackedRank {
+  if (rank.form === 'flow') return [rank.group, rank.flow, shareOf(rank.weight)];
+  return rank.form === 'value' ? rank.value : null;
 }
 
 function packCarried(carried: Carried): PackedCarried {
@@ -161,7 +168,8 @@ function packPatch(patch: RequestPatch): PackedPatch {
   const { content, progress, result } = patch;
   return {
     ...(patch.priority !== undefined && { priority: patch.priority }),
-    ...(patch.rank !== undefined && { rank: patch.rank }),
+    ...(patch.rank !== undefined && { rank: packRank(patch.rank) }),
+    ...(patch.raise !== undefined && { raise: packRank(patch.raise) }),
     ...(patch.expiresAt !== undefined && { expires: patch.expiresAt }),
     ...(patch.sender !== undefined && { sender: patch.sender }),
     ...(patch.base !== undefined && { base: JSON.stringify(patch.base) }),

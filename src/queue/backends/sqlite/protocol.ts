@@ -38,7 +38,13 @@ export interface PackedCarried {
   readonly result: PackedResult | null;
 }
 
-/** A new request. `rank` null stands for the negated `seq`. */
+/** A flow rank that is computed by the store. */
+export type PackedFlow = readonly [group: string, flow: string, share: number];
+
+/** Null stands for the negated `seq`. */
+export type PackedRank = number | null | PackedFlow;
+
+/** A new request. */
 export type PackedNew = readonly [
   id: string,
   zone: string,
@@ -55,7 +61,7 @@ export type PackedNew = readonly [
   join: number,
   since: number,
   priority: number,
-  rank: number | null,
+  rank: PackedRank,
   notBefore: number | null,
   expires: number | null,
   accepted: number,
@@ -118,7 +124,8 @@ export type PackedResult = readonly [status: number, headers: string, body: Uint
 /** A patch in stored form; absent means unchanged. */
 export interface PackedPatch {
   readonly priority?: number;
-  readonly rank?: number;
+  readonly rank?: PackedRank;
+  readonly raise?: PackedRank;
   readonly expires?: number | null;
   readonly sender?: string;
   /** JSON text. */

@@ -47,11 +47,12 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
   const head = decodeHead(text(26));
   const status = maybeNumber(28);
   const bundle = maybeText(31);
+  const rankGroup = maybeText(32);
   return {
     id: text(1),
-    zone: text(32),
-    channel: text(33),
-    sender: text(34),
+    zone: text(33),
+    channel: text(34),
+    sender: text(35),
     ephemeral: (flags & EPHEMERAL) !== 0,
     content: {
       method: head.method,
@@ -99,6 +100,7 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
     ...((flags & ON_FAILURE) !== 0 && { onFailure: onFailureOf(flags) }),
     ...(head.intent !== undefined && { intent: head.intent }),
     ...(bundle !== null && { bundle }),
+    ...(rankGroup !== null && { rankGroup }),
     version: RECORD_VERSION,
   };
 }

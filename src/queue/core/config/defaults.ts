@@ -1,4 +1,5 @@
 import { BREAKER_DEFAULTS } from '../../strategies/breaker/policy.ts';
+import { DEFAULT_FLOWS } from '../../strategies/scheduling/flows.ts';
 import { silentLogger } from '../../types/logger.ts';
 import type { ResolvedConfiguration, ResolvedZone } from './types.ts';
 
@@ -20,6 +21,7 @@ export const DEFAULTS = Object.freeze({
   batchingEnabled: false,
   maxBatchSize: 20,
   batchTimeoutMs: 10,
+  flows: DEFAULT_FLOWS,
   durability: 'full',
   maxAttempts: 8,
   giveUpAfterMs: 24 * HOUR_MS,
@@ -67,6 +69,7 @@ export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 export const ZONE_DEFAULTS: ResolvedZone = Object.freeze({
   origins: Object.freeze([]),
   maxConcurrency: 10,
+  weight: 1,
   rateLimit: null,
   breaker: BREAKER_DEFAULTS,
   adaptiveConcurrency: true,

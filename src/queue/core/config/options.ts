@@ -1,5 +1,4 @@
 import type { Classified, DelayFunction, ErrorKind } from '../../strategies/decision.ts';
-import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { AuthProvider } from '../../types/auth.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { BatchAdapter } from '../../types/batch.ts';
@@ -8,6 +7,7 @@ import type { FetchMode, FetchSettings, Offline, Respond } from '../../types/fet
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
 import type { Effect, HeaderList, HttpResponse, RequestContent, StoredRequest } from '../../types/request.ts';
+import type { FlowSource, PriorityStrategy } from '../../types/scheduling.ts';
 import type {
   AdaptiveTimeoutOptions,
   BreakerOptions,
@@ -174,6 +174,8 @@ export interface ZoneOptions {
   readonly origins: readonly string[];
   /** Calls under way at once, over all processes that share the store. @default 10 */
   readonly maxConcurrency?: number | undefined;
+  /** Its part of `maxConcurrency` of the queue, where calls of several zones wait for that: in proportion to the weights, 0.001 to 1,000. @default 1 */
+  readonly weight?: number | undefined;
   /** Fewer calls at once while the zone is slow or refuses them, more again when it serves them. @default true */
   readonly adaptiveConcurrency?: boolean | undefined;
   /** Over all processes that share the store. @default none */
@@ -230,6 +232,14 @@ export interface ZoneOptions {
   readonly noRetryHeaders?: boolean | undefined;
 }
 
+/** Flows take turns: whoever has work waiting is sent in proportion to its weight. */
+export interface FlowOptions {
+  /** What makes a flow: the priority of a request, its first tag that has a weight (else its first tag), or whose it is. @default 'priority' */
+  readonly by?: FlowSource | undefined;
+  /** By priority (number or name), tag or principal; above 0, the largest at most 1,000 times the least. @default a priority weighs its number, all else 1 */
+  readonly weights?: Readonly<Record<string, number>> | undefined;
+}
+
 /** Every option of a queue. `undefined` means absent; unknown keys are errors. */
 export interface QueueOptions {
   /** Names the queue in events, and its default database. @default 'queue' */
@@ -244,7 +254,7 @@ export interface QueueOptions {
   readonly maxBytes?: number | undefined;
   /** Calls under way at once in this process, over all zones. @default 25 */
   readonly maxConcurrency?: number | undefined;
-  /** @default 'priority' */
+  /** In which order the requests of a channel are sent. @default 'priority' */
   readonly priorityStrategy?: PriorityStrategy | undefined;
   /** So long a request waits to be treated as one priority level higher. @default 60_000 */
   readonly ageingMs?: number | undefined;
@@ -254,6 +264,8 @@ export interface QueueOptions {
   readonly maxBatchSize?: number | undefined;
   /** So long a request waits at most for others to share its call; less, down to nothing, where none come. @default 10 */
   readonly batchTimeoutMs?: number | undefined;
+  /** Who takes turns under `weighted`, and in which proportion. @default priorities, each weighing its number */
+  readonly flows?: FlowOptions | undefined;
   /** What an accepted request survives in SQLite; of no effect on other backends. @default 'full' */
   readonly durability?: SqliteDurability | undefined;
   readonly retention?: RetentionOptions | undefined;

@@ -14,6 +14,7 @@ import {
   SHEDDING_SHAPE,
   STALE_READ_SHAPE,
 } from './gateSchema.ts';
+import { FLOW_SHAPE, flowProblems } from './schedulingSchema.ts';
 import { BACKEND_SHAPES, QUEUE_SHAPE, queueSchema, RETENTION_SHAPE, RETRY_SHAPE } from './schema.ts';
 import {
   EXPECT_SHAPE,
@@ -34,6 +35,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   retention: Object.keys(RETENTION_SHAPE),
   retry: Object.keys(RETRY_SHAPE),
   shedding: Object.keys(SHEDDING_SHAPE),
+  flows: Object.keys(FLOW_SHAPE),
   'zones.*': Object.keys(ZONE_SHAPE),
   'zones.*.breaker': Object.keys(BREAKER_SHAPE),
   'zones.*.rateLimit': Object.keys(RATE_LIMIT_SHAPE),
@@ -59,8 +61,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 /** Everything that is wrong with a configuration, in the order of its options; empty when it can be used. */
 export function configurationProblems(input: unknown): Problem[] {
   const parsed = queueSchema.safeParse(input);
+  const { flows } = record(input);
   const found = parsed.error?.issues.flatMap((issue) => problemsOf(issue, input)) ?? [];
-  return [...found, ...delayProblems(input), ...originProblems(input), ...gateProblems(input)];
+  return [...found, ...delayProblems(input), ...originProblems(input), ...gateProblems(input), ...flowProblems(flows)];
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {

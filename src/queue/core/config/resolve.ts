@@ -26,6 +26,7 @@ import type {
 } from './options.ts';
 import { configurationProblems } from './problems.ts';
 import { resolveGates, resolveShedding } from './resolveGates.ts';
+import { resolveFlows } from './schedulingSchema.ts';
 import type {
   ResolvedBackend,
   ResolvedConfiguration,
@@ -33,6 +34,7 @@ import type {
   ResolvedRule,
   ResolvedZone,
 } from './types.ts';
+
 import { parseOrigin } from './zoneSchema.ts';
 
 /** Everything that is wrong with a configuration; an empty list when it can be used. */
@@ -47,11 +49,12 @@ export function validateConfiguration(input: unknown): readonly Problem[] {
 export function resolveConfiguration(options: QueueOptions = {}): ResolvedConfiguration {
   const problems = configurationProblems(options);
   if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', messageOf(problems), { problems });
-  const { backend, retention, retry, zones, shedding, ...plain } = options;
+  const { backend, retention, retry, zones, shedding, flows, ...plain } = options;
   const base = { ...DEFAULTS, ...defined(plain) };
   return Object.freeze({
     ...base,
     longestTimeoutMs: options.attemptTimeoutMs ?? LONGEST_TIMEOUT_MS,
+    flows: resolveFlows(flows),
     shedding: resolveShedding(shedding),
     backend: Object.freeze(resolveBackend(backend, base.name)),
     retention: Object.freeze({ ...RETENTION_DEFAULTS, ...defined(retention ?? {}) }),

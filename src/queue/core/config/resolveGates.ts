@@ -10,6 +10,7 @@ import type { ResolvedConfiguration, ResolvedEndpoints, ResolvedLimits, Resolved
 type ResolvedGates = Pick<
   ResolvedZone,
   | keyof ResolvedLimits
+  | 'weight'
   | 'adaptiveConcurrency'
   | 'endpoint'
   | 'classes'
@@ -26,6 +27,7 @@ export function resolveGates(zone: ZoneOptions): ResolvedGates {
   const limits = resolveLimits(zone, ZONE_DEFAULTS.maxConcurrency);
   return {
     ...limits,
+    weight: zone.weight ?? ZONE_DEFAULTS.weight,
     adaptiveConcurrency: zone.adaptiveConcurrency ?? ZONE_DEFAULTS.adaptiveConcurrency,
     endpoint: zone.endpoint === undefined ? undefined : resolveEndpoint(zone.endpoint, limits.maxConcurrency),
     classes: classes === undefined ? undefined : Object.freeze(defined(classes)),

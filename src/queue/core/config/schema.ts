@@ -4,6 +4,7 @@ import { callback, count, duration, field, flag, hasMethods, isRecord, oneOf } f
 import { shedding } from './gateSchema.ts';
 import type { RetryOptions } from './options.ts';
 import { REDIS_SHAPE, redisSchema } from './redisSchema.ts';
+import { FLOW_SHAPE } from './schedulingSchema.ts';
 import { FETCH_SETTINGS_SHAPE, zoneSchema } from './zoneSchema.ts';
 
 export const BACKEND_SHAPES = {
@@ -69,11 +70,12 @@ export const QUEUE_SHAPE = {
   whenFull: oneOf('reject').optional(),
   maxBytes: count(1, ' of bytes').optional(),
   maxConcurrency: count(1).optional(),
-  priorityStrategy: oneOf('fifo', 'lifo', 'priority', 'deadline').optional(),
+  priorityStrategy: oneOf('fifo', 'lifo', 'priority', 'weighted', 'deadline', 'adaptive').optional(),
   ageingMs: duration(0).optional(),
   batchingEnabled: flag.optional(),
   maxBatchSize: count(1).optional(),
   batchTimeoutMs: duration(0).optional(),
+  flows: z.strictObject(FLOW_SHAPE).optional(),
   durability: oneOf('full', 'normal').optional(),
   retention: z.strictObject(RETENTION_SHAPE).optional(),
   retry: z.strictObject(RETRY_SHAPE).optional(),

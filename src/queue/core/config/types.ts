@@ -2,13 +2,14 @@ import type { Expectation } from '../../strategies/authentic.ts';
 import type { BreakerPolicy } from '../../strategies/breaker/policy.ts';
 import type { DelayFunction } from '../../strategies/decision.ts';
 import type { IdempotencyDialect } from '../../strategies/dialects.ts';
-import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { RateLimit } from '../../strategies/rate/RateLimiter.ts';
+import type { FlowRules } from '../../strategies/scheduling/flows.ts';
 import type { Backend } from '../../types/backend.ts';
 import type { BatchAdapter } from '../../types/batch.ts';
 import type { FetchOptions, FetchSettings } from '../../types/fetch.ts';
 import type { Logger } from '../../types/logger.ts';
 import type { RedisOptions } from '../../types/redis.ts';
+import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { EndpointFunction } from './gateOptions.ts';
 import type { ProbeOption, SettleAck, SqliteDurability, WhenFull, ZoneOptions } from './options.ts';
 
@@ -46,6 +47,8 @@ export interface ResolvedEndpoints {
 export interface ResolvedZone extends FetchSettings, ResolvedLimits {
   /** Normalised; the first is used to send. */
   readonly origins: readonly string[];
+  /** Its part of the calls that the process may make, relative to other zones. */
+  readonly weight: number;
   readonly adaptiveConcurrency: boolean;
   readonly endpoint: ResolvedEndpoints | undefined;
   readonly classes: Readonly<Partial<Record<OperationClass, number>>> | undefined;
@@ -93,6 +96,7 @@ export interface ResolvedConfiguration extends FetchSettings {
   readonly batchingEnabled: boolean;
   readonly maxBatchSize: number;
   readonly batchTimeoutMs: number;
+  readonly flows: FlowRules;
   readonly durability: SqliteDurability;
   readonly retention: {
     readonly succeededMs: number;

@@ -7,6 +7,7 @@ import { batch } from './batchSchema.ts';
 import { callback, count, duration, field, flag, hasMethods, oneOf } from './fields.ts';
 import { GATE_SHAPE } from './gateSchema.ts';
 import type { ProbeFunction, ZoneOptions } from './options.ts';
+import { weight } from './schedulingSchema.ts';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -93,6 +94,7 @@ export const ZONE_SHAPE = {
     .array(origin, { error: 'a list of origins' })
     .refine((list) => list.length > 0, { error: 'a list of at least one origin' }),
   maxConcurrency: count(1).optional(),
+  weight: weight.optional(),
   ...GATE_SHAPE,
   idempotency: idempotency.optional(),
   effectOf: callback<NonNullable<ZoneOptions['effectOf']>>().optional(),

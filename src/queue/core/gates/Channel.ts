@@ -1,6 +1,6 @@
 import type { AttemptTimeouts } from '../../strategies/limits/AttemptTimeouts.ts';
-import type { PriorityStrategy } from '../../strategies/rank.ts';
 import type { Sender } from '../../types/request.ts';
+import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { ChannelSenders } from '../../types/store.ts';
 import type { Batching } from '../batching/Batching.ts';
 import type { OperationClass } from '../config/types.ts';

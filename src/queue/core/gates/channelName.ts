@@ -88,6 +88,11 @@ export function tierName(channel: string, tier: Tier): string {
   return tier === 'main' ? channel : `${channel}!${tier}`;
 }
 
+/** The name of the channel that a stored name is of a tier of. */
+export function untiered(name: string): string {
+  return name.replace(/!(?:critical|low|bulk)$/, '');
+}
+
 function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!~]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 }

@@ -1,6 +1,7 @@
 import type { Channel } from './Channel.ts';
 import { tierOf } from './channelName.ts';
 import { mayGo } from './parts.ts';
+import type { ZoneTurns } from './ZoneTurns.ts';
 
 /** A request that comes in. */
 interface Newcomer {
@@ -17,13 +18,15 @@ export interface Allowance {
 
 /**
  * Permits for requests that come in, by the name they are stored under, where nothing else of it may wait for them. Those that have to
- * leave room for others are left to a claim, which knows for whom; and so are those that may share a call, and all where the zone fails over, or is found
- * out about.
+ * leave room for others are left to a claim, which knows for whom; and so are those that may share a call, all where the zone fails over, or is found out
+ * about, and all where others wait for a permit of the process.
  */
-export function takePermits(newcomers: readonly Newcomer[], now: number): Map<string, Allowance> {
+export function takePermits(newcomers: readonly Newcomer[], turns: ZoneTurns, now: number): Map<string, Allowance> {
   const wanted = new Map<string, Allowance>();
+  if (turns.isContended) return wanted;
   for (const { channel, request } of newcomers) {
-    const tier = tierOf(request.priority);
+    // Only by their own tier are they told apart in the store.
+    const tier = request.channel === channel.name ? 'main' : tierOf(request.priority);
     if (channel.mayHaveWork || tier === 'low' || tier === 'bulk' || !mayGo(tier, channel.minPriority(now))) continue;
     const known = wanted.get(request.channel);
     if (known === undefined) wanted.set(request.channel, { channel, calls: 1 });
@@ -36,6 +39,7 @@ export function takePermits(newcomers: readonly Newcomer[], now: number): Map<st
     const isElsewhere = zone.isDetoured || (zone.policy.failover.length > 0 && zone.isAway(now));
     const open = isElsewhere || isBatched ? 0 : Math.min(allowance.calls, channel.openForNewcomers(now));
     allowance.calls = open > 0 ? channel.take(open, now) : 0;
+    turns.took(zone, allowance.calls);
     if (allowance.calls === 0) wanted.delete(name);
   }
   return wanted;

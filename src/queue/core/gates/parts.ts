@@ -8,20 +8,21 @@ import { tierName } from './channelName.ts';
 const LEAST: Readonly<Record<Tier, number>> = Object.freeze({ critical: 10, main: 5, low: 3, bulk: 1 });
 
 /**
- * What each tier of a channel may have of the permits of `via`: of a zone's limit `low` and `bulk` use no more than their share, but
- * one call where they use none; and nothing of what is below `minPriority` goes. Undefined where there is but one tier, and it may
- * have all.
+ * What each tier of a channel may have of the permits of `via`: with `hasShares`, of a zone's limit `low` and `bulk` use no more than their
+ * share, but one call where they use none; and nothing of what is below `minPriority` goes. Undefined where there is but one tier,
+ * and it may have all. Without shares, tiers are what was stored under another strategy: they are claimed in one order with the rest.
  */
 export function partsOfClaim(
   channel: Channel,
   via: Channel,
   permits: number,
-  minPriority: number,
+  { minPriority, hasShares }: { readonly minPriority: number; readonly hasShares: boolean },
   now: number,
 ): readonly ClaimPart[] | undefined {
   if (channel.tiers.size === 1 && minPriority <= LEAST.main) return undefined;
   return Array.from(channel.tiers, (tier) => {
-    const calls = mayGo(tier, minPriority) ? Math.min(permits, roomOf(tier, via, now)) : 0;
+    const room = hasShares ? roomOf(tier, via, now) : permits;
+    const calls = mayGo(tier, minPriority) ? Math.min(permits, room) : 0;
     return { channel: tierName(channel.name, tier), calls };
   });
 }

@@ -1,6 +1,6 @@
 -- Accepts requests: {requests, atomic, now, maxSize, maxBytes, places, claim or false}.
 
--- Fields of a request as it comes: id, number of its place in `places`, flags, rank (false: last in, first out), …
+-- Fields of a request as it comes: id, number of its place in `places`, flags, rank (false: last in, first out; of a flow: {group, flow, share}), …
 local R_ID, R_PLACE, R_FLAGS, R_RANK, R_NOT_BEFORE, R_EXPIRES, R_PRIORITY, R_ACCEPTED, R_BYTES, R_LANE, R_RULE, R_SINCE, R_KEY, R_FINGERPRINT, R_AFTER, R_BASE, R_RECORD, R_CARRIED, R_REPLACES, R_FIRES = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
 -- What a request brings along from the store it was accepted in before.
 local C_IS_HELD, C_REASON, C_DUE_AT, C_TOKEN, C_FIRST_SENT, C_PROGRESS, C_UNRESOLVED, C_CALLERS, C_RESULT, C_TOLD = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
@@ -86,7 +86,7 @@ local function join(row, request)
   q.touch(row)
   row[CALLERS] = row[CALLERS] + 1
   if row[STATE] < IS_SUCCEEDED then
-    if request[R_RANK] and request[R_RANK] < row[RANK] then q.setRank(row, request[R_RANK]) end
+    if request[R_RANK] then q.raise(row, request[R_RANK]) end
     row[PRIORITY] = math.max(row[PRIORITY], request[R_PRIORITY])
     if row[EXPIRES] and (not request[R_EXPIRES] or request[R_EXPIRES] > row[EXPIRES]) then row[EXPIRES] = request[R_EXPIRES] end
   end
@@ -96,13 +96,14 @@ end
 
 -- What a whole batch asks for, by a few commands.
 local function prepare(p)
-  local ids, keys, names, lanes, predecessors, rooms = {}, {}, {}, {}, {}, {}
+  local ids, keys, names, lanes, predecessors, rooms, turns = {}, {}, {}, {}, {}, {}, {}
   for index, request in ipairs(p[1]) do
     ids[index] = request[R_ID]
     if request[R_KEY] then keys[#keys + 1] = request[R_KEY] end
     if request[R_FINGERPRINT] then names[#names + 1] = request[R_FINGERPRINT] end
     if request[R_LANE] then lanes[#lanes + 1] = request[R_LANE] end
     for _, id in ipairs(request[R_AFTER] or {}) do predecessors[#predecessors + 1] = id end
+    if type(request[R_RANK]) == 'table' then turns[#turns + 1] = request[R_RANK] end
     if request[R_REPLACES] then
       q.need('replace')
       predecessors[#predecessors + 1] = request[R_REPLACES][E_ID]
@@ -123,6 +124,10 @@ local function prepare(p)
   find(IDS, ids, byId)
   find(IDS, predecessors, byId)
   find(KEYED, keys, byKey)
+  if #turns > 0 then
+    q.need('flows')
+    q.loadFlows(turns)
+  end
   q.loadAlike(names)
   q.loadLanes(lanes)
   local meant = {}
@@ -233,12 +238,11 @@ q.verbs.enqueue = function(p)
     q.close(row, IS_SUCCEEDED, BECAUSE_NOOP, now)
   end
 
-  -- Ends what a newcomer replaces and gives it its place, with the better rank and priority of the two and the callers of both.
+  -- Ends what a newcomer replaces and gives it its place, with the better priority of the two and the callers of both.
   local function takeOver(row, tag, replaces)
     local old = q.rowAt(byId[replaces[E_ID]])
     local name, wasBehind = row[LANE], q.has(old, BEHIND)
     q.giveWay(old, replaces[E_NEWCOMER], now)
-    row[RANK] = math.min(row[RANK], old[RANK])
     row[PRIORITY] = math.max(row[PRIORITY], old[PRIORITY])
     row[CALLERS] = row[CALLERS] + old[CALLERS]
     if replaces[E_RESULT] then
@@ -253,6 +257,16 @@ q.verbs.enqueue = function(p)
     q.writeLane(name, lane)
   end
 
+  -- The rank of a newcomer, or that of the one whose place it takes if that is as good; and its group. What ends at once is charged nothing.
+  local function rankOf(request, seq)
+    local given, replaces = request[R_RANK], request[R_REPLACES]
+    local isFlow, old = type(given) == 'table', replaces and q.rowAt(byId[replaces[E_ID]])
+    local rank = isFlow and q.comingRank(given) or not isFlow and (given or -seq)
+    if old and old[RANK] <= rank then return old[RANK], old[RANK_GROUP] end
+    if isFlow and not (replaces and replaces[E_RESULT]) then q.chargeFlow(given, rank, now) end
+    return rank, isFlow and given[1]
+  end
+
   local function store(request)
     local seq = totals[LAST_SEQ] + 1
     local tag = q.tagOf(seq)
@@ -262,10 +276,11 @@ q.verbs.enqueue = function(p)
       local place = p[6][number]
       placeIds[number] = q.placeOf(place[1], place[2], place[3])
     end
+    local rank, group = rankOf(request, seq)
     local row = {
-      seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], request[R_RANK] or -seq, 1,
+      seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], rank, 1,
       request[R_PRIORITY], request[R_ACCEPTED], request[R_BYTES], 0, request[R_FINGERPRINT], request[R_LANE], request[R_EXPIRES],
-      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false, false,
+      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false, false, group,
     }
     q.begin(row, tag, request[R_RECORD])
     q.countInBlock(seq, 1)

@@ -64,14 +64,24 @@ function q.lendRank(row)
   local head = lane and q.rowAt(lane.head)
   if head and head ~= row and row[RANK] < head[RANK] then
     q.touch(head)
-    head[RANK] = row[RANK]
+    head[RANK], head[RANK_GROUP] = row[RANK], row[RANK_GROUP]
   end
 end
 
-function q.setRank(row, rank)
+function q.setRank(row, rank, group)
   q.touch(row)
-  row[RANK] = rank
+  row[RANK], row[RANK_GROUP] = rank, group
   q.lendRank(row)
+end
+
+-- The rank of one that joins, if it is better: at nobody's cost.
+function q.raise(row, rank)
+  local number, group = rank, false
+  if type(rank) == 'table' then
+    q.need('flows')
+    number, group = q.comingRank(rank), rank[1]
+  end
+  if number and number < row[RANK] then q.setRank(row, number, group) end
 end
 
 -- What a verb did to requests besides those it names.
@@ -146,7 +156,10 @@ function q.freeLane(row, now, report)
   local best = q.under(RANKS, name, 1)[1]
   q.writeLane(name, { head = first:sub(LANE_TAG), isLonger = true, names = lane.names })
   q.touch(successor)
-  if best then successor[RANK] = math.min(successor[RANK], q.rowAt(best:sub(RANK_TAG))[RANK]) end
+  local lender = best and q.rowAt(best:sub(RANK_TAG))
+  if lender and lender[RANK] < successor[RANK] then
+    successor[RANK], successor[RANK_GROUP] = lender[RANK], lender[RANK_GROUP]
+  end
   q.mark(successor, BEHIND, false)
   if successor[STATE] ~= IS_BLOCKED then return end
   -- What waits for something else besides would not go on now.
@@ -262,6 +275,10 @@ function q.lease(row, worker, untilWhen, now)
   row[STATE], row[DUE_AT] = IS_SENDING, false
   q.mark(row, FIRST_LEASE, not row[FIRST_SENT])
   if not row[FIRST_SENT] then row[FIRST_SENT] = now end
+  if row[RANK_GROUP] then
+    q.need('flows')
+    q.advanceClock(row[RANK_GROUP], row[RANK], now)
+  end
 end
 
 function q.setSender(row, sender)

@@ -105,5 +105,10 @@ q.verbs.purge = function(p)
     q.need('bindings')
     isLimited = q.forgetBindings(now - 2 * p[6], now, limit) or isLimited
   end
+  if call('EXISTS', CLOCKS) == 1 then
+    q.need('flows')
+    q.commitAll()
+    isLimited = q.forgetFlows(now - 2 * p[6], limit) or isLimited
+  end
   return { purged, isLimited }
 end

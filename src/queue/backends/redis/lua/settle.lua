@@ -39,13 +39,17 @@ local function setContent(row, content)
   q.write(RECORDS, known[M_TAG], known[M_STORED])
 end
 
-local function applyPatch(row, patch)
+local function applyPatch(row, patch, now)
   if patch.priority then row[PRIORITY] = patch.priority end
   if patch.expires ~= nil then row[EXPIRES] = patch.expires end
   if patch.base then row[BASE] = patch.base ~= 'null' and patch.base end
   if patch.content then setContent(row, patch.content) end
   if patch.sender then q.setSender(row, patch.sender) end
-  if patch.rank then q.setRank(row, patch.rank) end
+  if patch.rank ~= nil then
+    q.need('flows')
+    q.rerank(row, patch.rank, now)
+  end
+  if patch.raise and row[STATE] < IS_SUCCEEDED then q.raise(row, patch.raise) end
   if patch.progress then setProgress(row, patch.progress[1], patch.progress[2]) end
   if patch.told ~= nil then q.mark(row, TOLD, patch.told) end
   if patch.replayedAs then row[REPLAYED_AS] = patch.replayedAs end
@@ -56,7 +60,7 @@ end
 local function apply(row, change, now, report)
   if change[8] then q.bind(row, change[8]) end -- which may commit what was changed before
   q.touch(row)
-  if change[6] then applyPatch(row, change[6]) end
+  if change[6] then applyPatch(row, change[6], now) end
   local to = change[5]
   if not to then return end
   q.move(row, to[1], to[2], to[3], now, report)
@@ -133,7 +137,7 @@ local function settleOne(row, one, now)
   local report = q.newReport()
   if one[11] then takeEffects(row, one[11], now, report) end
   q.touch(row)
-  if one[12] then applyPatch(row, one[12]) end
+  if one[12] then applyPatch(row, one[12], now) end
   if one[8] and q.has(row, FIRST_LEASE) then
     row[FIRST_SENT] = false
     q.mark(row, FIRST_LEASE, false)

@@ -1,11 +1,12 @@
 import type { HeaderList, Json } from '../../../types/request.ts';
 import { decodeHead, encodeHead } from '../../codec.ts';
 import { HAS_RESULT, TOLD, UNRESOLVED } from '../flags.ts';
-import { end, headOf, mayMove, move, putResult, Report, raiseHead, resultBytes } from '../moves.ts';
+import { end, headOf, mayMove, move, putResult, Report, resultBytes } from '../moves.ts';
 import type { PackedChange, PackedPatch, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
-import { BLOCKED, SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
+import { SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
+import { lendRank, raise, rerank } from '../ranks.ts';
 import { bind } from './bindings.ts';
 
 export function amend(rows: Rows, [now, changes]: Verbs['amend']['takes']): PackedSettleResult[] {
@@ -34,7 +35,7 @@ export function change(
     (one.reason !== undefined && one.reason !== row.reason) ||
     (one.to !== null && !isAllowed(rows, row, one.to[0]));
   if (isRefused) return [STALE, row.state];
-  if (one.patch !== null) patch(rows, row, one.patch);
+  if (one.patch !== null) patch(rows, row, one.patch, now);
   if (one.bind !== undefined) bind(rows, one.bind, row);
   if (one.to !== null) {
     const [state, reason, due] = one.to;
@@ -50,10 +51,11 @@ function isAllowed(rows: Rows, row: Row, to: number): boolean {
   return to !== UNKNOWN || row.line === null || headOf(rows, row.line)?.seq === row.seq;
 }
 
-function patch(rows: Rows, row: Row, given: PackedPatch): void {
+function patch(rows: Rows, row: Row, given: PackedPatch, now: number): void {
   if (given.sender !== undefined && given.sender !== row.place.sender) resettle(rows, row, given.sender);
   if (given.priority !== undefined) row.priority = given.priority;
-  if (given.rank !== undefined) row.rank = given.rank;
+  if (given.rank !== undefined) rerank(rows, row, given.rank, now);
+  const isRaised = given.raise !== undefined && row.state < SUCCEEDED && raise(rows, row, given.raise);
   if (given.expires !== undefined) row.expires = given.expires;
   if (given.callers !== undefined) row.callers += given.callers;
   if (given.told !== undefined) row.flags = given.told ? row.flags | TOLD : row.flags & ~TOLD;
@@ -70,16 +72,15 @@ function patch(rows: Rows, row: Row, given: PackedPatch): void {
     rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(text, row.seq);
   }
   rows
-    .sql('UPDATE request SET place = ?, priority = ?, rank = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?')
-    .run(row.place.id, row.priority, row.rank, row.expires, row.callers, row.flags, row.seq);
+    .sql(
+      'UPDATE request SET place = ?, priority = ?, rank = ?, rank_group = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?',
+    )
+    .run(row.place.id, row.priority, row.rank, row.group, row.expires, row.callers, row.flags, row.seq);
   if (given.replayedAs !== undefined) {
     rows.sql('UPDATE request SET replayed_as = ? WHERE seq = ?').run(given.replayedAs, row.seq);
   }
   rewrite(rows, row.seq, given);
-  if (given.rank !== undefined && row.state === BLOCKED && row.line !== null) {
-    const head = headOf(rows, row.line);
-    if (head !== undefined && head.seq !== row.seq) raiseHead(rows, head, row.rank);
-  }
+  if (given.rank !== undefined || isRaised) lendRank(rows, row);
 }
 
 /** Gives a request another sender; the caller writes the place. */

@@ -8,6 +8,7 @@ import type { PackedEnqueue, PackedEnqueueResult, PackedRequest } from '../proto
 import { ACCEPTED, JOIN_NONE, REFUSED } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { BLOCKED, HELD, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
+import { newRank } from '../ranks.ts';
 import { bring } from './carry.ts';
 import { join } from './join.ts';
 import { giveWay, replaceable, takeOver, withBetter } from './replace.ts';
@@ -20,8 +21,8 @@ const REASON_DEPENDENCY = reasonCode('dependency');
 
 const INSERT = `INSERT INTO request(
   seq, id, place, state, reason, flags, rank, due, not_before, expires, token, worker, lease_until, first_sent, line, waits, callers,
-  priority, accepted, bytes, lane, principal, key, fp, digest
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
+  priority, accepted, bytes, lane, principal, key, fp, digest, rank_group
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
 
 export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[] {
   const atomic = batch[1];
@@ -113,7 +114,8 @@ function admit(
   const head = line === null ? undefined : headOf(rows, line);
   const place = ledger.placeOf(request[1], request[2], request[3]);
   return (
-    insert(rows, batch, request, place, head, predecessors, allowance) ?? (present(rows, id) as PackedEnqueueResult)
+    insert(rows, batch, request, place, head, predecessors, allowance, undefined) ??
+    (present(rows, id) as PackedEnqueueResult)
   );
 }
 
@@ -139,11 +141,20 @@ function replace(
 ): PackedEnqueueResult {
   giveWay(rows, replaced, request[0], batch[0]);
   const place = rows.ledger.placeOf(request[1], request[2], request[3]);
-  const better = withBetter(rows, request, replaced);
+  const better = withBetter(request, replaced);
   // What ends at once waits for nothing and lends nothing.
   const isDone = request[23]?.result !== null;
   const head = isDone ? undefined : headOf(rows, replaced.line as number); // it was in a lane
-  const accepted = insert(rows, batch, better, place, head, isDone ? [] : predecessors, isDone ? null : allowance);
+  const accepted = insert(
+    rows,
+    batch,
+    better,
+    place,
+    head,
+    isDone ? [] : predecessors,
+    isDone ? null : allowance,
+    replaced,
+  );
   return takeOver(rows, request, replaced, accepted as PackedEnqueueResult, batch[0]); // its id was not there
 }
 
@@ -179,12 +190,14 @@ function insert(
   head: Row | undefined,
   predecessors: readonly Row[],
   allowance: Allowance | null,
+  replaced: Row | undefined,
 ): PackedEnqueueResult | undefined {
+  const { ledger } = rows;
   const now = batch[0];
   const notBefore = request[16];
   const carried = request[22];
   const floor = carried === undefined ? null : carried.due;
-  const rank = request[15] ?? -rows.ledger.comingSeq;
+  const rank = newRank(rows, request[15], replaced);
   let flags = carried === undefined ? request[4] : request[4] | carried.flags;
   let token = carried === undefined ? 0 : carried.token;
   let firstSent = carried === undefined ? null : carried.firstSent;
@@ -226,7 +239,7 @@ function insert(
       state,
       reason,
       flags,
-      rank,
+      rank.value,
       due,
       notBefore,
       request[17],
@@ -244,6 +257,7 @@ function insert(
       request[9],
       request[10],
       request[11],
+      rank.group,
     );
   if (stored === 0) return undefined;
   rows.sql('INSERT INTO content(seq, head, body) VALUES (?, ?, ?)').run(seq, request[20], request[21]);
@@ -251,7 +265,10 @@ function insert(
   rows.ledger.add(place, state, request[19]);
   const permits = isLeased ? allowance?.get(request[2]) : undefined;
   if (permits !== undefined) permits.left -= 1;
-  if (head !== undefined && state === BLOCKED) raiseHead(rows, head, rank);
+  // What ends at once has no turn to pay for.
+  if (rank.flow !== null && (request[23]?.result ?? null) === null) ledger.flows.charge(rank.flow, rank.value, now);
+  if (isLeased && rank.group !== null) ledger.flows.advance(rank.group, rank.value, now);
+  if (head !== undefined && state === BLOCKED) raiseHead(rows, head, { rank: rank.value, group: rank.group });
   for (const predecessor of predecessors) {
     rows.sql('INSERT INTO wait(predecessor, waiter) VALUES (?, ?)').run(predecessor.seq, seq);
     if ((predecessor.flags & HAS_WAITERS) === 0) {

@@ -1,10 +1,10 @@
 import { isTerminal } from '../../../types/states.ts';
 import { stateOf } from '../../codec.ts';
-import { headOf, raiseHead } from '../moves.ts';
 import type { PackedEnqueueResult, PackedRequest } from '../protocol.ts';
 import { JOIN_TAIL, JOIN_WINDOW, JOINED, REFUSED } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
-import { BLOCKED, ROW, SENDING } from '../Rows.ts';
+import { ROW, SENDING } from '../Rows.ts';
+import { lendRank, raise } from '../ranks.ts';
 
 /** The request that a newcomer joins by its key or its join rule; undefined when it stands for itself. */
 export function join(rows: Rows, request: PackedRequest): PackedEnqueueResult | undefined {
@@ -14,7 +14,7 @@ export function join(rows: Rows, request: PackedRequest): PackedEnqueueResult | 
     if (found !== undefined) {
       const row = rows.row(found);
       if (request[22] !== undefined) return [REFUSED, 'keyConflict', `the key belongs to request ${row.id}`];
-      if (found[18] !== request[11]) return [REFUSED, 'keyConflict', `${row.id} was accepted with other content`];
+      if (found[19] !== request[11]) return [REFUSED, 'keyConflict', `${row.id} was accepted with other content`];
       return share(rows, row, request);
     }
   }
@@ -34,7 +34,7 @@ function candidate(rows: Rows, request: PackedRequest): Row | undefined {
         `SELECT ${ROW}, digest, principal, lane FROM request WHERE line = ? AND line IS NOT NULL ORDER BY line DESC, seq DESC LIMIT 1`,
       )
       .get(line);
-    if (found === undefined || found[18] !== digest || found[19] !== request[8] || found[20] !== request[5]) {
+    if (found === undefined || found[19] !== digest || found[20] !== request[8] || found[21] !== request[5]) {
       return undefined;
     }
     const row = rows.row(found);
@@ -58,15 +58,11 @@ function share(rows: Rows, row: Row, request: PackedRequest): PackedEnqueueResul
     return [JOINED, row.id, row.seq, row.state];
   }
   row.priority = Math.max(row.priority, request[14]);
-  const isBetter = request[15] !== null && request[15] < row.rank;
-  if (isBetter) row.rank = request[15] as number; // just checked
+  const isRaised = raise(rows, row, request[15]);
   row.expires = row.expires === null || request[17] === null ? null : Math.max(row.expires, request[17]);
   rows
-    .sql('UPDATE request SET callers = ?, priority = ?, rank = ?, expires = ? WHERE seq = ?')
-    .run(row.callers, row.priority, row.rank, row.expires, row.seq);
-  if (isBetter && row.state === BLOCKED && row.line !== null) {
-    const head = headOf(rows, row.line);
-    if (head !== undefined && head.seq !== row.seq) raiseHead(rows, head, row.rank);
-  }
+    .sql('UPDATE request SET callers = ?, priority = ?, rank = ?, rank_group = ?, expires = ? WHERE seq = ?')
+    .run(row.callers, row.priority, row.rank, row.group, row.expires, row.seq);
+  if (isRaised) lendRank(rows, row);
   return [JOINED, row.id, row.seq, row.state];
 }

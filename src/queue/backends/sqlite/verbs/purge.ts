@@ -35,7 +35,8 @@ export function purge(rows: Rows, query: Purge): Verbs['purge']['gives'] {
   forgetEmptyPlaces(rows);
   forgetLapsed(rows, query);
   const forgotten = forgetBindings(rows, query.now - 2 * query.deadMs, query.limit);
-  return { ids, more: ids.length >= query.limit || forgotten >= query.limit };
+  const flows = ledger.flows.forget(ledger.liveCount, query.now - 2 * query.deadMs, query.limit);
+  return { ids, more: ids.length >= query.limit || forgotten >= query.limit || flows >= query.limit };
 }
 
 /**

@@ -23,10 +23,10 @@ export function replaceable(rows: Rows, request: PackedRequest, id: string): Row
           .get(line);
   if (found === undefined) return refuse('is not in its lane');
   const row = rows.row(found);
-  if (row.id !== id || found[19] !== request[5]) return refuse('is not the last of its lane');
+  if (row.id !== id || found[20] !== request[5]) return refuse('is not the last of its lane');
   if (row.state > BLOCKED) return refuse(`is ${stateOf(row.state)}`);
   if (row.firstSent !== null) return refuse('was sent');
-  if (found[18] !== request[8]) return refuse('is of another principal');
+  if (found[19] !== request[8]) return refuse('is of another principal');
   if (request[7]?.includes(id) || isAwaited(rows, row)) return refuse('is waited for');
   return row;
 }
@@ -36,12 +36,11 @@ function isAwaited(rows: Rows, { flags, seq }: Row): boolean {
   return rows.sql('SELECT 1 FROM wait WHERE predecessor = ? LIMIT 1').get(seq) !== undefined;
 }
 
-/** The newcomer with the better rank and priority of the two. */
-export function withBetter(rows: Rows, request: PackedRequest, replaced: Row): PackedRequest {
+/** The newcomer with the better priority of the two. */
+export function withBetter(request: PackedRequest, replaced: Row): PackedRequest {
   const better = [...request];
   better[14] = Math.max(request[14], replaced.priority);
-  better[15] = Math.min(request[15] ?? -rows.ledger.comingSeq, replaced.rank);
-  return better as unknown as PackedRequest; // the same with two other numbers
+  return better as unknown as PackedRequest; // the same with another number
 }
 
 /** Ends what is replaced. It was the last of its lane, which is not free: the newcomer takes its place. */

@@ -1,0 +1,8 @@
+const LEAST_WEIGHT = 1e-6;
+const MOST_WEIGHT = 1e6;
+
+/** By how much a request of a flow moves its flow on: within bounds in which no sum of them leaves what a number can hold. */
+export function shareOf(weight: number): number {
+  if (Number.isNaN(weight)) return 1;
+  return 1 / Math.min(MOST_WEIGHT, Math.max(LEAST_WEIGHT, weight));
+}

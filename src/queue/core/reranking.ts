@@ -1,0 +1,321 @@
+import type { Problem } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
+import type { Timer } from '../../system/clock.ts';
+import type { RankForm, StoredRequest } from '../types/request.ts';
+import type { Change } from '../types/store.ts';
+import type { QueueOptions } from './config/options.ts';
+import { configurationProblems } from './config/problems.ts';
+import { resolveFlows } from './config/schedulingSchema.ts';
+import type { Context } from './context.ts';
+import { suggestion } from './filter.ts';
+import { untiered } from './gates/channelName.ts';
+import type { Strategy } from './ranking.ts';
+import type { StoredMark } from './rankMark.ts';
+import { freshMark, isSameOrder, markToJson, readMark, UNMARKED } from './rankMark.ts';
+import { messageOf } from './tell.ts';
+
+/** Another order for a queue that runs; what is absent stays as it is. */
+export type StrategyOptions = Pick<QueueOptions, 'priorityStrategy' | 'ageingMs' | 'flows'>;
+
+const KEY = 'strategy';
+const LEASE = 'strategy:lease';
+const LEASE_MS = 30_000;
+/** Requests given another rank per step, so that none holds the store for long; and the pause after each. */
+const STEP = 256;
+const PAUSE_MS = 1;
+/** Of those that were being sent, so many are looked up per look, and so many remembered. */
+const LATE_LOOKUPS = 64;
+const MOST_LATE = 1_000;
+/** By then every process has heard of the strategy, and what was admitted under the one before is stored. */
+const HEARD_MS = 15_000;
+const LIVE = ['ready', 'scheduled', 'blocked', 'sending', 'unknown', 'held'] as const;
+/** Of those nobody is sending. */
+const FROM = ['ready', 'scheduled', 'blocked', 'unknown', 'held'] as const;
+const NAMES: readonly string[] = ['priorityStrategy', 'ageingMs', 'flows'] satisfies (keyof StrategyOptions)[];
+
+/**
+ * Brings what waits in a store into the order of the strategy that is in force: after it was changed while the queue runs, and at a start
+ * under another one than the store was ranked by. The strategy is kept in the store, with how far it got, so that a crash goes on where it was;
+ * one process at a time does it, in bounded steps. Of processes that are configured differently the last that set its strategy wins: it and
+ * those that follow it log a warning, and so does the next that starts with another one.
+ */
+export class Reranking {
+  readonly #context: Context;
+  #seen: StoredMark | undefined;
+  #isLoaded = false;
+  #isStopped = false;
+  #running: Promise<void> | undefined;
+  #pause: { readonly timer: Timer; readonly over: () => void } | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** At the start: one read where the store is ranked by the strategy of the configuration, or by nothing but the default. */
+  async load(): Promise<void> {
+    const { config, ranking, logger } = this.#context;
+    const stored = await this.#read();
+    this.#isLoaded = true;
+    if (stored !== undefined && (!config.dispatch || isSameOrder(stored.mark.strategy, ranking.strategy))) {
+      this.#follow(stored);
+    } else if (config.dispatch && !(stored === undefined && isSameOrder(UNMARKED, ranking.strategy))) {
+      const [from, to] = [stored?.mark.strategy ?? UNMARKED, ranking.strategy];
+      if (stored !== undefined) logger.warn('what waits is ranked by another strategy from now on', told(from, to));
+      await this.#declare(to);
+    }
+    this.#start();
+  }
+
+  /**
+   * Another strategy from now on, in all processes that share the store. Resolves once that is stored: by then new requests are ranked by it, and
+   * what waits follows in the background.
+   *
+   * @throws CONFIG_INVALID with every problem
+   */
+  async set(options: StrategyOptions): Promise<void> {
+    const problems = problemsOf(options);
+    if (problems.length > 0) {
+      const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`).join('; ');
+      throw new HoldfastError('CONFIG_INVALID', `the strategy was not changed: ${words}`, { problems });
+    }
+    const { ranking, logger } = this.#context;
+    const before = ranking.strategy;
+    const strategy: Strategy = {
+      priorityStrategy: options.priorityStrategy ?? before.priorityStrategy,
+      ageingMs: options.ageingMs ?? before.ageingMs,
+      flows: options.flows === undefined ? before.flows : resolveFlows(options.flows),
+    };
+    if (this.#isLoaded && isSameOrder(before, strategy)) return ranking.use(strategy, ranking.epoch);
+    logger.info('what waits is ranked by another strategy from now on', told(before, strategy));
+    await this.#declare(strategy);
+    this.#isLoaded = true;
+    this.#start();
+  }
+
+  /** Goes on with what is not done, and hears of what another process set. Part of the housekeeping. */
+  async look(): Promise<void> {
+    if (!this.#isLoaded) return this.load();
+    const isOver = this.#seen === undefined || this.#seen.mark.isDone;
+    if (isOver && !this.#context.backend.capabilities.shared) return;
+    const stored = await this.#read();
+    if (stored !== undefined && stored.version !== this.#seen?.version) this.#hear(stored);
+    this.#start();
+  }
+
+  /** Ends with the step that is under way; another process, or the next start, goes on. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pause?.timer.cancel();
+    this.#pause?.over();
+    await this.#running;
+  }
+
+  #hear(stored: StoredMark): void {
+    const { ranking, logger } = this.#context;
+    const [from, to] = [ranking.strategy, stored.mark.strategy];
+    if (!isSameOrder(from, to)) {
+      logger.warn('another process set another strategy, which is followed from now on', told(from, to));
+    }
+    this.#follow(stored);
+  }
+
+  #follow(stored: StoredMark): void {
+    this.#saw(stored);
+    this.#context.ranking.use(stored.mark.strategy, stored.mark.at);
+  }
+
+  #saw(stored: StoredMark): void {
+    if (this.#seen === undefined || stored.version > this.#seen.version) this.#seen = stored;
+  }
+
+  /** The last one wins: whoever set another one before is not asked. */
+  async #declare(strategy: Strategy): Promise<void> {
+    const { backend, clock, ranking } = this.#context;
+    const now = clock.now();
+    // Also where two are set within a ms, or the clock stepped back, their flows are told apart.
+    const mark = freshMark(strategy, Math.max(now, (this.#seen?.mark.at ?? 0) + 1));
+    const version = await backend.shared.set({ key: KEY, value: markToJson(mark), expiresAt: null, now });
+    ranking.use(strategy, mark.at);
+    if (version !== undefined) this.#saw({ mark, version });
+  }
+
+  async #read(): Promise<StoredMark | undefined> {
+    const { backend, clock, logger } = this.#context;
+    const stored = await backend.shared.get({ key: KEY, now: clock.now() });
+    const mark = stored === undefined ? undefined : readMark(stored);
+    if (stored !== undefined && mark === undefined) logger.warn('the stored strategy cannot be read', {});
+    return mark;
+  }
+
+  #start(): void {
+    const isOver = this.#seen === undefined || this.#seen.mark.isDone;
+    if (isOver || this.#isStopped || this.#running !== undefined || !this.#context.config.dispatch) return;
+    this.#running = this.#run()
+      .catch((error: unknown) => {
+        const told = { error: messageOf(error) };
+        this.#context.logger.warn('what waits was not ranked anew, which will be tried again', told);
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async #run(): Promise<void> {
+    const { backend, clock, worker } = this.#context;
+    const holder = { key: LEASE, holder: worker };
+    try {
+      for (let leasedUntil = 0; !this.#isStopped; await this.#rest()) {
+        if (clock.monotonicNow() >= leasedUntil) {
+          const now = clock.now();
+          if (!(await backend.shared.acquire({ ...holder, permits: 1, now, expiresAt: now + LEASE_MS }))) return;
+          leasedUntil = clock.monotonicNow() + LEASE_MS / 2;
+        }
+        if (!(await this.#step())) return;
+      }
+    } finally {
+      await backend.shared.release(holder);
+    }
+  }
+
+  /** Says whether there is more to do now. */
+  async #step(): Promise<boolean> {
+    const stored = this.#seen;
+    if (stored === undefined || stored.mark.isDone) return false;
+    const { backend, clock, emitter, logger } = this.#context;
+    const { mark } = stored;
+    const page = await backend.requests.find({
+      filter: { state: LIVE },
+      order: 'accepted',
+      after: mark.after,
+      limit: STEP,
+    });
+    const isThrough = mark.isThrough || page.next === null;
+    const returned = page.next === null ? await this.#amendReturned(mark.late) : { late: mark.late, amended: 0 };
+    const late = new Set(returned.late);
+    const amended = returned.amended + (await this.#amend(page.requests, late));
+    const now = clock.now();
+    const isHeard = now - mark.at >= HEARD_MS || now < mark.at - HEARD_MS;
+    const next = {
+      ...mark,
+      after: page.requests.at(-1)?.seq ?? mark.after,
+      late: [...late].slice(0, MOST_LATE),
+      requests: mark.requests + amended,
+      isThrough,
+      isDone: page.next === null && late.size === 0 && isHeard,
+    };
+    const isNews = next.after !== mark.after || next.isDone || isThrough !== mark.isThrough;
+    if (isNews || String(next.late) !== String(mark.late)) {
+      const version = await backend.shared.set({
+        key: KEY,
+        value: markToJson(next),
+        expiresAt: null,
+        now,
+        ifVersion: stored.version,
+      });
+      // Another strategy was set meanwhile: what it is, is known already, or found out by the next look.
+      if (version === undefined) return this.#seen !== stored;
+      this.#saw({ mark: next, version });
+    }
+    const { priorityStrategy: strategy } = mark.strategy;
+    if (amended > 0) logger.debug('requests were ranked anew', { strategy, requests: amended, all: next.requests });
+    if (isThrough && !mark.isThrough) emitter.emit('queue:reranked', { strategy, requests: next.requests });
+    return page.next !== null;
+  }
+
+  /** Gives those their rank that were being sent and are not any more; says how many, and which still are. */
+  async #amendReturned(
+    ids: readonly string[],
+  ): Promise<{ readonly late: readonly string[]; readonly amended: number }> {
+    const { requests } = this.#context.backend;
+    const some = ids.slice(0, LATE_LOOKUPS);
+    const late = ids.slice(LATE_LOOKUPS);
+    const changes: Change[] = [];
+    for (const request of some.length === 0 ? [] : await requests.get({ ids: some })) {
+      if (request?.state === 'sending') late.push(request.id);
+      else if (request !== undefined) changes.push(...(await this.#changesOf(request)));
+    }
+    return { late, amended: await this.#change(changes, (id) => late.push(id)) };
+  }
+
+  /** What those behind it lend to the head of a lane is gone when it is given a rank of its own. */
+  async #changesOf(request: StoredRequest): Promise<Change[]> {
+    const { id, lane } = request;
+    const rank = this.#rankOf(request);
+    if (isRanked(request, rank)) return [];
+    const own: Change = { id, from: FROM, patch: { rank } };
+    if (lane === null || rank.form === 'flow') return [own];
+    const filter = { lane, state: 'blocked' } as const;
+    const behind = await this.#context.backend.requests.find({ filter, order: 'accepted', after: null, limit: STEP });
+    const lent = behind.requests.filter(({ rankGroup }) => rankGroup === undefined).map((one) => one.rank);
+    if (lent.length === 0) return [own];
+    return [own, { id, from: FROM, patch: { raise: { form: 'value', value: Math.min(...lent) } } }];
+  }
+
+  /** Says how many were given another rank; those that are being sent are added to `late`. */
+  async #amend(requests: readonly StoredRequest[], late: Set<string>): Promise<number> {
+    const changes: Change[] = [];
+    for (const request of requests) {
+      const rank = this.#rankOf(request);
+      const isSending = request.state === 'sending';
+      // All of a lane in their order: the head keeps what it was lent only until it is given a rank itself.
+      const mayLend = request.lane !== null && rank.form !== 'flow' && !isSending;
+      if (isRanked(request, rank) && !mayLend) continue;
+      if (isSending) late.add(request.id);
+      else changes.push({ id: request.id, from: FROM, patch: { rank } });
+    }
+    return this.#change(changes, (id) => late.add(id));
+  }
+
+  async #change(changes: readonly Change[], sending: (id: string) => void): Promise<number> {
+    if (changes.length === 0) return 0;
+    const { backend, clock } = this.#context;
+    const amended = new Set<string>();
+    for (const [index, result] of (await backend.requests.amend({ now: clock.now(), changes })).entries()) {
+      const { id } = changes[index] as Change; // same length
+      if (result.status === 'amended') amended.add(id);
+      else if (result.status === 'refused' && result.state === 'sending') sending(id);
+    }
+    return amended.size;
+  }
+
+  #rankOf(request: StoredRequest): RankForm {
+    return this.#context.ranking.rank(request, untiered(request.channel));
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isStopped) return resolve();
+      const over = (): void => {
+        this.#pause = undefined;
+        resolve();
+      };
+      this.#pause = { timer: this.#context.clock.schedule(PAUSE_MS, over), over };
+    });
+  }
+}
+
+/** Whether it has that rank already, as what was accepted since has, or was given it before a crash. A flow is charged but once. */
+function isRanked(request: StoredRequest, form: RankForm): boolean {
+  switch (form.form) {
+    case 'flow':
+      return request.rankGroup === form.group;
+    case 'value':
+      return request.rankGroup === undefined && request.rank === form.value;
+    case 'negatedSeq':
+      return request.rankGroup === undefined && request.rank === -request.seq;
+    default:
+      return form satisfies never;
+  }
+}
+
+function problemsOf(options: StrategyOptions): readonly Problem[] {
+  const given = typeof options === 'object' && options !== null ? Object.keys(options) : [];
+  const unknown = given
+    .filter((name) => !NAMES.includes(name))
+    .map((name) => ({ path: name, expected: suggestion(name, NAMES), got: 'an unknown option' }));
+  return unknown.length > 0 ? unknown : configurationProblems(options);
+}
+
+function told(from: Strategy, to: Strategy) {
+  return { from: from.priorityStrategy, to: to.priorityStrategy };
+}
