@@ -257,6 +257,19 @@ describe('a start', () => {
     expect(found.filter(({ rank }, n) => Math.abs(rank - (n + 1) / 5) > 1e-6)).toEqual([]);
   });
 
+  it('on what a later version said of the strategy keeps its own, warns once, and changes nothing of that', async () => {
+    const lives = new Lives();
+    lives.isShared = true;
+    await lives.plant({ strategy: { priorityStrategy: 'psychic' }, at: 5 });
+    const queue = await lives.start();
+    queue.pause();
+    await acceptAll(queue, [{}]);
+    await lives.clock.advance(60_000);
+    expect(lives.warnings).toEqual(['the stored strategy cannot be read: a later version may have set it']);
+    expect(lives.marks).not.toContain('set');
+    expect((await queue.find({})).requests[0]?.rank).toBeGreaterThan(0);
+  });
+
   it('of a process that never sends changes no order, and follows the one there is', async () => {
     const lives = new Lives();
     const first = await lives.start({ priorityStrategy: 'lifo' });

@@ -43,6 +43,8 @@ export class Reranking {
   readonly #context: Context;
   #seen: StoredMark | undefined;
   #isLoaded = false;
+  /** Version of what could not be read, and was told of. */
+  #unread: number | undefined;
   #isStopped = false;
   #running: Promise<void> | undefined;
   #pause: { readonly timer: Timer; readonly over: () => void } | undefined;
@@ -143,7 +145,10 @@ export class Reranking {
     const { backend, clock, logger } = this.#context;
     const stored = await backend.shared.get({ key: KEY, now: clock.now() });
     const mark = stored === undefined ? undefined : readMark(stored);
-    if (stored !== undefined && mark === undefined) logger.warn('the stored strategy cannot be read', {});
+    if (stored !== undefined && mark === undefined && this.#unread !== stored.version) {
+      this.#unread = stored.version;
+      logger.warn('the stored strategy cannot be read: a later version may have set it', {});
+    }
     return mark;
   }
 

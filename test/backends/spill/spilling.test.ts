@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { holdfastError } from '../../../src/errors.ts';
 import { SPILLED_SEQ } from '../../../src/queue/backends/spill/Entry.ts';
 import type { RequestFilter } from '../../../src/queue/types/request.ts';
-import type { FindResult } from '../../../src/queue/types/store.ts';
+import type { FindResult, RequestPatch } from '../../../src/queue/types/store.ts';
 import { accept, all, CLOCK, claimAll, emptied, enqueue, idsIn, read, recordOf, request, useWorld } from './support.ts';
 
 const world = useWorld();
@@ -226,6 +226,33 @@ describe('what is spilled', () => {
     world().recover();
     await emptied(await world().spill());
     expect(await recordOf(await world().store(), id)).toMatchObject({ ...patch, state: 'ready' });
+  });
+
+  it('takes its turn among flows where the store has it, by the rank it was given last', async () => {
+    const backend = await world().open();
+    const rank = { form: 'flow', group: 'g', flow: 'f', weight: 2 } as const;
+    await accept(backend, { rank });
+    world().fail();
+    await accept(backend);
+    const ids = [await accept(backend, { rank }), await accept(backend, { rank }), await accept(backend, { rank })];
+    const amend = async (id: string | undefined, patch: RequestPatch) => {
+      const changes = [{ id: id as string, from: ['scheduled'] as const, patch }]; // they were accepted
+      await backend.requests.amend({ now: CLOCK.now(), changes });
+    };
+    await amend(ids[0], { raise: { form: 'value', value: -9 } });
+    await amend(ids[1], { rank: { form: 'value', value: 7 } });
+    await amend(ids[1], { raise: { form: 'value', value: 6 } });
+    await amend(ids[2], { rank: { form: 'value', value: 7 } });
+    await amend(ids[2], { rank: { ...rank, flow: 'other' }, base: { version: 3 } });
+    world().recover();
+    await emptied(await world().spill());
+    const stored = await Promise.all(ids.map(async (id) => recordOf(await world().store(), id)));
+    const given = stored.map((one) => [one.rank, one.rankGroup, one.base]);
+    expect(given).toEqual([
+      [1, 'g', null],
+      [6, undefined, null],
+      [0.5, 'g', { version: 3 }],
+    ]);
   });
 
   it('ends at its deadline', async () => {

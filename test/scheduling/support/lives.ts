@@ -5,6 +5,7 @@ import type { QueueOptions } from '../../../src/queue/core/config/options.ts';
 import { QueueManager } from '../../../src/queue/core/QueueManager.ts';
 import type { Backend } from '../../../src/queue/types/backend.ts';
 import type { Logger } from '../../../src/queue/types/logger.ts';
+import type { Json } from '../../../src/queue/types/request.ts';
 import type { AmendBatch, FindQuery } from '../../../src/queue/types/store.ts';
 import { hookBackend } from '../../../src/testing/backendHooks.ts';
 import { TEST_ORIGIN } from '../../../src/testing/createTestQueue.ts';
@@ -50,6 +51,15 @@ export class Lives {
     await queue.start();
     onTestFinished(() => this.close(queue));
     return queue;
+  }
+
+  /** Writes something else where the strategy is kept. */
+  async plant(value: Json): Promise<void> {
+    const backend = new MemoryBackend({ store: this.storage });
+    const identity = { worker: 'w', bootId: 'b', pidNamespace: 'p', pid: 1, processStart: '1' };
+    await backend.open({ identity, now: this.clock.now(), leaseNow: 0, leaseMs: 1e9, isGone: () => true });
+    await backend.shared.set({ key: 'strategy', value, expiresAt: null, now: this.clock.now() });
+    await backend.close();
   }
 
   async close(queue: QueueManager): Promise<void> {
