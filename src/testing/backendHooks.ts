@@ -51,6 +51,7 @@ export function hookBackend(backend: Backend, hooks: BackendHooks): Backend {
   return {
     capabilities: backend.capabilities,
     requests: store,
+    schedules: backend.schedules,
     shared: backend.shared,
     history: backend.history,
     open: (options) => backend.open(hooks.open?.(options) ?? options),

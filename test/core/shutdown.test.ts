@@ -194,6 +194,7 @@ describe('close around start', () => {
     const backend: Backend = {
       capabilities: inner.capabilities,
       requests: inner.requests,
+      schedules: inner.schedules,
       history: inner.history,
       shared: { ...inner.shared, get: () => Promise.reject(new HoldfastError('BACKEND_UNAVAILABLE', 'no', {})) },
       open: (options) => inner.open(options),

@@ -21,6 +21,12 @@ export function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, r
       return new HoldfastError('KEY_CONFLICT', `${what} was not accepted: ${result.detail}`, {
         key: request.key ?? '',
       });
+    case 'away':
+      return new HoldfastError('BACKEND_UNAVAILABLE', `${what} was not accepted: ${result.detail}`, {
+        zone: request.zone,
+        mayBeDone: true,
+      });
+    case 'fired':
     case 'dependency':
     case 'neighbour':
     case 'replaced':

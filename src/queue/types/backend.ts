@@ -1,4 +1,5 @@
 import type { Json } from './request.ts';
+import type { ScheduleStore } from './schedule.ts';
 import type { RequestStore } from './store.ts';
 
 /** What a committed verb survives. `process`: a killed process; `disk`: power loss; `replicated`: loss of a machine. */
@@ -42,13 +43,14 @@ export interface OpenOptions {
 }
 
 /**
- * A store of requests with its two companions. `open` and `close` are idempotent; a verb before `open` or after
+ * A store of requests with its companions. `open` and `close` are idempotent; a verb before `open` or after
  * `close` rejects with `BACKEND_UNAVAILABLE`. `open` writes the worker's identity; `keepAlive` renews its lease of life;
  * `close` gives it up.
  */
 export interface Backend {
   readonly capabilities: BackendCapabilities;
   readonly requests: RequestStore;
+  readonly schedules: ScheduleStore;
   readonly shared: SharedState;
   readonly history: History;
   open(options: OpenOptions): Promise<void>;

@@ -155,7 +155,12 @@ export interface NewRequest {
   readonly replaces?: Replacement | undefined;
   /** Set where it was accepted before, by another store: what became of it there. */
   readonly carried?: Carried | undefined;
+  /** Set on a request of a schedule: what it does to that. */
+  readonly fires?: Firing | undefined;
 }
+
+/** What a request says to `enqueue` alone: no record has it. */
+export type Instruction = 'join' | 'replaces' | 'carried' | 'fires';
 
 /** What a newcomer does to the last request of its lane, where nothing of that was sent. */
 export interface Replacement {
@@ -163,6 +168,20 @@ export interface Replacement {
   readonly id: string;
   /** Set where nothing is left to do: the newcomer ends at once (`succeeded`, `noop`) with this result. */
   readonly result?: StoredResult | undefined;
+}
+
+/**
+ * What a request does to the schedule it is a firing of. It is accepted, or joins, only while the schedule is at `version`, and the
+ * schedule gets `dueAt`, `data` and the next version in the same step: so each due time fires once, whoever else tries and wherever a
+ * process dies. A second firing in one batch finds what the first left. A request that is refused for any reason leaves the schedule as
+ * it is. A store that is away, and keeps elsewhere what it can meanwhile, refuses firings (`away`): they stay due.
+ */
+export interface Firing {
+  readonly name: string;
+  readonly version: number;
+  /** Epoch ms; null: it does not fire by itself again. */
+  readonly dueAt: number | null;
+  readonly data: Json;
 }
 
 /** What a request brings along from the store it was moved out of. */
@@ -291,7 +310,7 @@ export interface Lease {
 }
 
 /** A request as stored and looked up. JSON-safe but for bodies. */
-export interface StoredRequest extends Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
+export interface StoredRequest extends Omit<NewRequest, 'rank' | Instruction> {
   /** Order of acceptance, given by the backend. */
   readonly seq: number;
   readonly state: RequestState;

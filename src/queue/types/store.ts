@@ -24,8 +24,8 @@ import type { Reason, RequestState, TerminalState } from './states.ts';
  */
 export interface RequestStore {
   /**
-   * Accepts requests. Per request, in this order: same `id` → its present record again; same `key` → `joined`, or
-   * `keyConflict` if the digests differ; a request its join rule allows → `joined` (priority and rank become the
+   * Accepts requests. Per request, in this order: same `id` → its present record again; its schedule is at another
+   * version than {@link Firing} names → `fired`; same `key` → `joined`, or `keyConflict` if the digests differ; a request its join rule allows → `joined` (priority and rank become the
    * better, the deadline the later, `callers` grows by one); over a limit → `full`; an `after` that is unknown or did
    * not succeed → `dependency`; else stored `ready`, `scheduled` or `blocked`.
    * With `atomic`, one refusal refuses all and stores nothing.
@@ -182,7 +182,7 @@ export type EnqueueResult =
   | { readonly status: 'joined'; readonly id: string; readonly seq: number; readonly state: RequestState }
   | {
       readonly status: 'refused';
-      readonly why: 'full' | 'keyConflict' | 'dependency' | 'neighbour' | 'replaced';
+      readonly why: 'full' | 'keyConflict' | 'dependency' | 'neighbour' | 'replaced' | 'fired' | 'away';
       /** What it collided with, in words for the error message. */
       readonly detail: string;
     };

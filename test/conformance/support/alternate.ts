@@ -29,6 +29,7 @@ export function alternate(first: Backend, second: Backend): Backend {
     capabilities: first.capabilities,
     requests: inTurn((handle) => handle.requests),
     shared: inTurn((handle) => handle.shared),
+    schedules: inTurn((handle) => handle.schedules),
     history: inTurn((handle) => handle.history),
     async open(options: OpenOptions) {
       await first.open(options);

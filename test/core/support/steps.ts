@@ -21,6 +21,7 @@ export function stepwise(backend: Backend, name: string, step: Step): Backend {
   return {
     capabilities: backend.capabilities,
     requests: over(backend.requests),
+    schedules: over(backend.schedules),
     shared: over(backend.shared),
     history: backend.history,
     open: (options) => backend.open(options),

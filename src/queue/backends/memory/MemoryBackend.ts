@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../../errors.ts';
 import type { Backend, BackendCapabilities, History, OpenOptions, SharedState } from '../../types/backend.ts';
+import type { ScheduleStore } from '../../types/schedule.ts';
 import type { Binding, RequestStore } from '../../types/store.ts';
 import { claim, claimUnknown, renew } from './claim.ts';
 import { enqueue } from './enqueue.ts';
@@ -27,6 +28,7 @@ const CAPABILITIES: BackendCapabilities = Object.freeze({
 export class MemoryBackend implements Backend {
   readonly capabilities = CAPABILITIES;
   readonly requests: RequestStore;
+  readonly schedules: ScheduleStore;
   readonly shared: SharedState;
   readonly history: History;
   readonly #storage: MemoryStorage;
@@ -36,6 +38,7 @@ export class MemoryBackend implements Backend {
   constructor(options: { readonly store?: MemoryStorage | undefined } = {}) {
     this.#storage = options.store ?? new MemoryStorage();
     this.requests = this.#makeRequests();
+    this.schedules = this.#makeSchedules();
     this.shared = this.#makeShared();
     this.history = this.#makeHistory();
   }
@@ -73,13 +76,15 @@ export class MemoryBackend implements Backend {
   #step<T>(verb: (opened: OpenOptions) => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(unavailable('is closed'));
     if (this.#opened === null) return Promise.reject(unavailable('is not open'));
-    const { revision } = this.#storage;
+    const { revision, schedules } = this.#storage;
+    const scheduled = schedules.revision;
     try {
       return Promise.resolve(verb(this.#opened));
     } catch (error) {
       return Promise.reject(error);
     } finally {
-      if (this.#storage.revision !== revision && this.#storage.handles > 1) this.#tellOthers();
+      const isChanged = this.#storage.revision !== revision || schedules.revision !== scheduled;
+      if (isChanged && this.#storage.handles > 1) this.#tellOthers();
     }
   }
 
@@ -122,6 +127,18 @@ export class MemoryBackend implements Backend {
     };
     this.#storage.listeners.set(own, this);
     return () => void this.#storage.listeners.delete(own);
+  }
+
+  #makeSchedules(): ScheduleStore {
+    const verbs = this.#storage.schedules;
+    return {
+      set: (query) => this.#step(() => verbs.set(query)),
+      get: (query) => this.#step(() => verbs.get(query)),
+      list: (query) => this.#step(() => verbs.list(query)),
+      delete: (query) => this.#step(() => verbs.delete(query)),
+      due: (query) => this.#step(() => verbs.due(query)),
+      nextDueAt: () => this.#step(() => verbs.nextDueAt()),
+    };
   }
 
   #makeShared(): SharedState {

@@ -4,6 +4,7 @@ import type { Binding } from '../../types/store.ts';
 import { Traffic } from '../claimLimits.ts';
 import type { Entry, EntryLane, EntryPartition } from './Entry.ts';
 import { Log } from './Log.ts';
+import { MemorySchedules } from './MemorySchedules.ts';
 import { Partition } from './Partition.ts';
 import { Tally } from './Tally.ts';
 
@@ -61,6 +62,7 @@ export class MemoryStorage {
   /** Grows with every change to a request; handles compare it to know whether to tell each other. */
   revision = 0;
 
+  readonly schedules = new MemorySchedules();
   readonly shared = new Map<string, SharedRow>();
   readonly holders = new Map<string, Map<string, number>>();
   /** Theoretical arrival times of the token buckets, epoch ms. */

@@ -4,9 +4,9 @@ import type { Entry } from './Entry.ts';
 /** Of no claim in this store, so that none of its settlements takes back the first send. */
 const NO_CLAIM = -1;
 
-/** The request alone: what it brings along is in its entry, and changes there; whose place it takes is said once. */
+/** The request alone: what it brings along is in its entry, and changes there; whose place it takes and what it fires is said once. */
 export function withoutPast(request: NewRequest): NewRequest {
-  const { carried: _, replaces: __, ...rest } = request;
+  const { carried: _, replaces: __, fires: ___, ...rest } = request;
   return rest;
 }
 

@@ -6,6 +6,7 @@ import { bring, isFree, withoutPast } from './carry.ts';
 import type { EntryLane } from './Entry.ts';
 import { Entry, Ties } from './Entry.ts';
 import { Lane } from './Lane.ts';
+import type { ScheduleRow } from './MemorySchedules.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
 import { begin, dropLane, enter, indexExpiry, restoreRank, setRank, settleIn } from './movement.ts';
 import type { Retired } from './replace.ts';
@@ -22,7 +23,11 @@ interface Joined {
   readonly callers: number;
 }
 
-type Undo = { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number } | Joined | Retired;
+type Undo =
+  | { readonly stored: Entry; readonly head: Entry | null; readonly headRank: number }
+  | Joined
+  | Retired
+  | { readonly fired: ScheduleRow };
 
 /** {@link RequestStore.enqueue} in one synchronous step. */
 export function enqueue(storage: MemoryStorage, batch: EnqueueBatch): EnqueueResult[] {
@@ -49,6 +54,25 @@ function accept(
 ): EnqueueResult {
   const same = storage.entries.get(given.id);
   if (same !== undefined) return accepted(same, null);
+  const { fires } = given;
+  if (fires === undefined) return admit(storage, given, batch, leased, journal);
+  const { schedules } = storage;
+  const lost = schedules.refusal(fires);
+  if (lost !== undefined) return lost;
+  const result = admit(storage, given, batch, leased, journal);
+  if (result.status === 'refused') return result;
+  const before = schedules.fire(fires);
+  journal?.push({ fired: before });
+  return result;
+}
+
+function admit(
+  storage: MemoryStorage,
+  given: NewRequest,
+  batch: EnqueueBatch,
+  leased: Map<string, number> | null,
+  journal: Undo[] | null,
+): EnqueueResult {
   const request = storage.aliases.size === 0 ? given : inItsLane(storage, given);
 
   const joinable = findJoinable(storage, request);
@@ -180,9 +204,10 @@ function store(
 
 /** Makes a request known; it is in no lane and no index yet. */
 function add(storage: MemoryStorage, request: NewRequest): Entry {
-  const { id, zone, channel, sender, key, fingerprint, bytes, carried, replaces } = request;
+  const { id, zone, channel, sender, key, fingerprint, bytes, carried, replaces, fires } = request;
   const partition = storage.partitionFor(channel, sender);
-  const input = carried === undefined && replaces === undefined ? request : withoutPast(request);
+  const isBare = (carried ?? replaces ?? fires) === undefined;
+  const input = isBare ? request : withoutPast(request);
   const entry = new Entry(input, ++storage.lastSeq, partition, storage.tallyFor(zone, channel, sender));
   if (carried !== undefined) bring(entry, carried);
   storage.entries.set(id, entry);
@@ -292,6 +317,10 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
     if ('stored' in step) {
       unstore(storage, step.stored);
       if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank);
+      continue;
+    }
+    if ('fired' in step) {
+      storage.schedules.restore(step.fired);
       continue;
     }
     if ('retired' in step) {

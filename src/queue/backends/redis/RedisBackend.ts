@@ -9,7 +9,9 @@ import type {
   WorkerIdentity,
 } from '../../types/backend.ts';
 import type { RedisOptions } from '../../types/redis.ts';
+import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
+import { NO_SCHEDULES } from '../schedules.ts';
 import { committer, WAIT_TIMEOUT_MS } from './commit.ts';
 import { historyOver, sharedStateOver } from './companions.ts';
 import type { Connection } from './connection.ts';
@@ -46,6 +48,7 @@ type Phase = 'new' | 'open' | 'closed';
  */
 export class RedisBackend implements Backend {
   readonly requests: RequestStore;
+  readonly schedules: ScheduleStore = NO_SCHEDULES;
   readonly shared: SharedState;
   readonly history: History;
   readonly #options: RedisBackendOptions;

@@ -84,7 +84,9 @@ export class Carrier {
         return this.#decide(entry, { state: 'held', reason: 'dependency' });
       case 'full':
       case 'neighbour':
-      case 'replaced': // nothing in the spill replaces anything
+      case 'replaced': // nothing in the spill replaces or fires anything
+      case 'fired':
+      case 'away':
         return 'some';
     }
   }

@@ -1,6 +1,7 @@
 import type {
   Carried,
   EndedRequest,
+  Instruction,
   JoinRule,
   Json,
   NewRequest,
@@ -156,7 +157,7 @@ function sealed(envelope: Envelope): Json {
 }
 
 /** What a new request and its record share. */
-function fieldsOf(record: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
+function fieldsOf(record: StoredRequest): Omit<NewRequest, 'rank' | Instruction> {
   const { onFailure, intent } = record;
   return {
     id: record.id,

@@ -8,9 +8,10 @@ import type {
   OpenOptions,
   SharedState,
 } from '../../types/backend.ts';
+import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
 import { Carrier } from './Carrier.ts';
-import { historyOver, sharedOver } from './companions.ts';
+import { historyOver, schedulesOver, sharedOver } from './companions.ts';
 import { Entrance } from './Entrance.ts';
 import { Mover } from './Mover.ts';
 import { Primary } from './Primary.ts';
@@ -44,6 +45,7 @@ const DURABILITIES: readonly Durability[] = ['none', 'process', 'disk', 'replica
  */
 export class SpillingBackend implements Backend {
   readonly requests: RequestStore;
+  readonly schedules: ScheduleStore;
   readonly shared: SharedState;
   readonly history: History;
   readonly #primary: Primary;
@@ -67,6 +69,7 @@ export class SpillingBackend implements Backend {
     const mover = this.#mover;
     const watch: RequestStore['watch'] = (listener) => this.#watch(listener);
     this.requests = new SpillingRequests({ ...parts, entrance, carrier, mover, watch, refusal: () => this.#refusal() });
+    this.schedules = schedulesOver(this.#primary);
     this.shared = sharedOver(this.#primary, this.#spill);
     this.history = historyOver(this.#primary);
   }

@@ -1,4 +1,5 @@
 import type { History, SharedState, SharedValue } from '../../types/backend.ts';
+import type { ScheduleStore } from '../../types/schedule.ts';
 import { isOutage } from './outage.ts';
 import type { Primary } from './Primary.ts';
 import type { Spill } from './Spill.ts';
@@ -31,6 +32,18 @@ export function sharedOver(primary: Primary, spill: Spill): SharedState {
     acquire: (query) => primary.run(({ shared }) => shared.acquire(query)),
     release: (query) => primary.run(({ shared }) => shared.release(query)),
     take: (query) => primary.run(({ shared }) => shared.take(query)),
+  };
+}
+
+/** The store's: what fires while it is away is made up for when it is back, by whoever keeps the schedules. */
+export function schedulesOver(primary: Primary): ScheduleStore {
+  return {
+    set: (query) => primary.run(({ schedules }) => schedules.set(query)),
+    get: (query) => primary.run(({ schedules }) => schedules.get(query)),
+    list: (query) => primary.run(({ schedules }) => schedules.list(query)),
+    delete: (query) => primary.run(({ schedules }) => schedules.delete(query)),
+    due: (query) => primary.run(({ schedules }) => schedules.due(query)),
+    nextDueAt: () => primary.run(({ schedules }) => schedules.nextDueAt()),
   };
 }
 

@@ -1,6 +1,8 @@
 import { HoldfastError } from '../../../errors.ts';
 import type { Backend, BackendCapabilities, History, OpenOptions, SharedState } from '../../types/backend.ts';
+import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
+import { NO_SCHEDULES } from '../schedules.ts';
 import { historyOver } from './history.ts';
 import { Observer } from './Observer.ts';
 import type { Call } from './protocol.ts';
@@ -26,6 +28,7 @@ type Phase = 'new' | 'open' | 'closed';
 export class SQLiteBackend implements Backend {
   readonly capabilities: BackendCapabilities;
   readonly requests: RequestStore;
+  readonly schedules: ScheduleStore = NO_SCHEDULES;
   readonly shared: SharedState;
   readonly history: History;
   readonly #path: string;

@@ -132,8 +132,8 @@ export class Copies {
 }
 
 function whyOf({ why }: Extract<EnqueueResult, { status: 'refused' }>): WhyRefused {
-  // Copies are no atomic batch, and take nobody's place.
-  return why === 'neighbour' || why === 'replaced' ? 'full' : why;
+  // Copies are no atomic batch, take nobody's place and fire nothing.
+  return why === 'keyConflict' || why === 'dependency' ? why : 'full';
 }
 
 /** Of a move back, or one that was abandoned: a request that waits here can have no other life there. */

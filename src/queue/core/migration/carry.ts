@@ -1,4 +1,4 @@
-import type { NewRequest, StoredRequest } from '../../types/request.ts';
+import type { Instruction, NewRequest, StoredRequest } from '../../types/request.ts';
 import { fenceOf, unfenced } from './fence.ts';
 
 /**
@@ -31,7 +31,7 @@ export function carriedOver(request: StoredRequest, store: string, after: readon
 }
 
 /** What was accepted, without what became of it. */
-function contentOf(request: StoredRequest): Omit<NewRequest, 'rank' | 'join' | 'carried' | 'replaces'> {
+function contentOf(request: StoredRequest): Omit<NewRequest, 'rank' | Instruction> {
   const { id, zone, channel, sender, ephemeral, content, effect, harmless, lane, after, refs, principal } = request;
   const { auth, client, key, fingerprint, digest, idempotencyKey, base, priority, notBefore, expiresAt } = request;
   const { acceptedAt, trace, tags, durable, replayOf, bytes, onFailure, intent } = request;
