@@ -60,14 +60,14 @@ function look(
   const times = timesOf(timing);
   let [at, firings] = [position, 0];
   while (at.dueAt !== null && at.dueAt <= now) {
-    const { fire, missed, then } = plan(times, { ...at, dueAt: at.dueAt }, policy, now);
+    const { fire, missed, whenFired } = plan(times, { ...at, dueAt: at.dueAt }, policy, now);
     told.missed += missed?.count ?? 0;
     told.isExact &&= missed?.isExact !== false;
     if (fire !== null) {
       told.fired.push(fire);
       firings += 1;
     }
-    at = then;
+    at = whenFired;
   }
   return { position: at, firings };
 }

@@ -45,6 +45,8 @@ import { replayPlan } from './replayPlan.ts';
 import type { Counts, QueueHealth } from './report.ts';
 import { countsOf, healthOf } from './report.ts';
 import type { ResourceQueue, ResourceRules } from './resources.ts';
+import { Scheduler } from './schedules/Scheduler.ts';
+import { Schedules } from './schedules/Schedules.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -59,6 +61,8 @@ interface Running {
   readonly principals: Principals;
   readonly idle: IdleWatch;
   readonly fetch: FetchFront;
+  readonly scheduler: Scheduler;
+  readonly schedules: Schedules;
 }
 
 /**
@@ -271,6 +275,11 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().held;
   }
 
+  /** Recurring requests, by name. */
+  get schedules(): Schedules {
+    return this.#use().schedules;
+  }
+
   /** The zones as this process sees them: their gates, to look at and to work by hand. */
   get zones(): ZoneDesk {
     return this.#use().engine.zoneDesk;
@@ -337,6 +346,7 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     this.#counters = counters;
     const idle = new IdleWatch(context, this.#emitter);
     const wake = (): void => engine.wake();
+    const scheduler = new Scheduler(engine, calls);
     this.#running = {
       engine,
       calls,
@@ -347,18 +357,21 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
       principals: new Principals(context, engine, { idle: (principal) => idle.wait({ principal }), wake }),
       idle,
       fetch,
+      scheduler,
+      schedules: new Schedules(engine, calls, scheduler),
     };
     this.#emitter.on('request:settled', () => subscriptions.poke());
     this.#emitter.emit('queue:started', { worker: context.worker, waiting });
+    scheduler.start();
   }
 
   async #close(deadlineMs: number): Promise<void> {
     await this.#starting?.catch(() => undefined); // its own caller was told
     if (this.#running === undefined) return;
-    const { engine, subscriptions, idle } = this.#running;
+    const { engine, subscriptions, idle, scheduler } = this.#running;
     idle.stop();
     try {
-      await closeEngine(engine, subscriptions, deadlineMs);
+      await closeEngine(engine, subscriptions, scheduler.stop(), deadlineMs);
     } finally {
       this.#emitter.emit('queue:closed', {});
       this.#counters?.stop();

@@ -38,9 +38,9 @@ export interface Plan {
   /** Those before it that are passed over, or null. */
   readonly missed: Missed | null;
   /** The position once it fired. */
-  readonly then: Position;
+  readonly whenFired: Position;
   /** The position where it is passed over instead. */
-  readonly otherwise: Position;
+  readonly whenPassed: Position;
 }
 
 /** A firing no later than this is on time: the clocks of machines differ, and stores have to be waited for. */
@@ -70,7 +70,7 @@ export function plan(
   const isLate = now - last > ON_TIME_MS;
   if (policy.missed === 'skip' && isLate) {
     const passed = after(times, position, last, null, null);
-    return { fire: null, missed: missedOf(times, dueAt, last), then: passed, otherwise: passed };
+    return { fire: null, missed: missedOf(times, dueAt, last), whenFired: passed, whenPassed: passed };
   }
   if (policy.missed !== 'runAll') return firing(times, position, last, missedBefore(times, dueAt, last), null);
   const first = earliestKept(times, dueAt, last, policy.maxMissed);
@@ -95,8 +95,8 @@ function firing(
   return {
     fire: due,
     missed,
-    then: after(times, { ...position, fired: withFired(position.fired, due, previous) }, due, due, judgedUntil),
-    otherwise: after(times, position, due, null, judgedUntil),
+    whenFired: after(times, { ...position, fired: withFired(position.fired, due, previous) }, due, due, judgedUntil),
+    whenPassed: after(times, position, due, null, judgedUntil),
   };
 }
 
