@@ -37,13 +37,3 @@ export function notFired(name: string, found: number): Extract<EnqueueResult, { 
 function isTime(dueAt: number | null): boolean {
   return dueAt === null || Number.isFinite(dueAt);
 }
-
-/** Of a store that cannot keep any yet. */
-export const NO_SCHEDULES: ScheduleStore = {
-  set: () => Promise.reject(new HoldfastError('BACKEND_UNAVAILABLE', 'This store keeps no schedules yet.', {})),
-  get: ({ names }) => Promise.resolve(names.map(() => undefined)),
-  list: () => Promise.resolve([]),
-  delete: () => Promise.resolve(false),
-  due: () => Promise.resolve([]),
-  nextDueAt: () => Promise.resolve(null),
-};

@@ -7,7 +7,7 @@ import type { Trial } from './Trial.ts';
 import { NO_LIMITS } from './Trial.ts';
 
 /** Every verb of a backend that answers by a promise. */
-function verbs({ requests, shared, history }: Backend, t: Trial): Record<string, () => Promise<unknown>> {
+function verbs({ requests, schedules, shared, history }: Backend, t: Trial): Record<string, () => Promise<unknown>> {
   const { now, leaseNow, worker } = t;
   const channels = [{ channel: 'api', senders: [''], calls: 1, perCall: 1 }];
   const retention = { succeededMs: 0, deadMs: 0, maxRecords: 0, maxBytes: 0 };
@@ -32,6 +32,12 @@ function verbs({ requests, shared, history }: Backend, t: Trial): Record<string,
     purge: () => requests.purge({ now, limit: 1, keepAfter: 0, retention }),
     nextDueAt: () => requests.nextDueAt({ channels, after: null }),
     bindings: () => requests.bindings({ localIds: [] }),
+    'schedules.set': () => schedules.set({ name: 's', dueAt: null, data: 1 }),
+    'schedules.get': () => schedules.get({ names: [] }),
+    'schedules.list': () => schedules.list({ after: null, limit: 1 }),
+    'schedules.delete': () => schedules.delete({ name: 's' }),
+    'schedules.due': () => schedules.due({ now, limit: 1 }),
+    'schedules.nextDueAt': () => schedules.nextDueAt(),
     'shared.get': () => shared.get({ key: 'k', now }),
     'shared.set': () => shared.set({ key: 'k', value: 1, expiresAt: null, now }),
     'shared.delete': () => shared.delete({ key: 'k' }),

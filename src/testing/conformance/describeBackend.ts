@@ -17,6 +17,7 @@ import { enqueueClaimGroup, enqueueGroup } from './enqueue.ts';
 import { expireGroup } from './expire.ts';
 import { failureGroup } from './failures.ts';
 import { findGroup } from './find.ts';
+import { firingGroup } from './firings.ts';
 import type { ConformanceGroup, ConformanceTest } from './group.ts';
 import { historyGroup } from './history.ts';
 import { intentGroup } from './intents.ts';
@@ -27,6 +28,7 @@ import { nextDueAtGroup } from './nextDueAt.ts';
 import { purgeGroup } from './purge.ts';
 import { recoverGroup } from './recover.ts';
 import { replaceGroup } from './replaces.ts';
+import { scheduleGroup } from './schedules.ts';
 import { settleGroup } from './settle.ts';
 import { settlePatchGroup } from './settlePatch.ts';
 import { sharedStateGroup } from './sharedState.ts';
@@ -70,12 +72,14 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   intentGroup,
   concurrencyGroup,
   closeGroup,
+  scheduleGroup,
+  firingGroup,
   sharedStateGroup,
   historyGroup,
 ]);
 
 /**
- * Defines the tests that every backend passes: what the doc comments of `RequestStore`, `SharedState` and `History` say, on a
+ * Defines the tests that every backend passes: what the doc comments of `RequestStore`, `ScheduleStore`, `SharedState` and `History` say, on a
  * fresh store each. Tests give their own time and never sleep.
  *
  * @example

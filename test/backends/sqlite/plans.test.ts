@@ -65,6 +65,14 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('append', [['s', NOW, '1']]);
   run('history', ['s', 0, 9]);
   run('trim', ['s', 1, 0]);
+  run('scheduleSet', ['s', NOW, '1', null]);
+  run('scheduleSet', ['s', NOW, '1', 1]);
+  run('enqueue', enqueueOf([newRequest({ fires: { name: 's', version: 2, dueAt: NOW, data: 1 } })]));
+  run('scheduleGet', ['s']);
+  run('scheduleList', [null, 9]);
+  run('scheduleDue', [NOW, 9]);
+  run('scheduleNext', null);
+  run('scheduleDelete', ['s', null]);
   return {
     texts: [...seen].filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(sql)),
     plan: (sql) => planOf(database, sql),

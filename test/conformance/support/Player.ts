@@ -1,6 +1,7 @@
 import type { Backend, OpenOptions } from '../../../src/queue/types/backend.ts';
 import type {
   Carried,
+  Firing,
   NewRequest,
   RequestFilter,
   StoredRequest,
@@ -72,12 +73,15 @@ export class Player {
       ended: (await requests.find({ ...all, order: 'ended' })).requests.map(({ id }) => id),
       counts: await this.#counts({}),
       looked: await this.#counts({ filter: {} }),
+      schedules: await this.#backend.schedules.list({ after: null, limit: 1000 }),
+      due: await this.#backend.schedules.due({ now: Number.POSITIVE_INFINITY, limit: 1000 }),
+      nextDueAt: await this.#backend.schedules.nextDueAt(),
       bindings: await requests.bindings({ localIds: ['l1', 'l2', 'l3', 'l4', 'l5', 'l6'] }),
     });
   }
 
   async #answer(command: Command): Promise<unknown> {
-    const { requests } = this.#backend;
+    const { requests, schedules } = this.#backend;
     const now = this.#now;
     const leaseNow = this.#leaseNow;
     switch (command.verb) {
@@ -124,6 +128,17 @@ export class Player {
           channels: command.channels.map((channel) => ({ channel, senders: command.askedSenders })),
           after: command.afterIn === null ? null : now + command.afterIn,
         });
+      case 'setSchedule': {
+        const { name, data } = command;
+        const ifVersion = await this.#ifVersion(command);
+        return schedules.set({ name, dueAt: this.#due(command.dueIn), data, ifVersion });
+      }
+      case 'deleteSchedule':
+        return schedules.delete({ name: command.name, ifVersion: await this.#ifVersion(command) });
+      case 'dueSchedules':
+        return schedules.due({ now: now + command.dueBefore, limit: command.limit });
+      case 'listSchedules':
+        return schedules.list({ after: command.after, limit: command.limit });
       default:
         return command satisfies never;
     }
@@ -171,7 +186,7 @@ export class Player {
   }
 
   async #newRequest(given: NewRequestCommand, batch: readonly NewRequest[]): Promise<NewRequest> {
-    const { again, after, join, notBeforeIn, expiresIn, carried, replaces, onFailure, intent, ...same } = given;
+    const { again, after, join, notBeforeIn, expiresIn, carried, replaces, fires, onFailure, intent, ...same } = given;
     const earlier = [...this.#accepted, ...batch.map((request) => request.id)];
     const replaced = replaces?.pick === null ? await this.#lastOf(given.lane) : undefined;
     const replacedId =
@@ -197,6 +212,7 @@ export class Player {
       durable: true,
       replayOf: null,
       ...(carried !== null && { carried: this.#carried(carried) }),
+      ...(fires !== null && { fires: await this.#firing(fires, batch) }),
       ...(onFailure !== undefined && { onFailure }),
       ...(intent !== undefined && { intent }),
       ...(replaced !== undefined && { principal: replaced.principal }),
@@ -207,6 +223,27 @@ export class Player {
         },
       }),
     };
+  }
+
+  /** Of one that is its turn behind the firings before it in the batch, if none of those is refused. */
+  async #firing(
+    { name, stale, dueIn, data }: NonNullable<NewRequestCommand['fires']>,
+    batch: readonly NewRequest[],
+  ): Promise<Firing> {
+    const before = batch.filter(({ fires }) => fires?.name === name).length;
+    return { name, version: (await this.#version(name)) + before + stale, dueAt: this.#due(dueIn), data };
+  }
+
+  async #version(name: string): Promise<number> {
+    return (await this.#backend.schedules.get({ names: [name] }))[0]?.version ?? 0;
+  }
+
+  async #ifVersion({ name, stale }: { name: string; stale: number | null }): Promise<number | undefined> {
+    return stale === null ? undefined : Math.max(0, (await this.#version(name)) + stale);
+  }
+
+  #due(dueIn: number | null): number | null {
+    return dueIn === null ? null : this.#now + dueIn;
   }
 
   /** The last live request of a lane. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Effect, Intent } from '../../../src/queue/types/request.ts';
+import type { Effect, Intent, Json } from '../../../src/queue/types/request.ts';
 import { REASONS, REQUEST_STATES } from '../../../src/queue/types/states.ts';
 
 /** Small domains, so that random requests meet in lanes, channels, keys and dependencies. */
@@ -35,6 +35,15 @@ const carried = fc.record({
 });
 
 const result = fc.nat({ max: 40 });
+
+/** Few, so that writes and firings meet; in an order that is not the one of code units. */
+const scheduleName = fc.constantFrom('a', 'a', 'b', '\uffee', '🌙');
+/** Added to the version that is expected to be stored: mostly nothing. */
+const stale = onceIn(6, fc.constantFrom(1, -1), 0);
+const dueIn = optional(fc.oneof(soon, fc.double({ min: -20, max: 60, noNaN: true })));
+const scheduleData = fc.constantFrom<Json>(null, 0, 'ä"\u0000', { at: 1.5, list: [[], {}] });
+
+const fires = fc.record({ name: scheduleName, stale, dueIn, data: scheduleData });
 
 /** A place to take: that of any request, or (null) of the last one of its lane, which mostly may be taken. */
 const replaces = fc.record({
@@ -85,6 +94,7 @@ const newRequest = fc
     ),
     replaces: onceIn(5, replaces, null),
     carried: onceIn(6, carried, null),
+    fires: onceIn(6, fires, null),
   })
   .map((request) => {
     const zone = ZONES[request.channel];
@@ -102,6 +112,7 @@ const plainRequest = newRequest.map((request) => ({
   expiresIn: null,
   replaces: null,
   carried: null,
+  fires: null,
 }));
 
 /** A few local ids, so that some are bound already; lanes of which the second often is empty. */
@@ -313,6 +324,18 @@ export const command = fc.oneof(
     weight: 3,
     arbitrary: verb('nextDueAt', { channels: fc.uniqueArray(channel), askedSenders, afterIn: optional(soon) }),
   },
+  {
+    weight: 6,
+    arbitrary: verb('setSchedule', {
+      name: scheduleName,
+      dueIn,
+      data: scheduleData,
+      stale: onceIn(2, stale, null),
+    }),
+  },
+  { weight: 1, arbitrary: verb('deleteSchedule', { name: scheduleName, stale: onceIn(2, stale, null) }) },
+  { weight: 2, arbitrary: verb('dueSchedules', { dueBefore: soon, limit: fc.nat({ max: 5 }) }) },
+  { weight: 1, arbitrary: verb('listSchedules', { after: optional(scheduleName), limit: fc.nat({ max: 5 }) }) },
   // mostly forwards, sometimes back, sometimes far
   {
     weight: 5,

@@ -11,7 +11,6 @@ import type {
 import type { RedisOptions } from '../../types/redis.ts';
 import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
-import { NO_SCHEDULES } from '../schedules.ts';
 import { committer, WAIT_TIMEOUT_MS } from './commit.ts';
 import { historyOver, sharedStateOver } from './companions.ts';
 import type { Connection } from './connection.ts';
@@ -20,6 +19,7 @@ import type { Packable, Unpacker } from './msgpack.ts';
 import { News } from './News.ts';
 import { RedisLink } from './RedisLink.ts';
 import { requestsOver } from './requests.ts';
+import { schedulesOver } from './schedules.ts';
 import { KEY_NAMES, loadScript } from './script.ts';
 import { askServer, checkServer, durabilityOf } from './server.ts';
 
@@ -48,7 +48,7 @@ type Phase = 'new' | 'open' | 'closed';
  */
 export class RedisBackend implements Backend {
   readonly requests: RequestStore;
-  readonly schedules: ScheduleStore = NO_SCHEDULES;
+  readonly schedules: ScheduleStore;
   readonly shared: SharedState;
   readonly history: History;
   readonly #options: RedisBackendOptions;
@@ -75,6 +75,7 @@ export class RedisBackend implements Backend {
       identity: () => this.#identity(),
       gone: (workers) => this.#gone(workers),
     });
+    this.schedules = schedulesOver(link);
     this.shared = sharedStateOver(link);
     this.history = historyOver(link);
   }

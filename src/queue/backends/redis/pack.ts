@@ -1,8 +1,17 @@
 import type { ClaimTerms } from '../../types/claimTerms.ts';
-import type { Body, Carried, HeaderList, NewRequest, RequestContent, StoredResult } from '../../types/request.ts';
+import type {
+  Body,
+  Carried,
+  Firing,
+  HeaderList,
+  NewRequest,
+  RequestContent,
+  StoredResult,
+} from '../../types/request.ts';
 import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
+import { versionOf } from '../schedules.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, EFFECTS, METHODS } from './common.ts';
 import { DURABLE, EPHEMERAL, FROM_PROCESS, HARMLESS, HAS_KEY, ON_FAILURE } from './flags.ts';
 import { digestBytes, hashBytes, idBytes } from './hex.ts';
@@ -71,7 +80,7 @@ function packWithin(within: ClaimTerms['within']): Packable {
 }
 
 function packRequest(request: NewRequest, places: Places, packer: Packer): Packable {
-  const { join, lane, fingerprint, after, rank, key, base, carried, replaces } = request;
+  const { join, lane, fingerprint, after, rank, key, base, carried, replaces, fires } = request;
   const flags =
     (request.ephemeral ? EPHEMERAL : 0) |
     (request.harmless ? HARMLESS : 0) |
@@ -101,7 +110,12 @@ function packRequest(request: NewRequest, places: Places, packer: Packer): Packa
     replaces === undefined
       ? false
       : [idBytes(replaces.id), request.id, replaces.result === undefined ? false : packResult(replaces.result, packer)],
+    fires === undefined ? false : packFiring(fires),
   ];
+}
+
+function packFiring(firing: Firing): Packable {
+  return [firing.name, versionOf(firing), firing.dueAt ?? false, JSON.stringify(firing.data)];
 }
 
 function packCarried(carried: Carried, packer: Packer): Packable {

@@ -18,6 +18,7 @@ const PARTS = {
   find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
   shared: ['sharedGet', 'sharedSet', 'sharedDelete', 'sharedList', 'acquire', 'release', 'take'],
   history: ['append', 'history', 'trim'],
+  schedules: ['scheduleSet', 'scheduleGet', 'scheduleList', 'scheduleDelete', 'scheduleDue', 'scheduleNext'],
   purge: ['purge'],
   cascade: [],
   bindings: [],
@@ -79,6 +80,9 @@ export const KEY_NAMES = [
   'entries',
   'streams',
   'ages',
+  'schedules',
+  'titles',
+  'agenda',
 ] as const;
 
 /** The one script of this backend: every verb is in it, so that a server that forgot it refuses all calls alike. */

@@ -12,6 +12,7 @@ import type {
 import { isTerminal } from '../../types/states.ts';
 import type { AmendResult, CountRow, EnqueueResult, MovedRequest, SettleResult } from '../../types/store.ts';
 import { decodeProgress, decodeResult, RECORD_VERSION, reasonOf, stateOf } from '../codec.ts';
+import { notFired } from '../schedules.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, CONTENT_FIELDS, EFFECTS, METHODS } from './common.ts';
 import { ANY_ON_FAILURE, DURABLE, EPHEMERAL, HARMLESS, ON_FAILURE, TOLD, UNRESOLVED } from './flags.ts';
 import { digestOf, hashOf, idOf } from './hex.ts';
@@ -277,7 +278,7 @@ export function addCount(rows: Map<string, { -readonly [Key in keyof CountRow]: 
 
 const ACCEPTED = 0;
 const JOINED = 1;
-const REASONS_OF_REFUSAL = ['full', 'keyConflict', 'dependency', 'neighbour', 'replaced'] as const;
+const REASONS_OF_REFUSAL = ['full', 'keyConflict', 'dependency', 'neighbour', 'replaced', 'fired'] as const;
 
 export function readEnqueueResult(from: Unpacker, id: string): EnqueueResult {
   const length = from.array();
@@ -295,6 +296,7 @@ export function readEnqueueResult(from: Unpacker, id: string): EnqueueResult {
   if (why === 'keyConflict')
     return { status: 'refused', why, detail: `the key belongs to request ${idOf(from.bytes())}` };
   if (why === 'replaced') return { status: 'refused', why, detail: `request ${idOf(from.bytes())} ${from.text()}` };
+  if (why === 'fired') return notFired(from.text(), from.number());
   if (why !== 'dependency') {
     const text = from.text();
     return {

@@ -73,16 +73,20 @@ export class Spill {
 
   /**
    * Accepts requests. Those that `mayHaveArrived` in the store are not ended here any more. Several calls keep their order.
-   * Only the store can tell whether a request can still be replaced: one that is to do so is refused.
+   * Only the store can tell whether a request can still be replaced, or whose turn it is to fire a schedule: one that is to do so is
+   * refused.
    */
   async put(batch: EnqueueBatch, mayHaveArrived: boolean): Promise<EnqueueResult[]> {
-    const isRefused = ({ replaces }: NewRequest): boolean => replaces !== undefined;
+    const isRefused = ({ replaces, fires }: NewRequest): boolean => (replaces ?? fires) !== undefined;
     const isNone = batch.atomic && batch.requests.some(isRefused);
     const taken = isNone ? [] : batch.requests.filter((request) => !isRefused(request));
     const inDoubt = taken.filter(({ id }) => mayHaveArrived || this.#doubtful.delete(id)).map(({ id }) => id);
-    if (mayHaveArrived) for (const { id } of batch.requests) if (!inDoubt.includes(id)) this.#doubtful.add(id);
+    // A firing comes back as one, for which the store knows whether it arrived.
+    const others = mayHaveArrived ? batch.requests.filter(({ id, fires }) => !fires && !inDoubt.includes(id)) : [];
+    for (const { id } of others) this.#doubtful.add(id);
     const results = taken.length === 0 ? [] : await this.#store({ ...batch, requests: taken }, inDoubt);
     return batch.requests.map((request): EnqueueResult => {
+      if (request.fires) return { status: 'refused', why: 'away', detail: NO_SCHEDULES };
       if (isRefused(request)) return { status: 'refused', why: 'replaced', detail: UNREACHABLE };
       if (isNone) return { status: 'refused', why: 'neighbour', detail: UNREACHABLE };
       return results.shift() as EnqueueResult; // one each
@@ -201,6 +205,9 @@ export class Spill {
 
 /** Why nothing is replaced meanwhile. */
 const UNREACHABLE = 'the store that has the request to be replaced cannot be reached';
+
+/** Why nothing is fired meanwhile. */
+const NO_SCHEDULES = 'the store that has its schedule cannot be reached';
 
 /** In doubt until the store has answered: as with a request in doubt, no deadline ends it. */
 const IN_DOUBT: Progress = Object.freeze({ ...NO_PROGRESS, unresolved: true });

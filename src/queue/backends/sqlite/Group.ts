@@ -10,6 +10,9 @@ import type { Patience } from './waiting.ts';
 
 export type Operation = readonly [verb: Verb, takes: unknown];
 
+/** What only adds to what is stored. */
+const GROWING: ReadonlySet<Verb> = new Set(['enqueue', 'scheduleSet']);
+
 /** What a group's operations gave, in their order; failed ones by position. */
 export interface GroupResult {
   readonly answers: unknown[];
@@ -75,12 +78,12 @@ export class Group {
     return { answers, errors };
   }
 
-  /** On a full disk everything but accepting more may use the reserve: what is under way must be settled. */
+  /** On a full disk everything but taking in more may use the reserve: what is under way must be settled. */
   #alone(operation: Operation, onForeignCommit: () => void): unknown {
     try {
       return this.#transact([operation], onForeignCommit)[0];
     } catch (error) {
-      if (operation[0] === 'enqueue' || !isFull(error) || !this.#reserve.release()) throw error;
+      if (GROWING.has(operation[0]) || !isFull(error) || !this.#reserve.release()) throw error;
     }
     return this.#transact([operation], onForeignCommit)[0];
   }

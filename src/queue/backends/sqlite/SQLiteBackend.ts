@@ -2,11 +2,11 @@ import { HoldfastError } from '../../../errors.ts';
 import type { Backend, BackendCapabilities, History, OpenOptions, SharedState } from '../../types/backend.ts';
 import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
-import { NO_SCHEDULES } from '../schedules.ts';
 import { historyOver } from './history.ts';
 import { Observer } from './Observer.ts';
 import type { Call } from './protocol.ts';
 import { requestsOver } from './requests.ts';
+import { schedulesOver } from './schedules.ts';
 import { sharedStateOver } from './shared.ts';
 import { WorkerLink } from './WorkerLink.ts';
 
@@ -28,7 +28,7 @@ type Phase = 'new' | 'open' | 'closed';
 export class SQLiteBackend implements Backend {
   readonly capabilities: BackendCapabilities;
   readonly requests: RequestStore;
-  readonly schedules: ScheduleStore = NO_SCHEDULES;
+  readonly schedules: ScheduleStore;
   readonly shared: SharedState;
   readonly history: History;
   readonly #path: string;
@@ -59,6 +59,7 @@ export class SQLiteBackend implements Backend {
       watch: (listener) => this.#watch(listener),
       observer: () => this.#observer,
     });
+    this.schedules = schedulesOver(call);
     this.shared = sharedStateOver(call);
     this.history = historyOver(call);
   }

@@ -1,4 +1,4 @@
-import type { Carried, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
+import type { Carried, Firing, NewRequest, Replacement, StoredResult } from '../../types/request.ts';
 import type { Change, EnqueueBatch, RequestPatch, Settlement } from '../../types/store.ts';
 import {
   encodeHeaders,
@@ -10,12 +10,14 @@ import {
   reasonCode,
   stateCode,
 } from '../codec.ts';
+import { versionOf } from '../schedules.ts';
 import { DURABLE, EPHEMERAL, HARMLESS, HAS_RESULT, onFailureBits, TOLD, UNRESOLVED } from './flags.ts';
 import type {
   PackedCarried,
   PackedChange,
   PackedEffects,
   PackedEnqueue,
+  PackedFiring,
   PackedNew,
   PackedPatch,
   PackedReplacement,
@@ -45,10 +47,19 @@ export function packEnqueue({ requests, atomic, now, limits, claim }: EnqueueBat
 }
 
 export function packRequest(request: NewRequest): PackedRequest {
-  const { carried, replaces } = request;
-  if (carried === undefined && replaces === undefined) return packNew(request);
-  const packed = carried === undefined ? undefined : packCarried(carried);
-  return [...packNew(request), packed, replaces === undefined ? undefined : packReplacement(replaces)];
+  const { carried, replaces, fires } = request;
+  if ((carried ?? replaces ?? fires) === undefined) return packNew(request);
+  return [
+    ...packNew(request),
+    carried && packCarried(carried),
+    replaces && packReplacement(replaces),
+    fires && packFiring(fires),
+  ];
+}
+
+function packFiring(firing: Firing): PackedFiring {
+  const { name, dueAt, data } = firing;
+  return { name, version: versionOf(firing), due: dueAt, data: JSON.stringify(data) };
 }
 
 function packReplacement({ id, result }: Replacement): PackedReplacement {

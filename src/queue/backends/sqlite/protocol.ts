@@ -70,11 +70,21 @@ export interface PackedReplacement {
   readonly result: PackedResult | null;
 }
 
+/** `version` of one that cannot be stored is none that there is. */
+export interface PackedFiring {
+  readonly name: string;
+  readonly version: number;
+  readonly due: number | null;
+  /** JSON text. */
+  readonly data: string;
+}
+
 /** The elements more are absent from nearly all. */
 export type PackedRequest = readonly [
   ...PackedNew,
   carried?: PackedCarried | undefined,
   replaces?: PackedReplacement | undefined,
+  fires?: PackedFiring | undefined,
 ];
 
 export type PackedEnqueue = readonly [
@@ -276,6 +286,15 @@ export interface Verbs {
     gives: (readonly [seq: number, at: number, data: string])[];
   };
   trim: { takes: readonly [stream: string, keep: number, before: number]; gives: number };
+  scheduleSet: {
+    takes: readonly [name: string, due: number | null, data: string, ifVersion: number | null];
+    gives: number | undefined;
+  };
+  scheduleGet: { takes: readonly string[]; gives: (PackedSchedule | undefined)[] };
+  scheduleList: { takes: readonly [after: string | null, limit: number]; gives: PackedSchedule[] };
+  scheduleDelete: { takes: readonly [name: string, ifVersion: number | null]; gives: boolean };
+  scheduleDue: { takes: readonly [now: number, limit: number]; gives: PackedSchedule[] };
+  scheduleNext: { takes: null; gives: number | null };
 }
 
 export type Verb = keyof Verbs;
@@ -286,6 +305,8 @@ export type Call = <V extends Verb, T>(
   takes: Verbs[V]['takes'],
   decode: (answer: Verbs[V]['gives']) => T,
 ) => Promise<T>;
+
+export type PackedSchedule = readonly [name: string, version: number, due: number | null, data: string];
 
 export type PackedShared = readonly [value: string, version: number, expires: number | null];
 
@@ -300,6 +321,10 @@ export const READS: ReadonlySet<string> = new Set<Verb>([
   'sharedGet',
   'sharedList',
   'history',
+  'scheduleGet',
+  'scheduleList',
+  'scheduleDue',
+  'scheduleNext',
 ]);
 
 export interface PackedError {

@@ -104,6 +104,6 @@ export function isBackend(value: unknown): boolean {
   return (
     hasMethods(value, 'open', 'keepAlive', 'close') &&
     isRecord(value) &&
-    ['capabilities', 'requests', 'shared', 'history'].every((port) => isRecord(value[port]))
+    ['capabilities', 'requests', 'schedules', 'shared', 'history'].every((port) => isRecord(value[port]))
   );
 }

@@ -10,6 +10,7 @@ export class Report {
   readonly #refused: RefusedRequest[] = [];
   #refusedCount = 0;
   #moved = 0;
+  #schedules = 0;
   #progress: MigrationProgress = { phase: 'setAside', requests: 0 };
 
   constructor(onProgress: ((progress: MigrationProgress) => void) | undefined) {
@@ -17,7 +18,7 @@ export class Report {
   }
 
   get result(): MigrationResult {
-    return { moved: this.#moved, refusedCount: this.#refusedCount, refused: this.#refused };
+    return { moved: this.#moved, schedules: this.#schedules, refusedCount: this.#refusedCount, refused: this.#refused };
   }
 
   refused(request: StoredRequest, why: WhyRefused, detail: string | null = null): void {
@@ -29,6 +30,10 @@ export class Report {
 
   moved(requests: number): void {
     this.#moved += requests;
+  }
+
+  scheduleMoved(): void {
+    this.#schedules += 1;
   }
 
   step(phase: MigrationProgress['phase'], requests: number): void {

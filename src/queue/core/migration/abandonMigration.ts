@@ -9,6 +9,7 @@ import type { MigrateOptions } from './migrateOptions.ts';
 import { checkMigrateOptions, DEFAULT_LIMIT } from './migrateOptions.ts';
 import { pagesOf } from './pages.ts';
 import { Report } from './Report.ts';
+import { giveBackSchedules } from './schedules.ts';
 
 /**
  * Gives up a move that was interrupted: what it had set aside in `from` is given back. `to` null says that the other store is gone for
@@ -58,6 +59,7 @@ export async function abandonMigration(
         await lift(requests, back, clock.now());
         givenBack += back.length;
       }
+      await giveBackSchedules({ from: source.backend, journal, pageSize: DEFAULT_LIMIT });
       // Copies that were not reached bear the old name: no later move takes them for its own.
       await renameStore(shared, clock, ids);
       await journal.end();

@@ -9,7 +9,7 @@ import type { MigrationProgress } from './result.ts';
 
 /** How requests are moved. */
 export interface MigrateOptions {
-  /** Which requests. @default all that wait */
+  /** Which requests. Schedules go along only without one. @default all that wait */
   readonly filter?: RequestFilter | undefined;
   /** Requests per step, 1 to 1,000: so many are in memory at a time. @default 100 */
   readonly limit?: number | undefined;

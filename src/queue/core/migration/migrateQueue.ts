@@ -9,6 +9,7 @@ import { Migration } from './Migration.ts';
 import type { MigrateOptions } from './migrateOptions.ts';
 import { checkMigrateOptions, DEFAULT_LIMIT } from './migrateOptions.ts';
 import { Report } from './Report.ts';
+import { moveSchedules } from './schedules.ts';
 import type { MigrationResult } from './result.ts';
 import { shareDigestKey } from './trust.ts';
 
@@ -16,8 +17,9 @@ import { shareDigestKey } from './trust.ts';
 const REPAIRS = 256;
 
 /**
- * Moves requests that wait (ready, scheduled, blocked, held) from one store to another: with their ids, in their order, with what
- * became of them so far. Nobody can ever take a request up in both, while processes work on either store, and whatever happens: a call that
+ * Moves requests that wait (ready, scheduled, blocked, held), and schedules, from one store to another: with their ids, in their order,
+ * with what became of them so far. A schedule fires in one of both at most, each time once; one that the other store has already stays.
+ * Nobody can ever take a request up in both, while processes work on either store, and whatever happens: a call that
  * died, on whichever line, is made good by the next one to the same destination, which loses nothing and doubles nothing.
  * Until then what it had set aside waits, or is given back by `abandonMigration`.
  *
@@ -87,9 +89,11 @@ async function move(given: {
     sharesKeys: await shareDigestKey(source.backend, destination.backend, clock, systemRandom),
     signal: options.signal,
   };
+  const isWhole = Object.values(parts.filter).every((value) => value === undefined);
   await recover(source.backend, clock, mover.identity.worker);
   if (journal.phase === 'handingOver') {
     // What stays this time is looked at again below, and told then.
+    if (isWhole) await moveSchedules(parts);
     const before = new Report(options.onProgress);
     const interrupted = new Migration({ ...parts, report: before });
     await interrupted.handOver(true);
@@ -100,6 +104,7 @@ async function move(given: {
   const migration = new Migration(parts);
   await migration.prepare();
   await journal.enter('handingOver');
+  if (isWhole) await moveSchedules(parts);
   await migration.handOver(false);
   await migration.release();
   return report;

@@ -40,6 +40,8 @@ export interface RefusedRequest {
 export interface MigrationResult {
   /** Requests that are in the other store now, those of an interrupted call included. */
   readonly moved: number;
+  /** Schedules that went along. Where the other store had one of the same name, that one counts. */
+  readonly schedules: number;
   /** Requests that match and stay where they are. */
   readonly refusedCount: number;
   /** The first 1,000 of them. */

@@ -1,7 +1,7 @@
 -- Accepts requests: {requests, atomic, now, maxSize, maxBytes, places, claim or false}.
 
 -- Fields of a request as it comes: id, number of its place in `places`, flags, rank (false: last in, first out), …
-local R_ID, R_PLACE, R_FLAGS, R_RANK, R_NOT_BEFORE, R_EXPIRES, R_PRIORITY, R_ACCEPTED, R_BYTES, R_LANE, R_RULE, R_SINCE, R_KEY, R_FINGERPRINT, R_AFTER, R_BASE, R_RECORD, R_CARRIED, R_REPLACES = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
+local R_ID, R_PLACE, R_FLAGS, R_RANK, R_NOT_BEFORE, R_EXPIRES, R_PRIORITY, R_ACCEPTED, R_BYTES, R_LANE, R_RULE, R_SINCE, R_KEY, R_FINGERPRINT, R_AFTER, R_BASE, R_RECORD, R_CARRIED, R_REPLACES, R_FIRES = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
 -- What a request brings along from the store it was accepted in before.
 local C_IS_HELD, C_REASON, C_DUE_AT, C_TOKEN, C_FIRST_SENT, C_PROGRESS, C_UNRESOLVED, C_CALLERS, C_RESULT, C_TOLD = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 -- Whose place it takes: id, the newcomer's own id as text, its result or false.
@@ -107,6 +107,7 @@ local function prepare(p)
       q.need('replace')
       predecessors[#predecessors + 1] = request[R_REPLACES][E_ID]
     end
+    if request[R_FIRES] then q.need('schedules') end
   end
   local byId, byKey = {}, {}
   local function find(hash, wanted, into)
@@ -304,9 +305,7 @@ q.verbs.enqueue = function(p)
     return accepted(row, token)
   end
 
-  local function accept(request)
-    local same = q.rowAt(byId[request[R_ID]])
-    if same then return accepted(same, false) end
+  local function admit(request)
     enterLane(request)
     local isNew = not request[R_CARRIED]
     local keyed = request[R_KEY] and q.rowAt(byKey[request[R_KEY]])
@@ -317,6 +316,17 @@ q.verbs.enqueue = function(p)
     local row = isNew and request[R_RULE] ~= 0 and joinable(request)
     if row then return join(row, request) end
     return refusal(request) or store(request)
+  end
+
+  local function accept(request)
+    local same, fires = q.rowAt(byId[request[R_ID]]), request[R_FIRES]
+    if same then return accepted(same, false) end
+    if not fires then return admit(request) end
+    local found = q.objectionToFiring(fires)
+    if found then return { REFUSED, 'fired', fires[W_NAME], found } end
+    local result = admit(request)
+    if result[1] ~= REFUSED then q.fire(fires) end
+    return result
   end
 
   local results = {}

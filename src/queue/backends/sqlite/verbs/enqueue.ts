@@ -11,6 +11,7 @@ import { BLOCKED, HELD, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts'
 import { bring } from './carry.ts';
 import { join } from './join.ts';
 import { giveWay, replaceable, takeOver, withBetter } from './replace.ts';
+import { advance, firingRefusal } from './schedules.ts';
 
 const REASON_ACCEPTED = reasonCode('accepted');
 const REASON_NOT_BEFORE = reasonCode('notBefore');
@@ -64,6 +65,21 @@ function allowanceOf(list: readonly (string | number)[], within: PackedEnqueue[8
 }
 
 function accept(
+  rows: Rows,
+  batch: PackedEnqueue,
+  given: PackedRequest,
+  allowance: Allowance | null,
+): PackedEnqueueResult {
+  const fires = given[24];
+  if (fires === undefined) return admit(rows, batch, given, allowance);
+  const known = present(rows, given[0]) ?? firingRefusal(rows, fires);
+  if (known !== undefined) return known;
+  const result = admit(rows, batch, given, allowance);
+  if (result[0] !== REFUSED) advance(rows, fires);
+  return result;
+}
+
+function admit(
   rows: Rows,
   batch: PackedEnqueue,
   given: PackedRequest,

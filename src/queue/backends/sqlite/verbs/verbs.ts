@@ -10,6 +10,7 @@ import { count, find } from './find.ts';
 import { append, history, trim } from './history.ts';
 import { purge } from './purge.ts';
 import { recover } from './recover.ts';
+import { scheduleDelete, scheduleDue, scheduleGet, scheduleList, scheduleNext, scheduleSet } from './schedules.ts';
 import { settle } from './settle.ts';
 import { acquire, release, sharedDelete, sharedGet, sharedList, sharedSet, take } from './shared.ts';
 import { keepAlive, leave, workers } from './workers.ts';
@@ -43,4 +44,10 @@ export const VERBS: { readonly [V in Verb]: (rows: Rows, takes: Verbs[V]['takes'
   append,
   history,
   trim,
+  scheduleSet,
+  scheduleGet,
+  scheduleList,
+  scheduleDelete,
+  scheduleDue,
+  scheduleNext,
 };
