@@ -27,8 +27,6 @@ export class Life implements LifeParts {
     this.backend = hookBackend(parts.backend, {
       before: () => (this.#over ? never() : undefined),
       after: () => (this.#over ? never() : undefined),
-      beforeSchedule: () => (this.#over ? never() : undefined),
-      afterSchedule: () => (this.#over ? never() : undefined),
       open: (options) => {
         this.#worker = options.identity.worker;
         return { ...options, isGone: (other) => gone.has(other.worker) || options.isGone(other) };

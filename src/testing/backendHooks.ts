@@ -1,11 +1,8 @@
 import type { Backend, OpenOptions } from '../queue/types/backend.ts';
-import type { ScheduleStore } from '../queue/types/schedule.ts';
 import type { RequestStore } from '../queue/types/store.ts';
 
 /** The verbs of a store that answer with a promise. */
 export type StoreVerb = Exclude<keyof RequestStore, 'watch'>;
-
-export type ScheduleVerb = keyof ScheduleStore;
 
 /** What a wrapper may do around each verb. A hook that never returns stops the verb there, as a dead process would. */
 export interface BackendHooks {
@@ -15,24 +12,13 @@ export interface BackendHooks {
   readonly during?: ((verb: StoreVerb, query: unknown) => void) | undefined;
   /** After the verb has committed, before its caller learns it. */
   readonly after?: ((verb: StoreVerb, query: unknown, result: unknown) => void | Promise<void>) | undefined;
-  /** As `before` and `after`, of the verbs of its schedules. */
-  readonly beforeSchedule?: ((verb: ScheduleVerb, query: unknown) => void | Promise<void>) | undefined;
-  readonly afterSchedule?: ((verb: ScheduleVerb, query: unknown, result: unknown) => void | Promise<void>) | undefined;
   /** Changes the options of `open`. */
   readonly open?: ((options: OpenOptions) => OpenOptions) | undefined;
 }
 
 /** A backend that behaves as `backend` and calls `hooks` around each verb of its request store. */
 export function hookBackend(backend: Backend, hooks: BackendHooks): Backend {
-  const { requests, schedules } = backend;
-
-  async function aroundSchedule<R>(verb: ScheduleVerb, query: unknown, call: () => Promise<R>): Promise<R> {
-    const stop = hooks.beforeSchedule?.(verb, query);
-    if (stop !== undefined) await stop;
-    const result = await call();
-    await hooks.afterSchedule?.(verb, query, result);
-    return result;
-  }
+  const { requests } = backend;
 
   async function around<R>(verb: StoreVerb, query: unknown, call: () => Promise<R>): Promise<R> {
     const stop = hooks.before?.(verb, query);
@@ -65,14 +51,7 @@ export function hookBackend(backend: Backend, hooks: BackendHooks): Backend {
   return {
     capabilities: backend.capabilities,
     requests: store,
-    schedules: {
-      set: (query) => aroundSchedule('set', query, () => schedules.set(query)),
-      get: (query) => aroundSchedule('get', query, () => schedules.get(query)),
-      list: (query) => aroundSchedule('list', query, () => schedules.list(query)),
-      delete: (query) => aroundSchedule('delete', query, () => schedules.delete(query)),
-      due: (query) => aroundSchedule('due', query, () => schedules.due(query)),
-      nextDueAt: () => aroundSchedule('nextDueAt', undefined, () => schedules.nextDueAt()),
-    },
+    schedules: backend.schedules,
     shared: backend.shared,
     history: backend.history,
     open: (options) => backend.open(hooks.open?.(options) ?? options),
