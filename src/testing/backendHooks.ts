@@ -1,8 +1,9 @@
 import type { Backend, OpenOptions } from '../queue/types/backend.ts';
+import type { ScheduleStore } from '../queue/types/schedule.ts';
 import type { RequestStore } from '../queue/types/store.ts';
 
-/** The verbs of a store that answer with a promise. */
-export type StoreVerb = Exclude<keyof RequestStore, 'watch'>;
+/** The verbs of a store, and of its schedules, that answer with a promise. */
+export type StoreVerb = Exclude<keyof RequestStore, 'watch'> | `schedules.${keyof ScheduleStore}`;
 
 /** What a wrapper may do around each verb. A hook that never returns stops the verb there, as a dead process would. */
 export interface BackendHooks {
@@ -16,9 +17,9 @@ export interface BackendHooks {
   readonly open?: ((options: OpenOptions) => OpenOptions) | undefined;
 }
 
-/** A backend that behaves as `backend` and calls `hooks` around each verb of its request store. */
+/** A backend that behaves as `backend` and calls `hooks` around each verb of its requests and schedules. */
 export function hookBackend(backend: Backend, hooks: BackendHooks): Backend {
-  const { requests } = backend;
+  const { requests, schedules } = backend;
 
   async function around<R>(verb: StoreVerb, query: unknown, call: () => Promise<R>): Promise<R> {
     const stop = hooks.before?.(verb, query);
@@ -48,10 +49,19 @@ export function hookBackend(backend: Backend, hooks: BackendHooks): Backend {
     watch: (listener) => requests.watch(listener),
   };
 
+  const scheduleStore: ScheduleStore = {
+    set: (query) => around('schedules.set', query, () => schedules.set(query)),
+    get: (query) => around('schedules.get', query, () => schedules.get(query)),
+    list: (query) => around('schedules.list', query, () => schedules.list(query)),
+    delete: (query) => around('schedules.delete', query, () => schedules.delete(query)),
+    due: (query) => around('schedules.due', query, () => schedules.due(query)),
+    nextDueAt: () => around('schedules.nextDueAt', undefined, () => schedules.nextDueAt()),
+  };
+
   return {
     capabilities: backend.capabilities,
     requests: store,
-    schedules: backend.schedules,
+    schedules: scheduleStore,
     shared: backend.shared,
     history: backend.history,
     open: (options) => backend.open(hooks.open?.(options) ?? options),

@@ -19,7 +19,7 @@ describe('a move of what waits', () => {
     const { from, to, move } = await pair(fromKind, toKind);
     const moved = await fillAllStates(from);
     const before = await recordsOf(from, moved);
-    expect(await move({ limit: 3 })).toEqual({ moved: 10, refusedCount: 0, refused: [] });
+    expect(await move({ limit: 3 })).toEqual({ moved: 10, schedules: 0, refusedCount: 0, refused: [] });
     expect(await recordsOf(to, moved)).toEqual(before);
     expect(ids(await allOf(to))).toEqual(moved);
     expect(await from.counts()).toEqual({ superseded: 10 });
@@ -124,7 +124,7 @@ describe('a move of what waits', () => {
 
   it('of nothing is nothing', async () => {
     const { to, move } = await pair();
-    expect(await move()).toEqual({ moved: 0, refusedCount: 0, refused: [] });
+    expect(await move()).toEqual({ moved: 0, schedules: 0, refusedCount: 0, refused: [] });
     expect(await to.counts()).toEqual({});
   });
 

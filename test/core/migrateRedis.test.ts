@@ -40,7 +40,7 @@ describePlainRedis('a move to Redis', () => {
     const { from, to, move } = await pair(fromKind, toKind);
     const moved = await fillAllStates(from);
     const before = await recordsOf(from, moved);
-    expect(await move({ limit: 3 })).toEqual({ moved: 10, refusedCount: 0, refused: [] });
+    expect(await move({ limit: 3 })).toEqual({ moved: 10, schedules: 0, refusedCount: 0, refused: [] });
     expect(await recordsOf(to, moved)).toEqual(before);
     expect(ids(await allOf(to))).toEqual(moved);
     expect(await from.counts()).toEqual({ superseded: 10 });
@@ -71,9 +71,14 @@ describePlainRedis('a move to Redis', () => {
     );
     await from.close();
 
-    expect(await migrateQueue(file, there)).toEqual({ moved: total, refusedCount: 0, refused: [] });
-    expect(await migrateQueue(there, file)).toEqual({ moved: total, refusedCount: 0, refused: [] });
-    expect(await migrateQueue(file, there, { limit: 17 })).toEqual({ moved: total, refusedCount: 0, refused: [] });
+    expect(await migrateQueue(file, there)).toEqual({ moved: total, schedules: 0, refusedCount: 0, refused: [] });
+    expect(await migrateQueue(there, file)).toEqual({ moved: total, schedules: 0, refusedCount: 0, refused: [] });
+    expect(await migrateQueue(file, there, { limit: 17 })).toEqual({
+      moved: total,
+      schedules: 0,
+      refusedCount: 0,
+      refused: [],
+    });
 
     const to = new QueueManager({ config: { ...there, zones } });
     await to.start();

@@ -29,10 +29,11 @@ function wrapped(port) {
 }
 
 function stepwise(backend) {
-  const { capabilities, requests, shared, history } = backend;
+  const { capabilities, requests, schedules, shared, history } = backend;
   return {
     capabilities,
     requests: wrapped(requests),
+    schedules: wrapped(schedules),
     shared: wrapped(shared),
     history,
     open: (options) => backend.open(options),

@@ -9,8 +9,8 @@ import { Migration } from './Migration.ts';
 import type { MigrateOptions } from './migrateOptions.ts';
 import { checkMigrateOptions, DEFAULT_LIMIT } from './migrateOptions.ts';
 import { Report } from './Report.ts';
-import { moveSchedules } from './schedules.ts';
 import type { MigrationResult } from './result.ts';
+import { moveSchedules } from './schedules.ts';
 import { shareDigestKey } from './trust.ts';
 
 /** Requests repaired per step. */
@@ -93,7 +93,7 @@ async function move(given: {
   await recover(source.backend, clock, mover.identity.worker);
   if (journal.phase === 'handingOver') {
     // What stays this time is looked at again below, and told then.
-    if (isWhole) await moveSchedules(parts);
+    await moveSchedules(parts, isWhole ? 'all' : 'setAside');
     const before = new Report(options.onProgress);
     const interrupted = new Migration({ ...parts, report: before });
     await interrupted.handOver(true);
@@ -104,7 +104,7 @@ async function move(given: {
   const migration = new Migration(parts);
   await migration.prepare();
   await journal.enter('handingOver');
-  if (isWhole) await moveSchedules(parts);
+  if (isWhole) await moveSchedules(parts, 'all');
   await migration.handOver(false);
   await migration.release();
   return report;

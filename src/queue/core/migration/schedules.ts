@@ -7,6 +7,9 @@ import type { MigrationParts } from './parts.ts';
 /** Times a schedule is looked at again that fired, or was changed, while it was to be set aside. */
 const MAX_TRIES = 20;
 
+/** Marks a schedule that is set aside. */
+const ASIDE = '(moving)';
+
 /** What a schedule is, apart from being set aside. */
 type Plan = Pick<StoredSchedule, 'dueAt' | 'data'>;
 
@@ -21,13 +24,14 @@ type ScheduleParts = Pick<MigrationParts, 'from' | 'to' | 'journal' | 'report' |
 /**
  * Moves schedules, one by one: set aside here, so that it is not due any more; copied there, unless that store has one of its name, which
  * stays as it is; deleted here. So at no time is one due in both stores, and at each a store has it. Every step can be done again. To be
- * called where there is no way back: who has a copy there does not get the one here back.
+ * called where there is no way back: who has a copy there does not get the one here back. `setAside`: those that an interrupted call left so.
  */
-export async function moveSchedules(parts: ScheduleParts): Promise<void> {
+export async function moveSchedules(parts: ScheduleParts, which: 'all' | 'setAside'): Promise<void> {
   const { from, to, journal, report, pageSize } = parts;
   for (let after: string | null = null; ; ) {
     const page: StoredSchedule[] = await from.schedules.list({ after, limit: pageSize });
     for (const schedule of page) {
+      if (which === 'setAside' && readAside(schedule.data) === undefined) continue;
       await journal.keep();
       const { name } = schedule;
       const plan = await setAside(parts, schedule);
@@ -42,7 +46,11 @@ export async function moveSchedules(parts: ScheduleParts): Promise<void> {
 }
 
 /** Makes those that are set aside what they were. */
-export async function giveBackSchedules({ from, journal, pageSize }: Omit<ScheduleParts, 'to' | 'report'>): Promise<void> {
+export async function giveBackSchedules({
+  from,
+  journal,
+  pageSize,
+}: Omit<ScheduleParts, 'to' | 'report'>): Promise<void> {
   for (let after: string | null = null; ; ) {
     const page: StoredSchedule[] = await from.schedules.list({ after, limit: pageSize });
     for (const { name, version, data } of page) {
@@ -74,12 +82,13 @@ async function setAside({ from }: ScheduleParts, schedule: StoredSchedule): Prom
 
 /** The fields of the data stay where they are: whoever looks finds a schedule that is not due. */
 function aside({ dueAt, data }: Plan): Json {
-  return isRecord(data) ? { ...data, moving: { dueAt } } : { moving: { dueAt, data } };
+  return isRecord(data) ? { ...(data as object), [ASIDE]: { dueAt } } : { [ASIDE]: { dueAt, data } };
 }
 
 function readAside(stored: Json): Plan | undefined {
-  if (!isRecord(stored) || !isRecord(stored.moving)) return undefined;
-  const { moving, ...rest } = stored;
+  if (!isRecord(stored)) return undefined;
+  const { [ASIDE]: moving, ...rest } = stored;
+  if (!isRecord(moving)) return undefined;
   const { dueAt, data } = moving as unknown as Moving; // as `aside` wrote it
   return { dueAt, data: data === undefined ? (rest as Json) : data };
 }
