@@ -10,7 +10,7 @@ import { Step } from './Step.ts';
 const STEP = 64;
 const PAGE = 256;
 /** Those of other processes that are read past in one step. */
-const MOST_FOREIGN = 192;
+const MOST_FOREIGN = 960;
 /** Longest sleep before the clocks are compared again: wall clocks jump. The store is not asked for that. */
 const LONGEST_SLEEP_MS = 5_000;
 /** What another process wrote is looked at so long after the first news of it. */
@@ -168,7 +168,9 @@ export class Scheduler {
       foreign = done.foreign;
       if (done.error !== undefined) throw done.error;
       const isLast = due.length < limit && !done.isMoreDue;
-      if (isLast || done.moved === 0) return this.#nextDueAt(foreign);
+      // Where all that was read is of others, what is behind it is read, too.
+      const isAll = due.length < limit || foreign > MOST_FOREIGN;
+      if (isLast || (done.moved === 0 && isAll)) return this.#nextDueAt(foreign);
     }
     return Number.POSITIVE_INFINITY;
   }
