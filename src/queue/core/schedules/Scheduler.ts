@@ -1,6 +1,7 @@
 import type { Timer } from '../../../system/clock.ts';
 import { repaired } from '../../strategies/schedule/plan.ts';
 import type { Engine } from '../Engine.ts';
+import { isSetAside } from '../migration/schedules.ts';
 import type { Desk } from '../submission.ts';
 import { messageOf } from '../tell.ts';
 import { readSchedule, written } from './record.ts';
@@ -167,6 +168,8 @@ export class Scheduler {
       const done = await this.#step.run(due, now);
       foreign = done.foreign;
       if (done.error !== undefined) throw done.error;
+      // Looked at again at once it would be a busy loop.
+      if (done.moved === 0 && due.length > foreign) throw new Error('what is due could not be read');
       const isLast = due.length < limit && !done.isMoreDue;
       // Where all that was read is of others, what is behind it is read, too.
       const isAll = due.length < limit || foreign > MOST_FOREIGN;
@@ -197,9 +200,11 @@ export class Scheduler {
           const schedule = readSchedule(stored);
           if (schedule === undefined) continue;
           const { record, times, name, version } = schedule;
-          if (record.isPaused || record.writtenAt <= now) continue;
-          const position = repaired(times, record.position, now) ?? record.position;
-          const next = written({ ...record, position, retryAt: null, writtenAt: now });
+          if (record.isPaused || record.writtenAt <= now || isSetAside(stored)) continue;
+          const position = repaired(times, record.position, now);
+          const isPutOff = (record.retryAt ?? now) > now + MAX_RETRY_MS;
+          if (position === undefined && !isPutOff) continue;
+          const next = written({ ...record, position: position ?? record.position, retryAt: null, writtenAt: now });
           await backend.schedules.set({ name, ...next, ifVersion: version });
           this.#again = true; // it may be due at another time now
         }

@@ -7,10 +7,11 @@ import type { Json } from '../../types/request.ts';
 import type { StoredSchedule } from '../../types/schedule.ts';
 import type { Engine } from '../Engine.ts';
 import { QueuedRequest } from '../handles/QueuedRequest.ts';
+import { isSetAside } from '../migration/schedules.ts';
 import type { Desk } from '../submission.ts';
 import { invalidRequest } from '../target.ts';
 import { assertName, readDefinition } from './definition.ts';
-import { changedSchedule, invalidSchedule, newerSchedule, unknownSchedule } from './errors.ts';
+import { changedSchedule, invalidSchedule, movingSchedule, newerSchedule, unknownSchedule } from './errors.ts';
 import { fire } from './firing.ts';
 import type { ScheduleDefinition, ScheduleOptions, SchedulePage, ScheduleState } from './options.ts';
 import type { ReadSchedule, ScheduleRecord } from './record.ts';
@@ -119,7 +120,7 @@ export class Schedules {
   /** Makes its request now, out of turn, paused or not; whatever is under way of it. @throws SCHEDULE_NOT_FOUND, and what `enqueue` throws */
   async fire(name: string): Promise<QueuedRequest> {
     for (let left = MOST_TRIES; left > 0; left -= 1) {
-      const schedule = await this.#mustRead(name);
+      const schedule = found(name, await this.#read(name, 'toChange'));
       const zone = this.#engine.zones.mustBeNamed(schedule.record.definition.zone);
       const { position } = schedule.record;
       const submission = fire(this.#engine, this.#desk, zone, schedule, { dueAt: null, position, missed: 0 });
@@ -149,7 +150,7 @@ export class Schedules {
     change: (schedule: ReadSchedule | undefined) => ScheduleRecord | undefined,
   ): Promise<ScheduleState> {
     for (let left = MOST_TRIES; left > 0; left -= 1) {
-      const schedule = await this.#read(name);
+      const schedule = await this.#read(name, 'toChange');
       const record = change(schedule);
       if (record === undefined) return stateOf(name, found(name, schedule).record);
       const next = written(record);
@@ -161,10 +162,11 @@ export class Schedules {
     throw changedSchedule(name);
   }
 
-  async #read(name: string): Promise<ReadSchedule | undefined> {
+  async #read(name: string, why: 'toShow' | 'toChange' = 'toShow'): Promise<ReadSchedule | undefined> {
     assertName(name);
     const [stored]: (StoredSchedule | undefined)[] = await this.#store.get({ names: [name] });
     if (stored === undefined) return undefined;
+    if (why === 'toChange' && isSetAside(stored)) throw movingSchedule(name);
     const schedule = readSchedule(stored);
     if (schedule === undefined) throw newerSchedule(name);
     return schedule;

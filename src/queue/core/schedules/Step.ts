@@ -73,7 +73,7 @@ export class Step {
     for (const { schedule, zone } of ours) {
       if (this.#isStopped) break;
       const { dueAt } = schedule.record.position;
-      if (dueAt === null) continue;
+      if (dueAt === null || dueAt > now) continue;
       const { definition, position } = schedule.record;
       const planned = plan(schedule.times, { ...position, dueAt }, definition, now);
       underWay.push(this.#carryOut(schedule, zone, planned, open, now, counts));

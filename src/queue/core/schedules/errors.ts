@@ -24,3 +24,9 @@ export function newerSchedule(name: string): HoldfastError<'BACKEND_NEWER'> {
   const message = `the schedule ${JSON.stringify(name)} was written by a newer version of this package`;
   return new HoldfastError('BACKEND_NEWER', message, { name });
 }
+
+/** Another store is about to have it. */
+export function movingSchedule(name: string): HoldfastError<'SCHEDULE_CHANGED'> {
+  const message = `the schedule ${JSON.stringify(name)} is being moved to another store; change it there`;
+  return new HoldfastError('SCHEDULE_CHANGED', message, { name });
+}

@@ -42,6 +42,7 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
     ...(fired.dueAt !== null && { problem: null, tries: 0, retryAt: null }),
   };
   const { dueAt, data } = written(next);
+  const isByHand = fired.dueAt === null;
   const { definition } = record;
   const submission = new Submission(id, desk);
   engine.intake.pushOne(submission, {
@@ -55,7 +56,7 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
     options: optionsOf(name, definition, now),
     client: undefined,
     durable: true,
-    fires: { name, version, dueAt, data },
+    fires: { name, version, dueAt: isByHand ? schedule.dueAt : dueAt, data },
   });
   return submission;
 }

@@ -27,15 +27,17 @@ export interface ScheduleRecord
 export interface ReadSchedule {
   readonly name: string;
   readonly version: number;
+  /** When it is looked at; null: not by itself. */
+  readonly dueAt: number | null;
   readonly record: ScheduleRecord;
   readonly times: DueTimes;
 }
 
 /** What is stored; undefined where another version of this package wrote it. */
-export function readSchedule({ name, version, data }: StoredSchedule): ReadSchedule | undefined {
+export function readSchedule({ name, version, dueAt, data }: StoredSchedule): ReadSchedule | undefined {
   const record = data as unknown as ScheduleRecord; // as `written` has it, where the layout is ours
   if (record?.layout !== LAYOUT) return undefined;
-  return { name, version, record, times: timesOf(record.definition) };
+  return { name, version, dueAt, record, times: timesOf(record.definition) };
 }
 
 /** A record as it goes to the store, and when it is to be looked at. */
