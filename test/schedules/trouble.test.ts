@@ -119,6 +119,14 @@ describe('a change', () => {
     expect((await site.record('tick')).fired).toBe(3);
   });
 
+  it('by several to the same definition is one', async () => {
+    const site = memorySite();
+    const members = [await site.open(), await site.open(), await site.open()];
+    const states = await Promise.all(members.map(({ queue }) => queue.schedules.set('tick', every(10))));
+    expect(new Set(states.map((state) => JSON.stringify(state))).size).toBe(1);
+    expect((await site.record('tick')).generation).toBe(1);
+  });
+
   it('made elsewhere is followed', async () => {
     const site = memorySite();
     const [setter, firing] = [await site.open({ dispatch: false }), await site.open()];
@@ -147,5 +155,20 @@ describe('a queue that closes', () => {
     await closing;
     expect(site.clock.pending).toBe(0);
     expect(await site.record('tick')).toMatchObject({ fired: 1 });
+  });
+
+  it('does so although the store never answers', async () => {
+    const site = memorySite();
+    const { queue, hangs } = await site.open();
+    await queue.schedules.set('tick', every(10));
+    hangs({ when: 'before', verb: 'schedules.due' });
+    await site.clock.advance(15 * SECOND_MS);
+    let isClosed = false;
+    const closing = queue.close({ deadlineMs: 1_000 }).then(() => {
+      isClosed = true;
+    });
+    await site.clock.advanceUntil(() => isClosed, 60 * SECOND_MS);
+    await closing;
+    expect(site.clock.pending).toBe(0);
   });
 });

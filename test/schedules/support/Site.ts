@@ -26,6 +26,8 @@ export interface Member {
   readonly life: Life;
   /** From now on it dies there. */
   diesAt(point: Point): void;
+  /** From now on its store does not answer there. */
+  hangs(point: Point): void;
 }
 
 /** The same tests on memory, SQLite files and a Redis server, each shared by several queues on one fake clock. */
@@ -61,15 +63,15 @@ export class Site {
   async open(config: Omit<QueueOptions, 'backend'> = {}): Promise<Member> {
     const real = this.#backend();
     onTestFinished(() => real.close());
-    let dying: Point | undefined;
-    const die = (when: Point['when'], verb: string): void | Promise<void> => {
-      if (dying === undefined || dying.when !== when || dying.verb !== verb) return;
-      this.end(life);
+    let stopping: (Point & { readonly dies: boolean }) | undefined;
+    const pass = (when: Point['when'], verb: string): void | Promise<void> => {
+      if (stopping === undefined || stopping.when !== when || stopping.verb !== verb) return;
+      if (stopping.dies) this.end(life);
       return new Promise<void>(() => undefined);
     };
     const hooks: BackendHooks = {
-      before: (verb) => die('before', verb),
-      after: (verb) => die('after', verb),
+      before: (verb) => pass('before', verb),
+      after: (verb) => pass('after', verb),
     };
     const life = new Life(
       { clock: this.clock, backend: hookBackend(real, hooks), transport: this.network },
@@ -82,9 +84,12 @@ export class Site {
     });
     await queue.start();
     const diesAt = (point: Point): void => {
-      dying = point;
+      stopping = { ...point, dies: true };
     };
-    return { queue, life, diesAt };
+    const hangs = (point: Point): void => {
+      stopping = { ...point, dies: false };
+    };
+    return { queue, life, diesAt, hangs };
   }
 
   end(life: Life): void {
