@@ -167,6 +167,8 @@ export class Scheduler {
       const due = await backend.schedules.due({ now, limit });
       const done = await this.#step.run(due, now);
       foreign = done.foreign;
+      // One that does not fit is no reason to keep others waiting ever longer.
+      if (done.moved > 0) this.#failures = 0;
       if (done.error !== undefined) throw done.error;
       // Looked at again at once it would be a busy loop.
       if (done.moved === 0 && due.length > foreign) throw new Error('what is due could not be read');
