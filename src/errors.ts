@@ -70,6 +70,15 @@ export const ERROR_CODES = {
     retryable: true,
     meaning: 'The disk, or the memory of the server, is full. What is stored is intact; nothing was added.',
   },
+  SCHEDULE_INVALID: {
+    retryable: false,
+    meaning: 'The schedule cannot be kept as given; `details.problems` lists every problem. Nothing was changed.',
+  },
+  SCHEDULE_NOT_FOUND: { retryable: false, meaning: 'There is no schedule of that name.' },
+  SCHEDULE_CHANGED: {
+    retryable: true,
+    meaning: 'The schedule was fired, changed or removed by somebody else meanwhile. Nothing was stored.',
+  },
   DEPENDENCY_MISSING: {
     retryable: false,
     meaning: 'An optional package is not installed; `details.package` names it.',
@@ -92,6 +101,7 @@ export interface Problem {
 interface KnownDetails {
   CONFIG_INVALID: { readonly problems: readonly Problem[] };
   REQUEST_INVALID: { readonly problems: readonly Problem[] };
+  SCHEDULE_INVALID: { readonly problems: readonly Problem[] };
   LOAD_SHED: { readonly level: Level; readonly retryAfterMs: number; readonly priority: number };
   ATTEMPT_TIMEOUT: {
     readonly id: string;

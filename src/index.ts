@@ -70,6 +70,8 @@ export type { PlannedRequest, PlanOptions, ReplayPlan } from './queue/core/repla
 export type { Counts, QueueHealth, ZoneHealth } from './queue/core/report.ts';
 export type { StrategyOptions } from './queue/core/reranking.ts';
 export type { ResourceQueue, ResourceRules } from './queue/core/resources.ts';
+export type * from './queue/core/schedules/options.ts';
+export type { Schedules } from './queue/core/schedules/Schedules.ts';
 export type { SettledHandler, SubscribeOptions } from './queue/core/subscriptions.ts';
 export type { QueueStats } from './queue/monitoring/Counters.ts';
 export type { BreakerReason, BreakerStatus } from './queue/strategies/breaker/change.ts';
@@ -91,6 +93,7 @@ export type {
   MergeOptions,
   Resolution,
 } from './queue/strategies/conflict.ts';
+export type { MissedPolicy } from './queue/strategies/schedule/plan.ts';
 export type { Signature } from './queue/strategies/signature.ts';
 export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';

@@ -6,6 +6,7 @@ import { packageOf, ROOT, sourcesUnder } from './support/project.ts';
 const ADAPTERS: Readonly<Record<string, string>> = {
   'better-sqlite3': 'src/queue/backends/sqlite/betterSqlite3.ts',
   ioredis: 'src/queue/backends/redis/ioredis.ts',
+  croner: 'src/queue/strategies/schedule/cron.ts',
   eventemitter3: 'src/queue/core/emitter.ts',
   'p-queue': 'src/queue/core/bulkhead.ts',
   undici: 'src/client/transport/undiciPool.ts',

@@ -20,7 +20,7 @@ import { createCounters, createFetch } from './composition.ts';
 import { resolveConfiguration } from './config/resolve.ts';
 import type { ResolvedConfiguration } from './config/types.ts';
 import type { Context } from './context.ts';
-import { DeadLetters } from './deadLetters.ts';
+import type { DeadLetters } from './deadLetters.ts';
 import { Engine } from './Engine.ts';
 import { Emitter } from './emitter.ts';
 import type { Explanation } from './explain.ts';
@@ -33,12 +33,10 @@ import type { ZoneDesk } from './gates/ZoneDesk.ts';
 import { QueuedRequest } from './handles/QueuedRequest.ts';
 import { refusedHandle } from './handles/refusedHandle.ts';
 import type { Schema } from './handles/schema.ts';
-import { Held } from './held.ts';
-import { IdleWatch } from './idleWatch.ts';
-import { LocalIds } from './localIds.ts';
+import type { Held } from './held.ts';
 import { guardLogger } from './loggerGuard.ts';
 import { openContext, waitingIn } from './opening.ts';
-import { Principals } from './principals.ts';
+import type { Principals } from './principals.ts';
 import type { BoundQueue, QueueParts } from './queueParts.ts';
 import type { PlanOptions, ReplayPlan } from './replayPlan.ts';
 import { replayPlan } from './replayPlan.ts';
@@ -46,21 +44,11 @@ import type { Counts, QueueHealth } from './report.ts';
 import { countsOf, healthOf } from './report.ts';
 import type { StrategyOptions } from './reranking.ts';
 import type { ResourceQueue, ResourceRules } from './resources.ts';
+import type { Running } from './running.ts';
+import { attend } from './running.ts';
+import type { Schedules } from './schedules/Schedules.ts';
 import type { SettledHandler, SubscribeOptions } from './subscriptions.ts';
 import { Subscriptions } from './subscriptions.ts';
-
-/** What exists only while the queue runs. */
-interface Running {
-  readonly engine: Engine;
-  readonly calls: Calls;
-  readonly subscriptions: Subscriptions;
-  readonly deadLetters: DeadLetters;
-  readonly held: Held;
-  readonly localIds: LocalIds;
-  readonly principals: Principals;
-  readonly idle: IdleWatch;
-  readonly fetch: FetchFront;
-}
 
 /**
  * A queue of outbound HTTP calls: makes each durable, sends it when and where it can be sent, and settles it once. A thin
@@ -282,6 +270,11 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().held;
   }
 
+  /** Recurring requests, by name. */
+  get schedules(): Schedules {
+    return this.#use().schedules;
+  }
+
   /** The zones as this process sees them: their gates, to look at and to work by hand. */
   get zones(): ZoneDesk {
     return this.#use().engine.zoneDesk;
@@ -346,31 +339,20 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
       throw error;
     }
     this.#counters = counters;
-    const idle = new IdleWatch(context, this.#emitter);
-    const wake = (): void => engine.wake();
-    this.#running = {
-      engine,
-      calls,
-      subscriptions,
-      deadLetters: new DeadLetters(context, (requests) => calls.replay(requests)),
-      held: new Held(context, engine.zones, engine.teller, wake),
-      localIds: new LocalIds(context, engine.zones, engine.teller, wake),
-      principals: new Principals(context, engine, { idle: (principal) => idle.wait({ principal }), wake }),
-      idle,
-      fetch,
-    };
+    this.#running = attend(engine, calls, subscriptions, fetch);
     this.#emitter.on('request:settled', () => subscriptions.poke());
     this.#emitter.emit('queue:started', { worker: context.worker, waiting });
+    this.#running.scheduler.start();
   }
 
   async #close(deadlineMs: number): Promise<void> {
     await this.#starting?.catch(() => undefined); // its own caller was told
     if (this.#running === undefined) return;
-    const { engine, subscriptions, idle, deadLetters } = this.#running;
+    const { engine, subscriptions, idle, deadLetters, scheduler } = this.#running;
     idle.stop();
     deadLetters.stop();
     try {
-      await closeEngine(engine, subscriptions, deadlineMs);
+      await closeEngine(engine, subscriptions, scheduler.stop(), deadlineMs);
     } finally {
       this.#emitter.emit('queue:closed', {});
       this.#counters?.stop();

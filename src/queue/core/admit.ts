@@ -8,7 +8,7 @@ import { entityOf, mayRefer, parseLocalId } from '../strategies/localId.ts';
 import { priorityNumber } from '../strategies/priority.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { FetchCall } from '../types/fetch.ts';
-import type { Effect, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
+import type { Effect, Firing, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
 import { fill } from './ambient.ts';
 import type { EncodedBody } from './body.ts';
 import { encodeBody, ofBytes } from './body.ts';
@@ -47,6 +47,8 @@ export interface Admission {
   readonly fetch?: FetchCall | undefined;
   /** Set when it replays a dead letter. */
   readonly replay?: Replay | undefined;
+  /** Set when it is a firing of a schedule. */
+  readonly fires?: Firing | undefined;
 }
 
 /** A call that passed validation: what will be stored, and what must not be. */
@@ -273,6 +275,7 @@ function build(
       replayOf: replay?.of ?? null,
       bytes: encoded.bytes + path.length,
       ...declared(options, effect, replay),
+      ...(admission.fires !== undefined && { fires: admission.fires }),
     },
     zone,
     channel,

@@ -12,13 +12,18 @@ const PAGE = 200;
  * Ends an engine in order: no new claims, calls and handlers under way until the deadline, callers told, connections and store
  * closed. What was cut off at the deadline is settled by what is known of it. No part that fails or hangs keeps back the rest.
  */
-export async function closeEngine(engine: Engine, subscriptions: Subscriptions, deadlineMs: number): Promise<void> {
+export async function closeEngine(
+  engine: Engine,
+  subscriptions: Subscriptions,
+  unscheduled: Promise<void>,
+  deadlineMs: number,
+): Promise<void> {
   const { backend, clock, config, transport } = engine.context;
   const deadline = clock.monotonicNow() + deadlineMs;
   const remaining = (): number => Math.max(0, deadline - clock.monotonicNow());
   await before(engine, engine.stopClaiming(), remaining());
   const unsubscribed = subscriptions.stop();
-  await before(engine, Promise.all([engine.quiet(), unsubscribed]), remaining());
+  await before(engine, Promise.all([engine.quiet(), unsubscribed, unscheduled]), remaining());
   // Cuts off what is left; each call then reports how far it got, which is settled like any other.
   await before(engine, transport.close(), GRACE_MS);
   await before(engine, engine.quiet(), GRACE_MS);

@@ -27,6 +27,9 @@ export function refusal(result: Extract<EnqueueResult, { status: 'refused' }>, r
         mayBeDone: true,
       });
     case 'fired':
+      return new HoldfastError('SCHEDULE_CHANGED', `${what} was not accepted: ${result.detail}`, {
+        zone: request.zone,
+      });
     case 'dependency':
     case 'neighbour':
     case 'replaced':

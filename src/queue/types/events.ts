@@ -123,6 +123,26 @@ export interface QueueEventMap {
   };
   'zone:paused': Base & { readonly zone: string | null };
   'zone:resumed': Base & { readonly zone: string | null };
+  /** A schedule made a request: for the due time `dueAt`, or by hand (null). */
+  'schedule:fired': Base & {
+    readonly name: string;
+    readonly dueAt: number | null;
+    readonly requestId: string;
+    readonly lateMs: number;
+  };
+  /**
+   * Due times of a schedule from `from` to `to` made no request: nobody could fire (`late`), the request before had not ended (`overlap`), or it
+   * cannot be accepted (`refused`, with the code of the error). Of a cron that was far behind, `count` is what was counted, and there were more.
+   */
+  'schedule:missed': Base & {
+    readonly name: string;
+    readonly from: number;
+    readonly to: number;
+    readonly count: number;
+    readonly isExact: boolean;
+    readonly cause: 'late' | 'overlap' | 'refused';
+    readonly code: string | null;
+  };
   'queue:started': Base & { readonly worker: string; readonly waiting: number };
   /** All that waited has the order of that strategy; `requests` were given another rank. Told by the process that did it. */
   'queue:reranked': Base & { readonly strategy: PriorityStrategy; readonly requests: number };

@@ -92,3 +92,8 @@ function readAside(stored: Json): Plan | undefined {
   const { dueAt, data } = moving as unknown as Moving; // as `aside` wrote it
   return { dueAt, data: data === undefined ? (rest as Json) : data };
 }
+
+/** Whether a schedule is set aside: who changed it now would change what was copied already. */
+export function isSetAside({ data }: Pick<StoredSchedule, 'data'>): boolean {
+  return readAside(data) !== undefined;
+}

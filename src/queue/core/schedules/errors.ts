@@ -1,0 +1,32 @@
+import type { Problem } from '../../../errors.ts';
+import { HoldfastError } from '../../../errors.ts';
+
+/** SCHEDULE_INVALID that says everything at once. */
+export function invalidSchedule(name: unknown, problems: readonly Problem[]): HoldfastError<'SCHEDULE_INVALID'> {
+  const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`);
+  const message = `the schedule ${JSON.stringify(String(name))} is invalid: ${words.join('; ')}`;
+  return new HoldfastError('SCHEDULE_INVALID', message, { problems });
+}
+
+/** Nothing of that name is stored. */
+export function unknownSchedule(name: string): HoldfastError<'SCHEDULE_NOT_FOUND'> {
+  return new HoldfastError('SCHEDULE_NOT_FOUND', `there is no schedule ${JSON.stringify(name)}`, { name });
+}
+
+/** Others wrote it again and again meanwhile. */
+export function changedSchedule(name: string): HoldfastError<'SCHEDULE_CHANGED'> {
+  const message = `the schedule ${JSON.stringify(name)} was changed by others each time this was tried; try again`;
+  return new HoldfastError('SCHEDULE_CHANGED', message, { name });
+}
+
+/** What a newer version of this package wrote is left alone. */
+export function newerSchedule(name: string): HoldfastError<'BACKEND_NEWER'> {
+  const message = `the schedule ${JSON.stringify(name)} was written by a newer version of this package`;
+  return new HoldfastError('BACKEND_NEWER', message, { name });
+}
+
+/** Another store is about to have it. */
+export function movingSchedule(name: string): HoldfastError<'SCHEDULE_CHANGED'> {
+  const message = `the schedule ${JSON.stringify(name)} is being moved to another store; change it there`;
+  return new HoldfastError('SCHEDULE_CHANGED', message, { name });
+}

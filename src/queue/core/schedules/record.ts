@@ -1,0 +1,86 @@
+import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
+import type { Position } from '../../strategies/schedule/plan.ts';
+import { timesOf } from '../../strategies/schedule/timing.ts';
+import type { Json } from '../../types/request.ts';
+import type { StoredSchedule } from '../../types/schedule.ts';
+import type { ScheduleDefinition, ScheduleState } from './options.ts';
+
+/** Of what is stored. Another one is not read, nor fired: a newer version of this package wrote it. */
+const LAYOUT = 1;
+
+/** What is stored of a schedule. */
+export interface ScheduleRecord
+  extends Pick<ScheduleState, 'generation' | 'last' | 'fired' | 'missed' | 'overlapped' | 'problem'> {
+  readonly layout: typeof LAYOUT;
+  readonly definition: ScheduleDefinition;
+  readonly position: Position;
+  readonly isPaused: boolean;
+  /** Wall time of the process that wrote it: it tells of a clock that went back since. */
+  readonly writtenAt: number;
+  /** Times its present due time was tried in vain. */
+  readonly tries: number;
+  /** Epoch ms before which that is not tried again. */
+  readonly retryAt: number | null;
+}
+
+/** A schedule as it was read, with its due times. */
+export interface ReadSchedule {
+  readonly name: string;
+  readonly version: number;
+  /** When it is looked at; null: not by itself. */
+  readonly dueAt: number | null;
+  readonly record: ScheduleRecord;
+  readonly times: DueTimes;
+}
+
+/** What is stored; undefined where another version of this package wrote it. */
+export function readSchedule({ name, version, dueAt, data }: StoredSchedule): ReadSchedule | undefined {
+  const record = data as unknown as ScheduleRecord; // as `written` has it, where the layout is ours
+  if (record?.layout !== LAYOUT) return undefined;
+  return { name, version, dueAt, record, times: timesOf(record.definition) };
+}
+
+/** A record as it goes to the store, and when it is to be looked at. */
+export function written(record: ScheduleRecord): { readonly dueAt: number | null; readonly data: Json } {
+  const { position, isPaused, retryAt } = record;
+  const dueAt = position.dueAt === null || retryAt === null ? position.dueAt : Math.max(retryAt, position.dueAt);
+  return { dueAt: isPaused ? null : dueAt, data: record as unknown as Json }; // made of JSON alone
+}
+
+/** The record of a schedule that is new. */
+export function newRecord(definition: ScheduleDefinition, position: Position, now: number): ScheduleRecord {
+  return {
+    layout: LAYOUT,
+    generation: 1,
+    definition,
+    position,
+    isPaused: false,
+    writtenAt: now,
+    last: null,
+    fired: 0,
+    missed: 0,
+    overlapped: 0,
+    problem: null,
+    tries: 0,
+    retryAt: null,
+  };
+}
+
+/** A schedule as it is shown. */
+export function stateOf(name: string, record: ScheduleRecord): ScheduleState {
+  const { generation, definition, position, last, fired, missed, overlapped, problem, isPaused } = record;
+  const state = isPaused ? 'paused' : position.dueAt === null ? 'over' : 'active';
+  const { dueAt } = position;
+  return {
+    name,
+    state,
+    generation,
+    definition,
+    dueAt: isPaused ? null : dueAt,
+    last,
+    fired,
+    missed,
+    overlapped,
+    problem,
+  };
+}
