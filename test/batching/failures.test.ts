@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BatchAdapter, BatchAnswer } from '../../src/queue/types/batch.ts';
 import type { Logger } from '../../src/queue/types/logger.ts';
 import { refused as unreachableServer } from '../../src/testing/FakeServer.ts';
 import { applyThenReset, hang } from '../../src/testing/serverSteps.ts';
@@ -334,5 +335,57 @@ describe('what goes on a call', () => {
     await enqueueAll(carrying, [keyed, conditional, post('/a')]);
     await carrying.test.clock.advance(50);
     expect(carrying.calls).toHaveLength(1);
+  });
+});
+
+describe('pages of an answer', () => {
+  const paged = (): BatchAdapter => {
+    const adapter = listProtocol();
+    const text = (answer: BatchAnswer): string => new TextDecoder().decode(answer.body);
+    return {
+      ...adapter,
+      outcomes: (answers, members) => answers.flatMap((answer) => adapter.outcomes([answer], members)),
+      next: (answer, call) => (text(answer) === '[]' ? undefined : { ...call, path: `${call.path}/more` }),
+    };
+  };
+
+  it('are asked for until the last, and a page that is lost leaves those missing that are on it', async () => {
+    const one = await batchWorld({ adapter: paged() });
+    const answerPage: BatchWorld['answerCall'] = (items, { path }) => {
+      const page = path.split('/more').length - 1;
+      const part = items.slice(2 * page, 2 * page + 2).map(({ id }) => ({ id, status: 200, body: page }));
+      return { status: 200, body: JSON.stringify(part) };
+    };
+    one.answerCall = answerPage;
+    const accepted = await enqueueAll(
+      one,
+      paths(5).map((path) => get(path)),
+    );
+    await one.test.clock.advance(50);
+    const ends = await Promise.all(accepted.map((request) => request.settled()));
+    expect(ends.map(({ response }) => new TextDecoder().decode(response?.body))).toEqual(['0', '0', '1', '1', '2']);
+    expect(one.calls).toHaveLength(4);
+    one.calls.length = 0;
+    one.answerCall = (items, request) =>
+      request.path.endsWith('/more') ? { status: 500 } : answerPage(items, request);
+    await enqueueAll(
+      one,
+      paths(4, '/lost').map((path) => get(path)),
+    );
+    await one.test.clock.advance(120_000);
+    expect(new Set(one.calls.slice(2).flat())).toEqual(new Set(['/lost/3', '/lost/4']));
+    expect((await one.test.queue.counts()).succeeded).toBe(9);
+  });
+
+  it('without end are cut off', async () => {
+    const adapter = listProtocol();
+    const one = await batchWorld({ adapter: { ...adapter, next: (_, call) => call } });
+    await enqueueAll(
+      one,
+      paths(2).map((path) => get(path)),
+    );
+    await one.test.clock.advance(50);
+    expect(one.calls).toHaveLength(100);
+    expect((await one.test.queue.counts()).succeeded).toBe(2);
   });
 });

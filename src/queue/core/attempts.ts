@@ -154,7 +154,7 @@ export class Attempts {
   putBack({ request, token }: Claimed): void {
     const { id, progress } = request;
     const next = { state: 'ready', reason: 'retry' } as const;
-    this.#settler.add({ request, settlement: { id, token, next, progress, notSent: true } });
+    this.#settler.add({ request, isPutBack: true, settlement: { id, token, next, progress, notSent: true } });
   }
 
   #flight(request: SentRequest, token: number, permit: Permit, isProbe: boolean): Flight {

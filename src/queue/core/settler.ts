@@ -26,6 +26,8 @@ export interface SettleJob {
   readonly reconciled?: { readonly strategy: string; readonly action: ConflictAction } | undefined;
   /** Its callers were answered before the commit. */
   readonly isTold?: boolean | undefined;
+  /** There was no attempt: what is on record is of earlier ones, and was told then. */
+  readonly isPutBack?: boolean | undefined;
 }
 
 export interface SettlerEvents {
@@ -162,7 +164,7 @@ export class Settler {
       this.#events.due(dueAt ?? clock.now());
     } else if (state === 'scheduled' || state === 'ready') {
       this.#events.due(dueAt ?? clock.now());
-      if (emitter.hears('request:retrying') && attempt !== undefined) {
+      if (emitter.hears('request:retrying') && attempt !== undefined && job.isPutBack !== true) {
         const { status, error } = attempt;
         emitter.emit('request:retrying', {
           requestId,

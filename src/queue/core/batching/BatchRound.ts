@@ -1,3 +1,4 @@
+import { isEndedByUs } from '../../strategies/transportErrors.ts';
 import type { BatchAnswer, BatchCall, BatchMember, BatchOutcome } from '../../types/batch.ts';
 import type { TransportCall, TransportResult } from '../../types/transport.ts';
 import type { Sent, Transmit } from '../called.ts';
@@ -116,7 +117,7 @@ export class BatchRound {
     const status = result.phase === 'answered' ? result.response.status : null;
     this.#emit('batch:sent', { size: set.length, status, durationMs });
     if (result.phase !== 'answered') {
-      if (result.phase === 'sent') size.failed(sizeThen);
+      if (result.phase === 'sent' && !isEndedByUs(result.error)) size.failed(sizeThen);
       return answerAll(set, result, called);
     }
     if (shown.connectivity === 'captive') return answerAll(set, this.#notTheZone(), called);
