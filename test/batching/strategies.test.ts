@@ -61,7 +61,7 @@ describe('the size of a batch', () => {
       fc.record({ kind: fc.constant('failed' as const), n: fc.integer({ min: 1, max: 60 }), ms: fc.constant(0) }),
       fc.record({ kind: fc.constant('wentAlone' as const), n: fc.nat(60), ms: fc.constant(0) }),
     );
-    fc.assert(
+    void fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), fc.array(step), (max, steps) => {
         const size = new BatchSize(max);
         for (const { kind, n, ms } of steps) {
@@ -106,7 +106,7 @@ describe('folding', () => {
       bytes: fc.integer({ min: 0, max: 40 }),
     });
     const limits = fc.record({ items: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 1, max: 60 }) });
-    fc.assert(
+    void fc.assert(
       fc.property(fc.array(request), limits, (given, { items, bytes }) => {
         const numbered = given.map((one, n) => ({ ...one, n }));
         const batches = foldBatches(numbered, { items, bytes });
