@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { timesOf } from '../../src/queue/strategies/schedule/timing.ts';
 
@@ -85,5 +86,58 @@ describe('due times', () => {
   it('of a cron that never comes are none', () => {
     const times = timesOf({ cron: '0 0 30 2 *', timeZone: 'UTC', everyMs: null, startAt: null, endAt: null });
     expect(times.after(0)).toBeNull();
+  });
+});
+
+describe('a time of day, in any zone', () => {
+  const DAY_MS = 86_400_000;
+  const ZONES = [
+    ['Europe/Berlin', 2024],
+    ['America/Nuuk', 2024],
+    ['America/Santiago', 2024],
+    ['Asia/Beirut', 2024],
+    ['Africa/Casablanca', 2025],
+    ['Australia/Lord_Howe', 2024],
+    ['Pacific/Chatham', 2024],
+    ['America/Havana', 2024],
+    ['Antarctica/Troll', 2024],
+    ['Atlantic/Azores', 2024],
+    ['Pacific/Apia', 2011],
+    ['Pacific/Kwajalein', 1993],
+  ] as const;
+
+  it('comes once for each date, and never at a time that the clock does not show but for a change', () => {
+    const minutes = fc.integer({ min: 0, max: 1_439 });
+    fc.assert(
+      fc.property(fc.constantFrom(...ZONES), minutes, ([timeZone, year], minute) => {
+        const cron = `${minute % 60} ${Math.floor(minute / 60)} * * *`;
+        const times = timesOf({ cron, timeZone, everyMs: null, startAt: null, endAt: null });
+        const format = new Intl.DateTimeFormat('en-CA', {
+          timeZone,
+          hourCycle: 'h23',
+          dateStyle: 'short',
+          timeStyle: 'short',
+        });
+        const end = Date.UTC(year + 1, 0, 1);
+        let count = 0;
+        let shifted = 0;
+        for (let due = times.after(Date.UTC(year, 0, 1)); due !== null && due < end; due = times.after(due)) {
+          const [hour, min] = format.format(due).slice(-5).split(':').map(Number);
+          if ((hour ?? 0) * 60 + (min ?? 0) !== minute) shifted += 1;
+          expect(times.after(due - 1)).toBe(due);
+          count += 1;
+        }
+        // A change that leaves out a whole day leaves out its due time, or has it at once.
+        const days = (end - Date.UTC(year, 0, 1)) / DAY_MS;
+        expect(Math.abs(count - days)).toBeLessThanOrEqual(year === 2024 || year === 2025 ? 0 : 1);
+        expect(shifted).toBeLessThanOrEqual(2);
+      }),
+      { numRuns: 24 },
+    );
+  }, 60_000);
+
+  it('that a change around midnight leaves out is due when the clock has changed', () => {
+    expect(due('30 23 * * *', 'America/Nuuk', '2024-03-30T12:00:00Z', 24)).toEqual(['03-31T01:00']);
+    expect(due('30 23 30 3 *', 'America/Nuuk', '2024-03-01T00:00:00Z', 24 * 60)).toEqual(['03-31T01:00']);
   });
 });

@@ -4,7 +4,7 @@ import type { Engine } from '../Engine.ts';
 import { isSetAside } from '../migration/schedules.ts';
 import type { Desk } from '../submission.ts';
 import { messageOf } from '../tell.ts';
-import { readSchedule, written } from './record.ts';
+import { readSchedule, readTimed, written } from './record.ts';
 import { Step } from './Step.ts';
 
 /** Schedules fired, or looked through, per step, so that none holds the store or the event loop for long. */
@@ -199,10 +199,11 @@ export class Scheduler {
         const page = await backend.schedules.list({ after, limit: PAGE });
         const now = clock.now();
         for (const stored of page) {
-          const schedule = readSchedule(stored);
+          const isOurs = readSchedule(stored)?.record;
+          if (isOurs === undefined || isOurs.isPaused || isOurs.writtenAt <= now || isSetAside(stored)) continue;
+          const schedule = readTimed(stored);
           if (schedule === undefined) continue;
           const { record, times, name, version } = schedule;
-          if (record.isPaused || record.writtenAt <= now || isSetAside(stored)) continue;
           const position = repaired(times, record.position, now);
           const isPutOff = (record.retryAt ?? now) > now + MAX_RETRY_MS;
           if (position === undefined && !isPutOff) continue;

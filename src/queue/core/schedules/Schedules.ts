@@ -15,7 +15,7 @@ import { changedSchedule, invalidSchedule, movingSchedule, newerSchedule, unknow
 import { fire } from './firing.ts';
 import type { ScheduleDefinition, ScheduleOptions, SchedulePage, ScheduleState } from './options.ts';
 import type { ReadSchedule, ScheduleRecord } from './record.ts';
-import { newRecord, readSchedule, stateOf, written } from './record.ts';
+import { newRecord, readSchedule, readTimed, stateOf, written } from './record.ts';
 import type { Scheduler } from './Scheduler.ts';
 import { neverDue } from './timing.ts';
 
@@ -114,7 +114,13 @@ export class Schedules {
   /** Forgets it; what it has made stays. False where there was none. */
   async remove(name: string): Promise<boolean> {
     assertName(name);
-    return this.#store.delete({ name });
+    for (let left = MOST_TRIES; left > 0; left -= 1) {
+      const [stored]: (StoredSchedule | undefined)[] = await this.#store.get({ names: [name] });
+      if (stored === undefined) return false;
+      if (isSetAside(stored)) throw movingSchedule(name);
+      if (await this.#store.delete({ name, ifVersion: stored.version })) return true;
+    }
+    throw changedSchedule(name);
   }
 
   /** Makes its request now, out of turn, paused or not; whatever is under way of it. @throws SCHEDULE_NOT_FOUND, and what `enqueue` throws */
@@ -167,7 +173,7 @@ export class Schedules {
     const [stored]: (StoredSchedule | undefined)[] = await this.#store.get({ names: [name] });
     if (stored === undefined) return undefined;
     if (why === 'toChange' && isSetAside(stored)) throw movingSchedule(name);
-    const schedule = readSchedule(stored);
+    const schedule = why === 'toShow' ? readSchedule(stored) : readTimed(stored);
     if (schedule === undefined) throw newerSchedule(name);
     return schedule;
   }

@@ -10,7 +10,7 @@ import { messageOf } from '../tell.ts';
 import type { Zone } from '../zone.ts';
 import { fire } from './firing.ts';
 import type { ReadSchedule, ScheduleRecord } from './record.ts';
-import { readSchedule, written } from './record.ts';
+import { readTimed, written } from './record.ts';
 
 /** A due time that fails for a reason of its own is tried again after 1 s, doubled up to this. */
 const MAX_RETRY_MS = 60_000;
@@ -85,7 +85,7 @@ export class Step {
   }
 
   #ours(stored: StoredSchedule): { readonly schedule: ReadSchedule; readonly zone: Zone } | undefined {
-    const schedule = readSchedule(stored);
+    const schedule = readTimed(stored);
     const zone = schedule && this.#engine.zones.named(schedule.record.definition.zone);
     return schedule === undefined || zone === undefined ? undefined : { schedule, zone };
   }

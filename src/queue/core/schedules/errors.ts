@@ -19,9 +19,9 @@ export function changedSchedule(name: string): HoldfastError<'SCHEDULE_CHANGED'>
   return new HoldfastError('SCHEDULE_CHANGED', message, { name });
 }
 
-/** What a newer version of this package wrote is left alone. */
+/** What a newer version of this package wrote, or by a time zone that is not known here, is left alone. */
 export function newerSchedule(name: string): HoldfastError<'BACKEND_NEWER'> {
-  const message = `the schedule ${JSON.stringify(name)} was written by a newer version of this package`;
+  const message = `the schedule ${JSON.stringify(name)} was written by a newer version of this package, or of its time zones`;
   return new HoldfastError('BACKEND_NEWER', message, { name });
 }
 

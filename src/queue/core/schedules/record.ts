@@ -33,11 +33,34 @@ export interface ReadSchedule {
   readonly times: DueTimes;
 }
 
-/** What is stored; undefined where another version of this package wrote it. */
+/**
+ * What is stored; undefined where another version of this package wrote it. Its due times are worked out when they are asked for, which throws
+ * where this process does not know the time zone.
+ */
 export function readSchedule({ name, version, dueAt, data }: StoredSchedule): ReadSchedule | undefined {
   const record = data as unknown as ScheduleRecord; // as `written` has it, where the layout is ours
   if (record?.layout !== LAYOUT) return undefined;
-  return { name, version, dueAt, record, times: timesOf(record.definition) };
+  let times: DueTimes | undefined;
+  return {
+    name,
+    version,
+    dueAt,
+    record,
+    get times() {
+      times ??= timesOf(record.definition);
+      return times;
+    },
+  };
+}
+
+/** As {@link readSchedule}; undefined also where its due times cannot be worked out here: another process may know them. */
+export function readTimed(stored: StoredSchedule): ReadSchedule | undefined {
+  const schedule = readSchedule(stored);
+  try {
+    return schedule?.times === undefined ? undefined : schedule;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A record as it goes to the store, and when it is to be looked at. */

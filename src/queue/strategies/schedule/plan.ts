@@ -60,7 +60,12 @@ export function plan(
   policy: { readonly missed: MissedPolicy; readonly maxMissed: number },
   now: number,
 ): Plan {
-  const { dueAt, judgedUntil, fired } = position;
+  const { judgedUntil, fired } = position;
+  const dueAt = realigned(times, position.dueAt, fired);
+  if (dueAt === null || dueAt > now) {
+    const moved = { ...position, dueAt, runTo: null, judgedUntil: null };
+    return { fire: null, missed: null, whenFired: moved, whenPassed: moved };
+  }
   if (judgedUntil !== null && dueAt <= judgedUntil) return firing(times, position, dueAt, null, judgedUntil);
   // What fired by a clock that was ahead parts what is left before it from what is left behind it.
   const ahead = fired.filter(([from]) => from > dueAt).map(([from]) => from - 1);
@@ -122,6 +127,18 @@ function nextOpen(times: DueTimes, instant: number, fired: readonly FiredRange[]
     runTo = range[1];
     dueAt = times.after(runTo);
   }
+}
+
+/**
+ * The nearest due time, where a stored one is none any more: the rules of its time zone have changed since. One that fired is no candidate.
+ */
+function realigned(times: DueTimes, stored: number, fired: readonly FiredRange[]): number | null {
+  const next = times.after(stored - 1);
+  if (next === null || next === stored) return stored;
+  const from = times.after(stored - (next - stored));
+  const before = from === null || from >= stored ? undefined : lastUpTo(times, from, stored);
+  if (before !== undefined && firedRange(fired, before) === undefined) return before;
+  return nextOpen(times, next - 1, fired).dueAt;
 }
 
 function earliestKept(times: DueTimes, first: number, last: number, most: number): number {
