@@ -327,6 +327,10 @@ export class Engine {
     this.#credentials.live.clear();
   }
 
+  client(name: string): ClientBinding | undefined {
+    return this.#credentials.client(name);
+  }
+
   register(client: ClientBinding): () => void {
     this.#credentials.addClient(client);
     this.zones.addClient(client.name);

@@ -151,7 +151,10 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
   }
 
   register(client: ClientBinding): () => void {
-    return this.#use().calls.register(client);
+    const { calls, scheduler } = this.#use();
+    const undo = calls.register(client);
+    scheduler.lookAgain();
+    return undo;
   }
 
   /** A handle on a stored request, after a restart or elsewhere. */

@@ -14,6 +14,12 @@ export interface StoredSchedule {
   readonly data: Json;
 }
 
+/** Where a schedule stands among those that are due. */
+export interface Place {
+  readonly dueAt: number;
+  readonly name: string;
+}
+
 /**
  * Schedules of recurring requests, by name, with an index by due time. The rules of `RequestStore` hold for its verbs; writes are told to
  * the other handles by `RequestStore.watch`. How one fires: see `Firing`. Names and times other than {@link StoredSchedule} allows are
@@ -33,8 +39,12 @@ export interface ScheduleStore {
   list(query: { readonly after: string | null; readonly limit: number }): Promise<StoredSchedule[]>;
   /** False where there is none, or another version than `ifVersion`. */
   delete(query: { readonly name: string; readonly ifVersion?: number | undefined }): Promise<boolean>;
-  /** Those due at `now` or before, earliest first, ties by name as in `list`, at most `limit`. Reads no others. */
-  due(query: { readonly now: number; readonly limit: number }): Promise<StoredSchedule[]>;
+  /** Those due at `now` or before, earliest first, ties by name as in `list`, strictly after `after` where given, at most `limit`. Reads no others. */
+  due(query: {
+    readonly now: number;
+    readonly limit: number;
+    readonly after?: Place | undefined;
+  }): Promise<StoredSchedule[]>;
   /** When the first is due, met already or not; null where none is. One read of the index, however many there are. */
   nextDueAt(): Promise<number | null>;
 }

@@ -38,6 +38,20 @@ export const scheduleGroup = group('schedules', (test, handles) => {
     assert.deepEqual(await schedules.get({ names: [] }), []);
   });
 
+  test('what is due is read on from any place, whether something is there or not', async (t) => {
+    const { schedules } = t.backend;
+    await write(schedules, Object.fromEntries(NAMES.map((name, n) => [name, n < 9 ? 5 : 7 + n])));
+    const from = async (due: number, name: string, limit = 100) =>
+      (await schedules.due({ now: 17, limit, after: { dueAt: due, name } })).map((one) => one.name);
+    const all = NAMES.slice(0, 11);
+    for (const [n, name] of all.entries()) assert.deepEqual(await from(n < 9 ? 5 : 7 + n, name), all.slice(n + 1));
+    assert.deepEqual(await from(5, 'a\u0000', 2), ['a\u0000b', 'a b']);
+    assert.deepEqual(await from(5, 'b', 1), ['nightly:report']);
+    assert.deepEqual(await from(-1, '🌚', 3), all.slice(0, 3));
+    assert.deepEqual(await from(6.5, 'a'), all.slice(9));
+    assert.deepEqual(await from(17, '🌚'), []);
+  });
+
   test('what is given and taken is a copy', async (t) => {
     const { schedules } = t.backend;
     const data = { list: ['a'] };

@@ -71,7 +71,8 @@ function statements(): { readonly texts: string[]; readonly plan: (sql: string) 
   run('enqueue', enqueueOf([newRequest({ fires: { name: 's', version: 2, dueAt: NOW, data: 1 } })]));
   run('scheduleGet', ['s']);
   run('scheduleList', [null, 9]);
-  run('scheduleDue', [NOW, 9]);
+  run('scheduleDue', [NOW, 9, null, '']);
+  run('scheduleDue', [NOW, 9, 1, 's']);
   run('scheduleNext', null);
   run('scheduleDelete', ['s', null]);
   return {

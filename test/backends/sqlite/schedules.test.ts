@@ -47,9 +47,13 @@ describe('schedules in SQLite', () => {
 
   it('are read in the order of their index, without any others', () => {
     const { run, plans } = counting(100_000);
-    expect(run('scheduleDue', [1e9, 3]).map(([name]) => name)).toEqual(['s1', 's2', 's3']);
-    expect(plans(() => run('scheduleDue', [1e9, 3]))).toEqual([
+    expect(run('scheduleDue', [1e9, 3, null, '']).map(([name]) => name)).toEqual(['s1', 's2', 's3']);
+    expect(plans(() => run('scheduleDue', [1e9, 3, null, '']))).toEqual([
       'SEARCH schedule USING INDEX schedule_due (due>? AND due<?)',
+    ]);
+    expect(run('scheduleDue', [1e9, 2, 2, 's2']).map(([name]) => name)).toEqual(['s3', 's4']);
+    expect(plans(() => run('scheduleDue', [1e9, 3, 2, 's2']))).toEqual([
+      'SEARCH schedule USING INDEX schedule_due ((due,name)>(?,?) AND due<?)',
     ]);
     expect(plans(() => run('scheduleList', ['s5', 3]))).toEqual(['SEARCH schedule USING INDEX schedule_name (name>?)']);
     expect(plans(() => run('scheduleGet', ['s5']))).toEqual(['SEARCH schedule USING INDEX schedule_name (name=?)']);

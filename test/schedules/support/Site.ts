@@ -5,6 +5,7 @@ import type { QueueOptions } from '../../../src/queue/core/config/options.ts';
 import { QueueManager } from '../../../src/queue/core/QueueManager.ts';
 import type { ScheduleRecord } from '../../../src/queue/core/schedules/record.ts';
 import type { Backend } from '../../../src/queue/types/backend.ts';
+import type { Json } from '../../../src/queue/types/request.ts';
 import type { StoredSchedule } from '../../../src/queue/types/schedule.ts';
 import type { BackendHooks } from '../../../src/testing/backendHooks.ts';
 import { hookBackend } from '../../../src/testing/backendHooks.ts';
@@ -24,6 +25,8 @@ export interface Point {
 export interface Member {
   readonly queue: QueueManager;
   readonly life: Life;
+  /** What its store was asked. */
+  readonly verbs: readonly string[];
   /** From now on it dies there. */
   diesAt(point: Point): void;
   /** From now on its store does not answer there. */
@@ -69,8 +72,12 @@ export class Site {
       if (stopping.dies) this.end(life);
       return new Promise<void>(() => undefined);
     };
+    const verbs: string[] = [];
     const hooks: BackendHooks = {
-      before: (verb) => pass('before', verb),
+      before: (verb) => {
+        verbs.push(verb);
+        return pass('before', verb);
+      },
       after: (verb) => pass('after', verb),
     };
     const life = new Life(
@@ -89,7 +96,7 @@ export class Site {
     const hangs = (point: Point): void => {
       stopping = { ...point, dies: false };
     };
-    return { queue, life, diesAt, hangs };
+    return { queue, life, verbs, diesAt, hangs };
   }
 
   end(life: Life): void {
@@ -114,6 +121,12 @@ export class Site {
   /** What is stored of a schedule. */
   async record(name: string): Promise<ScheduleRecord> {
     return (await this.#stored(name))?.data as unknown as ScheduleRecord; // as our own layout
+  }
+
+  /** Writes a schedule as nobody else would. */
+  async write(name: string, schedule: { readonly dueAt: number | null; readonly data: Json }): Promise<void> {
+    this.#observer ??= this.#observe();
+    await (await this.#observer).schedules.set({ name, ...schedule });
   }
 
   async #stored(name: string): Promise<StoredSchedule | undefined> {

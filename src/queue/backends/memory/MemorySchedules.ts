@@ -61,11 +61,11 @@ export class MemorySchedules {
     return true;
   }
 
-  due({ now, limit }: Query<'due'>): StoredSchedule[] {
+  due({ now, limit, after }: Query<'due'>): StoredSchedule[] {
     const found: StoredSchedule[] = [];
-    for (const row of this.#byDue.from()) {
+    for (const row of this.#byDue.from(after && { ...after, version: 0, text: '' })) {
       if (found.length >= limit || row.dueAt > now) break;
-      found.push(toSchedule(row));
+      if (after === undefined || row.dueAt !== after.dueAt || row.name !== after.name) found.push(toSchedule(row));
     }
     return found;
   }

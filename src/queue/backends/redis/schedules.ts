@@ -26,8 +26,9 @@ export function schedulesOver(link: () => RedisLink): ScheduleStore {
     },
     delete: async ({ name, ifVersion }) =>
       (await first(link().call('scheduleDelete', [name, ifVersion ?? false], WRITE))).boolean(),
-    async due({ now, limit }) {
-      return (await link().call('scheduleDue', [now, Math.min(limit, MOST)], READ)).list(readSchedule);
+    async due({ now, limit, after }) {
+      const payload = [now, Math.min(limit, MOST), after?.dueAt ?? false, after?.name ?? ''];
+      return (await link().call('scheduleDue', payload, READ)).list(readSchedule);
     },
     nextDueAt: async () => (await first(link().call('scheduleNext', false, READ))).numberOrNull(),
   };

@@ -300,7 +300,10 @@ export interface Verbs {
   scheduleGet: { takes: readonly string[]; gives: (PackedSchedule | undefined)[] };
   scheduleList: { takes: readonly [after: string | null, limit: number]; gives: PackedSchedule[] };
   scheduleDelete: { takes: readonly [name: string, ifVersion: number | null]; gives: boolean };
-  scheduleDue: { takes: readonly [now: number, limit: number]; gives: PackedSchedule[] };
+  scheduleDue: {
+    takes: readonly [now: number, limit: number, afterDue: number | null, afterName: string];
+    gives: PackedSchedule[];
+  };
   scheduleNext: { takes: null; gives: number | null };
 }
 

@@ -15,7 +15,8 @@ export function schedulesOver(call: Call): ScheduleStore {
       call('scheduleGet', names, (found) => found.map((packed) => (packed === undefined ? undefined : unpack(packed)))),
     list: ({ after, limit }) => call('scheduleList', [after, limit], (found) => found.map(unpack)),
     delete: ({ name, ifVersion }) => call('scheduleDelete', [name, ifVersion ?? null], (deleted) => deleted),
-    due: ({ now, limit }) => call('scheduleDue', [now, limit], (found) => found.map(unpack)),
+    due: ({ now, limit, after }) =>
+      call('scheduleDue', [now, limit, after?.dueAt ?? null, after?.name ?? ''], (found) => found.map(unpack)),
     nextDueAt: () => call('scheduleNext', null, (at) => at),
   };
 }

@@ -1,17 +1,19 @@
 import type { Timer } from '../../../system/clock.ts';
 import { repaired } from '../../strategies/schedule/plan.ts';
+import type { Place, StoredSchedule } from '../../types/schedule.ts';
 import type { Engine } from '../Engine.ts';
 import { isSetAside } from '../migration/schedules.ts';
 import type { Desk } from '../submission.ts';
 import { messageOf } from '../tell.ts';
+import { LatestWrite } from './LatestWrite.ts';
 import { readSchedule, readTimed, written } from './record.ts';
 import { Step } from './Step.ts';
 
 /** Schedules fired, or looked through, per step, so that none holds the store or the event loop for long. */
 const STEP = 64;
 const PAGE = 256;
-/** Those of other processes that are read past in one step. */
-const MOST_FOREIGN = 960;
+/** Pages that are looked through for the next own one, where others have theirs in between. */
+const MOST_PAGES = 16;
 /** Longest sleep before the clocks are compared again: wall clocks jump. The store is not asked for that. */
 const LONGEST_SLEEP_MS = 5_000;
 /** What another process wrote is looked at so long after the first news of it. */
@@ -20,6 +22,12 @@ const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 /** A smaller difference of the clocks is left alone. */
 const SMALLEST_STEP_MS = 1_000;
+
+/** All that is due up to a place is of other processes, as it was found; to be found out anew from a monotonic time on. */
+interface Foreign {
+  readonly upTo: Place;
+  readonly until: number;
+}
 
 /**
  * Fires what is due. One timer serves all schedules: it wakes for the earliest due time, and while nothing is due the store is not asked. Level
@@ -42,12 +50,15 @@ export class Scheduler {
   #hasLooked = false;
   /** A clock went back, or may have before this process began. */
   #wantsSweep = false;
+  readonly #latestWrite: LatestWrite;
+  #foreign: Foreign | undefined;
   /** Wall time minus monotonic time when last compared. */
   #offset = 0;
 
   constructor(engine: Engine, desk: Desk) {
     this.#engine = engine;
     this.#step = new Step(engine, desk);
+    this.#latestWrite = new LatestWrite(engine.context);
   }
 
   start(): void {
@@ -68,8 +79,20 @@ export class Scheduler {
     await this.#running;
   }
 
+  /** To be called before a schedule is written. */
+  async beforeWrite(): Promise<void> {
+    if (await this.#latestWrite.keep()) this.#wantsSweep = true;
+  }
+
+  /** What was left to other processes may be fired here now. */
+  lookAgain(): void {
+    this.#foreign = undefined;
+    if (this.#hasLooked && this.#dueAt !== Number.POSITIVE_INFINITY) this.#run();
+  }
+
   /** A schedule is due then (wall time). */
   due(at: number | null): void {
+    if (at !== null && at <= (this.#foreign?.upTo.dueAt ?? Number.NEGATIVE_INFINITY)) this.#foreign = undefined;
     if (at === null || at >= this.#dueAt) return;
     this.#dueAt = at;
     this.#arm();
@@ -148,8 +171,8 @@ export class Scheduler {
     if (!this.#hasLooked) {
       // Of a queue without schedules this is all that is ever asked.
       const isNone = (await schedules.list({ after: null, limit: 1 })).length === 0;
+      if (!isNone && (await this.#latestWrite.isAhead())) this.#wantsSweep = true;
       this.#hasLooked = true;
-      this.#wantsSweep = !isNone;
       if (isNone) return;
     }
     this.#dueAt = Number.POSITIVE_INFINITY;
@@ -161,33 +184,46 @@ export class Scheduler {
   /** Fires all that is due, in steps; gives the time at which something is due next. */
   async #fireDue(): Promise<number> {
     const { clock, backend } = this.#engine.context;
-    for (let foreign = 0; !this.#isStopped; ) {
+    const known = (this.#foreign?.until ?? 0) > clock.monotonicNow() ? this.#foreign : undefined;
+    this.#foreign = known;
+    let after = known?.upTo;
+    let isAgain = false;
+    while (!this.#isStopped) {
       const now = clock.now();
-      const limit = STEP + Math.min(foreign, MOST_FOREIGN);
-      const due = await backend.schedules.due({ now, limit });
+      const due = await backend.schedules.due({ now, limit: STEP, after });
+      if (due.length > 0) await this.beforeWrite();
       const done = await this.#step.run(due, now);
-      foreign = done.foreign;
       // One that does not fit is no reason to keep others waiting ever longer.
       if (done.moved > 0) this.#failures = 0;
       if (done.error !== undefined) throw done.error;
       // Looked at again at once it would be a busy loop.
-      if (done.moved === 0 && due.length > foreign) throw new Error('what is due could not be read');
-      const isLast = due.length < limit && !done.isMoreDue;
-      // Where all that was read is of others, what is behind it is read, too.
-      const isAll = due.length < limit || foreign > MOST_FOREIGN;
-      if (isLast || (done.moved === 0 && isAll)) return this.#nextDueAt(foreign);
+      if (done.moved === 0 && due.length > done.foreign) throw new Error('what is due could not be read');
+      isAgain ||= done.isMoreDue;
+      if (done.foreign > 0) after = placeOf(due.at(-1)) ?? after;
+      if (due.length === STEP) continue;
+      if (!isAgain) return this.#nextDueAt(after, known);
+      isAgain = false;
+      after = known?.upTo;
     }
     return Number.POSITIVE_INFINITY;
   }
 
   /** What only other processes can fire stays due, and hides nothing that is due later. */
-  async #nextDueAt(foreign: number): Promise<number> {
+  async #nextDueAt(after: Place | undefined, known: Foreign | undefined): Promise<number> {
     const { clock, backend } = this.#engine.context;
-    if (foreign === 0) return (await backend.schedules.nextDueAt()) ?? Number.POSITIVE_INFINITY;
-    const first = await backend.schedules.due({ now: Number.MAX_SAFE_INTEGER, limit: foreign + 1 });
-    const own = first.find((one) => this.#step.isOurs(one))?.dueAt ?? Number.POSITIVE_INFINITY;
-    // Who can fire them may be gone, and who can fire them may be constructed here meanwhile.
-    return Math.min(own ?? Number.POSITIVE_INFINITY, clock.now() + MAX_RETRY_MS);
+    if (after === undefined) return (await backend.schedules.nextDueAt()) ?? Number.POSITIVE_INFINITY;
+    // Who can fire them may be gone, or come, also while this process runs.
+    const until = known?.until ?? clock.monotonicNow() + MAX_RETRY_MS;
+    this.#foreign = { upTo: after, until };
+    const latest = clock.now() + Math.max(0, until - clock.monotonicNow());
+    let place: Place | undefined = after;
+    for (let left = MOST_PAGES; left > 0 && place !== undefined && place.dueAt < latest; left -= 1) {
+      const page: StoredSchedule[] = await backend.schedules.due({ now: latest, limit: STEP, after: place });
+      const own = page.find((one) => this.#step.isOurs(one));
+      if (own !== undefined) return own.dueAt ?? latest;
+      place = page.length < STEP ? undefined : placeOf(page.at(-1));
+    }
+    return Math.min(latest, place?.dueAt ?? latest);
   }
 
   /** Brings schedules to the present time that were written by a clock that was ahead. */
@@ -211,7 +247,7 @@ export class Scheduler {
           await backend.schedules.set({ name, ...next, ifVersion: version });
           this.#again = true; // it may be due at another time now
         }
-        if (page.length < PAGE) return;
+        if (page.length < PAGE) return this.#latestWrite.reset();
         after = page.at(-1)?.name ?? null;
       }
     } catch (error) {
@@ -219,4 +255,8 @@ export class Scheduler {
       throw error;
     }
   }
+}
+
+function placeOf(schedule: StoredSchedule | undefined): Place | undefined {
+  return schedule === undefined || schedule.dueAt === null ? undefined : { dueAt: schedule.dueAt, name: schedule.name };
 }

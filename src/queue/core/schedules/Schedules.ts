@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../../../errors.ts';
 import { holdfastError } from '../../../errors.ts';
 import { deepEqual } from '../../strategies/deepEqual.ts';
 import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
@@ -128,7 +129,9 @@ export class Schedules {
     for (let left = MOST_TRIES; left > 0; left -= 1) {
       const schedule = found(name, await this.#read(name, 'toChange'));
       const zone = this.#engine.zones.mustBeNamed(schedule.record.definition.zone);
-      const { position } = schedule.record;
+      const { position, definition } = schedule.record;
+      const { client } = definition.options;
+      if (client !== undefined && this.#engine.client(client) === undefined) throw missingClient(client);
       const submission = fire(this.#engine, this.#desk, zone, schedule, { dueAt: null, position, missed: 0 });
       try {
         const accepted = await submission.accepted();
@@ -159,6 +162,7 @@ export class Schedules {
       const schedule = await this.#read(name, 'toChange');
       const record = change(schedule);
       if (record === undefined) return stateOf(name, found(name, schedule).record);
+      await this.#scheduler.beforeWrite();
       const next = written(record);
       const version = await this.#store.set({ name, ...next, ifVersion: schedule?.version ?? 0 });
       if (version === undefined) continue;
@@ -186,6 +190,11 @@ export class Schedules {
 function found(name: string, schedule: ReadSchedule | undefined): ReadSchedule {
   if (schedule === undefined) throw unknownSchedule(name);
   return schedule;
+}
+
+function missingClient(client: string): HoldfastError<'REQUEST_INVALID'> {
+  const expected = 'a client that is constructed on this queue';
+  return invalidRequest([{ path: 'options.client', expected, got: JSON.stringify(client) }]);
 }
 
 function isSame(one: ScheduleDefinition, other: ScheduleDefinition): boolean {

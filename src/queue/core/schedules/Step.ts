@@ -60,7 +60,7 @@ export class Step {
     this.#isStopped = true;
   }
 
-  /** Whether this process can fire it: it knows its zone, and how it is written. */
+  /** Whether this process can fire it: it knows its zone and its client, and how it is written. */
   isOurs(stored: StoredSchedule): boolean {
     return this.#ours(stored) !== undefined;
   }
@@ -87,7 +87,9 @@ export class Step {
   #ours(stored: StoredSchedule): { readonly schedule: ReadSchedule; readonly zone: Zone } | undefined {
     const schedule = readTimed(stored);
     const zone = schedule && this.#engine.zones.named(schedule.record.definition.zone);
-    return schedule === undefined || zone === undefined ? undefined : { schedule, zone };
+    if (schedule === undefined || zone === undefined) return undefined;
+    const { client } = schedule.record.definition.options;
+    return client === undefined || this.#engine.client(client) !== undefined ? { schedule, zone } : undefined;
   }
 
   /** Ids of the last requests that have not ended, of schedules that wait for them. */

@@ -40,6 +40,7 @@ const OPTION_KEYS = namesOf<FiringOptions>({
   zone: true,
   onFailure: true,
   onUnknown: true,
+  client: true,
   expiresAfterMs: true,
 });
 const OVERLAPS = ['skip', 'queue', 'allow'] as const;
@@ -102,11 +103,11 @@ function readOptions(options: FiringOptions, overlap: unknown, problems: Problem
   }
   unknownKeys(options, OPTION_KEYS, found);
   checkOptions(options, found);
-  const { priority, lane, principal, zone, expiresAfterMs } = options;
+  const { priority, lane, principal, zone, client, expiresAfterMs } = options;
   if (priorityNumber(priority) === undefined) {
     found.push({ path: 'priority', expected: '1 to 10 or the name of a priority', got: String(priority) });
   }
-  for (const [path, value] of Object.entries({ lane: lane ?? undefined, principal, zone })) {
+  for (const [path, value] of Object.entries({ lane: lane ?? undefined, principal, zone, client })) {
     if (value === undefined || (typeof value === 'string' && value !== '')) continue;
     found.push({ path, expected: 'a non-empty string', got: String(value) });
   }
@@ -157,7 +158,7 @@ function checkSecrets(
   problems: Problem[],
 ): void {
   const rules = createHeaderRules(new Set(policy.secretHeaders), policy.idempotency?.header);
-  const expected = `no credentials: give zone ${JSON.stringify(name)} an auth that attaches them`;
+  const expected = `no credentials: give zone ${JSON.stringify(name)}, or a client that is named, an auth that attaches them`;
   for (const [header] of rules.splitHeaders(headers).secret) {
     problems.push({ path: `headers[${JSON.stringify(header)}]`, expected, got: 'a secret header' });
   }

@@ -35,7 +35,8 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
   const next: ScheduleRecord = {
     ...record,
     position: fired.position,
-    writtenAt: now,
+    // By hand it stays where it is, though a clock that was ahead has put it there.
+    writtenAt: fired.dueAt === null ? record.writtenAt : now,
     last: { dueAt: fired.dueAt, firedAt: now, requestId: id },
     fired: record.fired + 1,
     missed: record.missed + fired.missed,
@@ -54,7 +55,7 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
       body: bodyOf(definition),
     },
     options: optionsOf(name, definition, now),
-    client: undefined,
+    client: definition.options.client === undefined ? undefined : engine.client(definition.options.client),
     durable: true,
     fires: { name, version, dueAt: isByHand ? schedule.dueAt : dueAt, data },
   });
@@ -63,7 +64,7 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
 
 /** Each due time is an intent of its own: its request joins no other. */
 function optionsOf(name: string, { zone, request, options, overlap }: ScheduleDefinition, now: number): RequestOptions {
-  const { expiresAfterMs, tags = [], ...rest } = options;
+  const { expiresAfterMs, tags = [], client: _, ...rest } = options;
   const hasLane = rest.lane !== undefined || defaultLane(request.method, request.path) !== null;
   return {
     ...rest,

@@ -15,6 +15,8 @@ export interface FiringOptions
     RequestOptions,
     'priority' | 'lane' | 'effect' | 'tags' | 'principal' | 'zone' | 'onFailure' | 'onUnknown'
   > {
+  /** Name of the `ApiClient` whose credentials its requests have. They are made by processes that have constructed it. @default that of its zone */
+  readonly client?: string | undefined;
   /** Ms after its firing from which a request is not sent any more. @default none for writes, `readTtlMs` for reads */
   readonly expiresAfterMs?: number | undefined;
 }

@@ -81,10 +81,11 @@ q.verbs.scheduleDelete = function(p)
   return { true }
 end
 
--- {now, limit}
+-- {now, limit, due time or false, name}: those behind that place.
 q.verbs.scheduleDue = function(p)
+  local from = p[3] and '(' .. agendaOf(p[4], p[3] + 0) or '-'
   -- No name begins with such a byte.
-  local entries = call('ZRANGEBYLEX', AGENDA, '-', '(' .. q.ordered(p[1] + 0) .. '\255', 'LIMIT', 0, p[2])
+  local entries = call('ZRANGEBYLEX', AGENDA, from, '(' .. q.ordered(p[1] + 0) .. '\255', 'LIMIT', 0, p[2])
   local names = {}
   for index, entry in ipairs(entries) do names[index] = entry:sub(10) end
   return found(names)

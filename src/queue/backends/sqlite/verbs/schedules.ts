@@ -41,10 +41,12 @@ export function scheduleDelete(rows: Rows, [name, ifVersion]: Verbs['scheduleDel
   return true;
 }
 
-export function scheduleDue(rows: Rows, [now, limit]: Verbs['scheduleDue']['takes']): PackedSchedule[] {
+export function scheduleDue(rows: Rows, [now, limit, due, name]: Verbs['scheduleDue']['takes']): PackedSchedule[] {
+  const isDue = 'due <= ? AND due IS NOT NULL';
+  const isAfter = due === null ? isDue : `${isDue} AND (due, name) > (?, ?)`;
   return rows
-    .sql(`SELECT ${COLUMNS} FROM schedule WHERE due <= ? AND due IS NOT NULL ORDER BY due, name LIMIT ?`)
-    .all(now, limit)
+    .sql(`SELECT ${COLUMNS} FROM schedule WHERE ${isAfter} ORDER BY due, name LIMIT ?`)
+    .all(...(due === null ? [now, limit] : [now, due, name, limit]))
     .map(packed);
 }
 
