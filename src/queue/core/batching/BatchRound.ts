@@ -5,10 +5,11 @@ import type { Sent, Transmit } from '../called.ts';
 import type { Context } from '../context.ts';
 import type { Channel, Tickets } from '../gates/Channel.ts';
 import type { CallEnd } from '../gates/Feedback.ts';
+import type { SentRequest } from '../sentRequest.ts';
 import { messageOf } from '../tell.ts';
 import type { Batching } from './Batching.ts';
 import { failure, missing, notServed } from './failures.ts';
-import { memberOf, togetherBy, wholeCall } from './member.ts';
+import { isAsClaimed, memberOf, togetherBy, wholeCall } from './member.ts';
 import type { Shown } from './shown.ts';
 import { shownBy } from './shown.ts';
 import type { Waiting } from './Waiting.ts';
@@ -40,6 +41,7 @@ export class BatchRound {
   readonly #transmit: Transmit;
   readonly #events: RoundEvents;
   readonly #isCanary: boolean;
+  readonly #claimed: ReadonlySet<SentRequest>;
   /** Of the permit, until its first call. */
   #tickets: Tickets | undefined;
   #calls = 0;
@@ -49,6 +51,8 @@ export class BatchRound {
     of: {
       readonly via: Channel;
       readonly batching: Batching;
+      /** As they were when they were put together. */
+      readonly claimed: ReadonlySet<SentRequest>;
       readonly tickets: Tickets;
       readonly isCanary: boolean;
       readonly transmit: Transmit;
@@ -58,6 +62,7 @@ export class BatchRound {
     this.#context = context;
     this.#via = of.via;
     this.#batching = of.batching;
+    this.#claimed = of.claimed;
     this.#tickets = of.tickets;
     this.#isCanary = of.isCanary;
     this.#transmit = of.transmit;
@@ -81,6 +86,7 @@ export class BatchRound {
 
   /** What may share a call, by what it is now. */
   #sorted(ready: readonly Waiting[]): Waiting[][] {
+    if (isAsClaimed(ready, this.#claimed)) return [[...ready]];
     const sets: Waiting[][] = [];
     const byKey = new Map<string, Waiting[]>();
     for (const waiting of ready) {
@@ -150,7 +156,8 @@ export class BatchRound {
   }
 
   async #sendAlone(waiting: Waiting): Promise<void> {
-    const { calling, call } = waiting.arrival;
+    const { calling } = waiting.arrival;
+    const call = waiting.arrival.alone();
     const { called } = await this.#callWith([waiting], call, true, () => this.#transmit(calling, call));
     waiting.answer(called.result, called.durationMs, called.timeoutMs);
   }
