@@ -1,3 +1,4 @@
+import { refusalOf } from '../../strategies/batching/refusal.ts';
 import { isEndedByUs } from '../../strategies/transportErrors.ts';
 import type { BatchAnswer, BatchCall, BatchMember, BatchOutcome } from '../../types/batch.ts';
 import type { TransportCall, TransportResult } from '../../types/transport.ts';
@@ -14,8 +15,6 @@ import type { Shown } from './shown.ts';
 import { shownBy } from './shown.ts';
 import type { Waiting } from './Waiting.ts';
 
-/** The fault of a member, or of their number: found out by halves. */
-const SPLIT: ReadonlySet<number> = new Set([400, 413, 414, 422, 431]);
 const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
 /** An answer that has more pages is cut off there. */
 const MAX_PAGES = 100;
@@ -138,17 +137,17 @@ export class BatchRound {
     else if (response.status >= 500) size.failed(sizeThen);
     const outcomes = bodyError === undefined ? adapter.refused(response, members) : undefined;
     if (outcomes !== undefined) return this.#answerEach(set, outcomes, called);
-    if (!SPLIT.has(response.status)) return answerAll(set, result, called);
-    await this.#sendHalves(set, response.status);
+    const refusal = refusalOf(response.status);
+    if (refusal === 'all') return answerAll(set, result, called);
+    if (refusal === 'singly') size.refused();
+    await this.#sendSmaller(set, refusal === 'singly' ? 1 : Math.ceil(set.length / 2), response.status);
   }
 
-  async #sendHalves(set: readonly Waiting[], why: number): Promise<void> {
-    const to = Math.ceil(set.length / 2);
+  async #sendSmaller(set: readonly Waiting[], to: number, why: number): Promise<void> {
     this.#emit('batch:split', { from: set.length, to, why });
     // What the server did not take was not served by it: it may be said so again.
     for (const waiting of set) waiting.isSent = false;
-    await this.#sendTogether(set.slice(0, to));
-    await this.#sendTogether(set.slice(to));
+    for (let from = 0; from < set.length; from += to) await this.#sendTogether(set.slice(from, from + to));
   }
 
   async #sendSingly(set: readonly Waiting[]): Promise<void> {

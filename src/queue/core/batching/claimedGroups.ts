@@ -1,4 +1,5 @@
 import { foldBatches } from '../../strategies/batching/foldBatches.ts';
+import { goesAlone } from '../../strategies/batching/goesAlone.ts';
 import type { StoredRequest } from '../../types/request.ts';
 import type { FetchCallers } from '../fetchCallers.ts';
 import type { ZonePolicy } from '../zonePolicy.ts';
@@ -21,8 +22,8 @@ export function claimedGroups(
   let written = '';
   const foldable = sorted.map((request) => {
     const caller = fetchCallers.of(request.id);
-    // Its answer is taken from the wire, or its caller has a way of its own there.
-    const isApart = caller?.streams === true || caller?.dispatcher !== undefined;
+    // Its answer is taken from the wire, its caller has a way of its own there, or it came to nothing among others.
+    const isApart = caller?.streams === true || caller?.dispatcher !== undefined || goesAlone(request.progress);
     const key = isApart ? null : keyFor(adapter, policy, request);
     const { principal, client, auth } = request;
     const common = [key, principal, client, auth];
