@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { refusalOf } from '../../src/queue/strategies/batching/refusal.ts';
-import { resetBeforeApply } from '../../src/testing/serverSteps.ts';
+import { resetBeforeApply, slow } from '../../src/testing/serverSteps.ts';
 import { record } from '../core/harness.ts';
 import { listProtocol } from './support/protocol.ts';
 import { batchWorld, enqueueAll, get, paths, post, put, ZONE } from './support/world.ts';
@@ -89,6 +89,40 @@ describe('a refusal of a whole call', () => {
   });
 });
 
+describe('calls made one after the other under one permit', () => {
+  it('leave out members whose deadline passes meanwhile', async () => {
+    const one = await batchWorld();
+    one.answerCall = () => ({ status: 404 });
+    one.server.script.always(slow(100));
+    const { clock, queue } = one.test;
+    const deadline = clock.now() + 350;
+    const late = await queue.enqueueMany(paths(8).map((path) => ({ request: put(path), options: { deadline } })));
+    await clock.advance(10_000);
+    const ends = await Promise.all(late.map(({ id }) => queue.get(id)));
+    const dead = ends.filter((record) => record?.state === 'dead');
+    expect(dead.length).toBeGreaterThanOrEqual(4);
+    expect(dead.every((record) => record?.reason === 'expired' && record.progress.unresolved === false)).toBe(true);
+    expect(one.applied.size).toBe(8 - dead.length);
+  });
+});
+
+describe('many requests that share no call', () => {
+  it('are hardly ever claimed in vain', async () => {
+    const adapter = listProtocol({ maxItems: 50, key: ({ path }) => path });
+    const one = await batchWorld({ adapter, zone: { maxConcurrency: 2 }, config: { maxBatchSize: 50 } });
+    await enqueueAll(
+      one,
+      paths(1_500).map((path) => put(path)),
+    );
+    await one.test.clock.advance(60_000);
+    expect((await one.test.queue.counts()).succeeded).toBe(1_500);
+    const { requests } = await one.test.queue.find({}, { limit: 1_000 });
+    // Each claim has a number of its own: the last is that of the attempt.
+    const claims = requests.reduce((sum, { progress }) => sum + (progress.attempts.at(-1)?.n ?? 0), 0);
+    expect(claims / requests.length).toBeLessThan(1.25);
+  });
+});
+
 describe('a request that comes to nothing among others', () => {
   it('is read alone after it was missing twice', async () => {
     const adapter = listProtocol();
@@ -107,7 +141,7 @@ describe('a request that comes to nothing among others', () => {
     for (let round = 0; round < 3; round += 1) {
       // When it goes again, others always wait with it.
       queue.pause(ZONE);
-      await clock.advance(300_000);
+      await clock.advance(90_000);
       await enqueueAll(
         one,
         paths(3, `/round/${round}`).map((path) => get(path)),

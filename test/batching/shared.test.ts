@@ -1,10 +1,10 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import type { QueueOptions } from '../../src/queue/core/config/options.ts';
+import type { QueueOptions, ZoneOptions } from '../../src/queue/core/config/options.ts';
 import { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import type { ScriptedServer } from '../../src/testing/ScriptedServer.ts';
 import type { ServerStep } from '../../src/testing/serverSteps.ts';
-import { applyThenReset, hang, park, partialBody, partialHead } from '../../src/testing/serverSteps.ts';
-import { realServer } from '../core/harness.ts';
+import { applyThenReset, hang, park, partialBody, partialHead, refuse } from '../../src/testing/serverSteps.ts';
+import { headerIn, realServer, tokenProvider } from '../core/harness.ts';
 import type { Child } from '../processes/support/child.ts';
 import { DIST, startChild } from '../processes/support/child.ts';
 import type { FaultStore, StoreAt } from '../replay/faults/support/stores.ts';
@@ -52,8 +52,12 @@ async function siteOn(
   return { server, at: await store.make(), applied, sizes };
 }
 
-async function queueAt({ server, at }: Site, config: QueueOptions = {}): Promise<QueueManager> {
-  const zones = { [ZONE]: { origins: [server.origin], batch: listProtocol(), maxConcurrency: 2 } };
+async function queueAt(
+  { server, at }: Site,
+  config: QueueOptions = {},
+  zone: Partial<ZoneOptions> = {},
+): Promise<QueueManager> {
+  const zones = { [ZONE]: { origins: [server.origin], batch: listProtocol(), maxConcurrency: 2, ...zone } };
   const queue = new QueueManager({ config: { batchingEnabled: true, ...OPTIONS, ...config, zones, backend: at } });
   onTestFinished(() => queue.close());
   await queue.start();
@@ -204,5 +208,72 @@ describeStores('a batch', (store) => {
     await next.idle();
     expect(await next.counts()).toMatchObject({ succeeded: 30, sending: 0 });
     expect(often(site.applied).all).toBe(30);
+  });
+
+  it('that is refused for its credential goes again together, in each process with one renewal', TIMEOUT, async () => {
+    const site = await siteOn(store);
+    const seen: string[] = [];
+    site.server.script.always((request) => {
+      if (request.path !== BATCH_PATH) return undefined;
+      const token = headerIn(request, 'authorization') ?? 'none';
+      seen.push(token);
+      return token === 'Bearer new' ? undefined : refuse({ status: 401 });
+    });
+    let renewals = 0;
+    const open = (): Promise<QueueManager> => {
+      const provider = tokenProvider('old', 'me');
+      const refresh = async (): Promise<boolean> => {
+        renewals += 1;
+        provider.token = 'new';
+        return true;
+      };
+      return queueAt(site, {}, { auth: { credential: () => provider.credential(), refresh } });
+    };
+    const [first, second] = [await open(), await open()];
+    const accepted = [
+      ...(await enqueue(first, site, 'POST', paths(30, '/first'))),
+      ...(await enqueue(second, site, 'POST', paths(30, '/second'))),
+    ];
+    const ends = await Promise.all(accepted.map((one) => one.settled()));
+    expect(ends.every(({ state }) => state === 'succeeded')).toBe(true);
+    expect(often(site.applied)).toEqual({ most: 1, all: 60 });
+    expect(renewals).toBeLessThanOrEqual(2);
+    expect(seen.filter((token) => token === 'Bearer old').length).toBeLessThanOrEqual(4);
+  });
+
+  it('is of requests that wait for ids only once these are known', TIMEOUT, async () => {
+    const site = await siteOn(store);
+    const queue = await queueAt(site);
+    const base = site.server.origin;
+    const made = await queue.enqueueMany([
+      { request: { method: 'PUT', url: `${base}/parent`, body: { n: 0 } } },
+      ...paths(6, '/child').map((path) => ({
+        request: { method: 'PUT', url: `${base}${path}`, body: { n: 1 } },
+        options: { after: [0] },
+      })),
+    ]);
+    const ends = await Promise.all(made.map((one) => one.settled()));
+    expect(ends.every(({ state }) => state === 'succeeded')).toBe(true);
+    expect(site.applied[0]).toContain('/parent');
+    expect(often(site.applied)).toEqual({ most: 1, all: 7 });
+  });
+
+  it('may be called off at every stage by its members, and what was sent is told as it was', TIMEOUT, async () => {
+    const site = await siteOn(store);
+    const queue = await queueAt(site);
+    site.server.script.next(park, park);
+    const accepted = await enqueue(queue, site, 'PUT', paths(60));
+    await until(() => site.server.parked === 2);
+    // Some are on the wire, some wait for a permit.
+    const cancelled = await Promise.all(accepted.map((one) => one.cancel()));
+    site.server.release();
+    await queue.idle();
+    const records = await Promise.all(accepted.map(({ id }) => queue.get(id)));
+    for (const [index, record] of records.entries()) {
+      const wasApplied = site.applied.some((one) => one.startsWith(`PUT /things/${index + 1} `));
+      expect([index, record?.state]).toEqual([index, wasApplied ? 'succeeded' : 'cancelled']);
+    }
+    expect(cancelled).toHaveLength(60);
+    expect(queue.zones.get(ZONE).concurrency.inUse).toBe(0);
   });
 });

@@ -103,7 +103,7 @@ export class BatchRound {
   }
 
   async #sendTogether(given: readonly Waiting[]): Promise<void> {
-    const set = given.filter(({ isOver }) => !isOver);
+    const set = this.#inTime(given);
     const [first] = set;
     if (first === undefined) return;
     if (!this.#mayGoOn) return answerAll(set, notServed());
@@ -112,6 +112,16 @@ export class BatchRound {
     const composed = this.#batching.adapter.compose(members);
     if (composed === undefined) return this.#sendSingly(set);
     await this.#sendWhole(set, members, composed);
+  }
+
+  /** Those that are still to be sent. Calls before may have taken long: whose deadline is over goes back, and ends there. */
+  #inTime(given: readonly Waiting[]): Waiting[] {
+    const now = this.#context.clock.now();
+    return given.filter((waiting) => {
+      const { expiresAt } = waiting.arrival.calling.request;
+      if (expiresAt !== null && expiresAt <= now) waiting.answer(notServed());
+      return !waiting.isOver;
+    });
   }
 
   async #sendWhole(set: readonly Waiting[], members: readonly BatchMember[], composed: BatchCall): Promise<void> {
