@@ -133,7 +133,7 @@ export class Attempts {
     const { met, observed } = this.#events;
     const round = new BatchRound(
       this.#context,
-      { via, batching, tickets, isCanary, transmit },
+      { via, batching, claimed: new Set(requests.map(({ request }) => request)), tickets, isCanary, transmit },
       { met, observed: (shown, error) => observed(zone, shown, error) },
     );
     const ids = requests.map(({ request }) => request.id);

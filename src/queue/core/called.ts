@@ -30,8 +30,9 @@ export interface Sent extends Called {
 /** A request of a group that is ready for the wire. */
 export interface Arrival {
   readonly calling: Calling;
-  /** As it would be sent alone. */
-  readonly call: TransportCall;
+  /** The call it would be sent with alone: made when asked for, as most of a batch never are. */
+  readonly alone: () => TransportCall;
+  readonly timeoutMs: number;
   readonly secret: LiveSecret;
   readonly volatile: HeaderList;
 }

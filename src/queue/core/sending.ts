@@ -2,7 +2,7 @@ import { HoldfastError } from '../../errors.ts';
 import { isHarmless } from '../strategies/effect.ts';
 import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
-import type { TransportResult } from '../types/transport.ts';
+import type { TransportCall, TransportResult } from '../types/transport.ts';
 import type { Called, Calling, Sent, Transmit } from './called.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
@@ -38,11 +38,13 @@ export class Sending {
     const { secret } = attachment;
     const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
     const volatile = this.#credentials.live.volatileOf(request.id);
-    const alone = callOf(request, permit.via.zone.policy, secret, volatile, timeoutMs);
-    const live = this.#fetchCallers.liveCall(request);
-    const call = live === undefined && abort === undefined ? alone : { ...alone, live, signal: abort?.signal };
-    if (permit.group === undefined) return this.transmit(calling, call);
-    const called = await permit.group.arrive({ calling, call, secret, volatile });
+    const alone = (): TransportCall => {
+      const call = callOf(request, permit.via.zone.policy, secret, volatile, timeoutMs);
+      const live = this.#fetchCallers.liveCall(request);
+      return live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
+    };
+    if (permit.group === undefined) return this.transmit(calling, alone());
+    const called = await permit.group.arrive({ calling, alone, timeoutMs, secret, volatile });
     return { ...called, timeout: this.#timeoutOf(calling, called) };
   }
 

@@ -8,6 +8,7 @@ import { GuardedAdapter } from './GuardedAdapter.ts';
 export class Adapters {
   readonly #context: Context;
   readonly #guarded = new WeakMap<BatchAdapter, GuardedAdapter>();
+  readonly #ofZones = new WeakMap<ZonePolicy['batch'], readonly GuardedAdapter[]>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -15,7 +16,11 @@ export class Adapters {
 
   /** Those of a zone, in their order. */
   of({ batch }: ZonePolicy): readonly GuardedAdapter[] {
-    return batch.map((adapter) => this.#guard(adapter));
+    const known = this.#ofZones.get(batch);
+    if (known !== undefined) return known;
+    const made = batch.map((adapter) => this.#guard(adapter));
+    this.#ofZones.set(batch, made);
+    return made;
   }
 
   /** For a channel of that adapter; undefined where its zone has none of that name. */

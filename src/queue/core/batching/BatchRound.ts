@@ -1,3 +1,4 @@
+import { refusalOf } from '../../strategies/batching/refusal.ts';
 import { isEndedByUs } from '../../strategies/transportErrors.ts';
 import type { BatchAnswer, BatchCall, BatchMember, BatchOutcome } from '../../types/batch.ts';
 import type { TransportCall, TransportResult } from '../../types/transport.ts';
@@ -5,16 +6,15 @@ import type { Sent, Transmit } from '../called.ts';
 import type { Context } from '../context.ts';
 import type { Channel, Tickets } from '../gates/Channel.ts';
 import type { CallEnd } from '../gates/Feedback.ts';
+import type { SentRequest } from '../sentRequest.ts';
 import { messageOf } from '../tell.ts';
 import type { Batching } from './Batching.ts';
 import { failure, missing, notServed } from './failures.ts';
-import { memberOf, togetherBy, wholeCall } from './member.ts';
+import { isAsClaimed, memberOf, togetherBy, wholeCall } from './member.ts';
 import type { Shown } from './shown.ts';
 import { shownBy } from './shown.ts';
 import type { Waiting } from './Waiting.ts';
 
-/** The fault of a member, or of their number: found out by halves. */
-const SPLIT: ReadonlySet<number> = new Set([400, 413, 414, 422, 431]);
 const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
 /** An answer that has more pages is cut off there. */
 const MAX_PAGES = 100;
@@ -40,6 +40,7 @@ export class BatchRound {
   readonly #transmit: Transmit;
   readonly #events: RoundEvents;
   readonly #isCanary: boolean;
+  readonly #claimed: ReadonlySet<SentRequest>;
   /** Of the permit, until its first call. */
   #tickets: Tickets | undefined;
   #calls = 0;
@@ -49,6 +50,8 @@ export class BatchRound {
     of: {
       readonly via: Channel;
       readonly batching: Batching;
+      /** As they were when they were put together. */
+      readonly claimed: ReadonlySet<SentRequest>;
       readonly tickets: Tickets;
       readonly isCanary: boolean;
       readonly transmit: Transmit;
@@ -58,6 +61,7 @@ export class BatchRound {
     this.#context = context;
     this.#via = of.via;
     this.#batching = of.batching;
+    this.#claimed = of.claimed;
     this.#tickets = of.tickets;
     this.#isCanary = of.isCanary;
     this.#transmit = of.transmit;
@@ -81,6 +85,7 @@ export class BatchRound {
 
   /** What may share a call, by what it is now. */
   #sorted(ready: readonly Waiting[]): Waiting[][] {
+    if (isAsClaimed(ready, this.#claimed)) return [[...ready]];
     const sets: Waiting[][] = [];
     const byKey = new Map<string, Waiting[]>();
     for (const waiting of ready) {
@@ -98,7 +103,7 @@ export class BatchRound {
   }
 
   async #sendTogether(given: readonly Waiting[]): Promise<void> {
-    const set = given.filter(({ isOver }) => !isOver);
+    const set = this.#inTime(given);
     const [first] = set;
     if (first === undefined) return;
     if (!this.#mayGoOn) return answerAll(set, notServed());
@@ -107,6 +112,16 @@ export class BatchRound {
     const composed = this.#batching.adapter.compose(members);
     if (composed === undefined) return this.#sendSingly(set);
     await this.#sendWhole(set, members, composed);
+  }
+
+  /** Those that are still to be sent. Calls before may have taken long: whose deadline is over goes back, and ends there. */
+  #inTime(given: readonly Waiting[]): Waiting[] {
+    const now = this.#context.clock.now();
+    return given.filter((waiting) => {
+      const { expiresAt } = waiting.arrival.calling.request;
+      if (expiresAt !== null && expiresAt <= now) waiting.answer(notServed());
+      return !waiting.isOver;
+    });
   }
 
   async #sendWhole(set: readonly Waiting[], members: readonly BatchMember[], composed: BatchCall): Promise<void> {
@@ -132,17 +147,17 @@ export class BatchRound {
     else if (response.status >= 500) size.failed(sizeThen);
     const outcomes = bodyError === undefined ? adapter.refused(response, members) : undefined;
     if (outcomes !== undefined) return this.#answerEach(set, outcomes, called);
-    if (!SPLIT.has(response.status)) return answerAll(set, result, called);
-    await this.#sendHalves(set, response.status);
+    const refusal = refusalOf(response.status);
+    if (refusal === 'all') return answerAll(set, result, called);
+    if (refusal === 'singly') size.refused();
+    await this.#sendSmaller(set, refusal === 'singly' ? 1 : Math.ceil(set.length / 2), response.status);
   }
 
-  async #sendHalves(set: readonly Waiting[], why: number): Promise<void> {
-    const to = Math.ceil(set.length / 2);
+  async #sendSmaller(set: readonly Waiting[], to: number, why: number): Promise<void> {
     this.#emit('batch:split', { from: set.length, to, why });
     // What the server did not take was not served by it: it may be said so again.
     for (const waiting of set) waiting.isSent = false;
-    await this.#sendTogether(set.slice(0, to));
-    await this.#sendTogether(set.slice(to));
+    for (let from = 0; from < set.length; from += to) await this.#sendTogether(set.slice(from, from + to));
   }
 
   async #sendSingly(set: readonly Waiting[]): Promise<void> {
@@ -150,7 +165,8 @@ export class BatchRound {
   }
 
   async #sendAlone(waiting: Waiting): Promise<void> {
-    const { calling, call } = waiting.arrival;
+    const { calling } = waiting.arrival;
+    const call = waiting.arrival.alone();
     const { called } = await this.#callWith([waiting], call, true, () => this.#transmit(calling, call));
     waiting.answer(called.result, called.durationMs, called.timeoutMs);
   }

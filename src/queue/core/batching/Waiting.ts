@@ -31,7 +31,7 @@ export class Waiting {
   }
 
   /** Its answer; of no effect after the first. */
-  answer(result: TransportResult, durationMs = 0, timeoutMs = this.arrival.call.timeoutMs): void {
+  answer(result: TransportResult, durationMs = 0, timeoutMs = this.arrival.timeoutMs): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#signal?.removeEventListener('abort', this.#abandon);

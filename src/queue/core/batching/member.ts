@@ -4,6 +4,7 @@ import type { BatchCall, BatchMember } from '../../types/batch.ts';
 import type { HeaderList } from '../../types/request.ts';
 import type { TransportCall } from '../../types/transport.ts';
 import type { Arrival } from '../called.ts';
+import type { SentRequest } from '../sentRequest.ts';
 import { ownHeaders, USER_AGENT } from '../wire.ts';
 import type { GuardedAdapter } from './GuardedAdapter.ts';
 import { keyFor } from './membership.ts';
@@ -29,6 +30,16 @@ export function togetherBy(adapter: GuardedAdapter, { calling: { request, permit
   return key === null ? null : JSON.stringify([key, request.principal, secret.headers, secret.query]);
 }
 
+/** Whether nothing was prepared, and nobody has a credential, since they were put together: then they still belong together. */
+export function isAsClaimed(
+  ready: readonly { readonly arrival: Arrival }[],
+  claimed: ReadonlySet<SentRequest>,
+): boolean {
+  return ready.every(({ arrival: { calling, secret } }) => {
+    return claimed.has(calling.request) && secret.headers.length === 0 && secret.query === '';
+  });
+}
+
 /** The call for all of them, with what they have in common. At least one. */
 export function wholeCall(
   given: BatchCall,
@@ -36,9 +47,9 @@ export function wholeCall(
   signal: AbortSignal | undefined,
 ): TransportCall {
   const [first] = arrivals as readonly [Arrival, ...Arrival[]]; // at least one
-  const { secret, call, calling } = first;
+  const { secret, alone, calling } = first;
   const headers: (readonly [string, string])[] = given.headers.map(([name, value]) => [name.toLowerCase(), value]);
-  const agent = headerValue(call.headers, 'user-agent') ?? USER_AGENT;
+  const agent = headerValue(alone().headers, 'user-agent') ?? USER_AGENT;
   const shared: HeaderList = [...secret.headers, ['user-agent', agent]];
   for (const [name, value] of shared) {
     if (headerValue(given.headers, name.toLowerCase()) === undefined) headers.push([name, value]);
@@ -49,7 +60,7 @@ export function wholeCall(
     path: joinQuery(given.path, secret.query),
     headers,
     body: given.body,
-    timeoutMs: Math.max(...arrivals.map((one) => one.call.timeoutMs)),
+    timeoutMs: Math.max(...arrivals.map(({ timeoutMs }) => timeoutMs)),
     signal,
   };
 }

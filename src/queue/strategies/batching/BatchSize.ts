@@ -57,6 +57,12 @@ export class BatchSize {
     this.#size = Math.max(1, Math.floor(Math.min(this.#size, members) / 2));
   }
 
+  /** The server takes no batch at all: none is tried before many went alone. */
+  refused(): void {
+    this.#calm = 0;
+    this.#size = 1;
+  }
+
   /** A call failed that was made when the size was `sizeThen`: those that were under way together count once. */
   failed(sizeThen: number): void {
     this.#calm = 0;

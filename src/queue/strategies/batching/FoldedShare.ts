@@ -1,13 +1,18 @@
 /** After so many claims that went out whole, twice as many per call are asked for. */
 const CLEAN = 4;
+/** Where that was too many each time, after so many at last. */
+const MOST_CLEAN = 256;
 
 /**
  * How many requests to claim per call, so that few have to be given back: those of one claim may need more calls than there are permits,
- * as only what has the same key and credentials shares one.
+ * as only what has the same key and credentials shares one. It is tried less often the more often it was too many.
  */
 export class FoldedShare {
   #share: number;
   #clean = 0;
+  #needed = CLEAN;
+  /** More are asked for than before, and whether these fit is being found out. */
+  #isTrial = false;
   readonly #max: number;
 
   constructor(max: number) {
@@ -24,12 +29,19 @@ export class FoldedShare {
     if (left > 0) {
       this.#share = Math.max(1, Math.min(this.#share - 1, Math.floor(sent / Math.max(1, calls))));
       this.#clean = 0;
+      if (this.#isTrial) this.#needed = Math.min(MOST_CLEAN, this.#needed * 2);
+      this.#isTrial = false;
       return;
     }
-    if (this.#share >= this.#max || calls === 0) return;
+    if (calls === 0) return;
     this.#clean += 1;
-    if (this.#clean < CLEAN) return;
+    if (this.#isTrial && this.#clean >= CLEAN) {
+      this.#needed = CLEAN;
+      this.#isTrial = false;
+    }
+    if (this.#share >= this.#max || this.#clean < this.#needed) return;
     this.#clean = 0;
     this.#share = Math.min(this.#max, this.#share * 2);
+    this.#isTrial = true;
   }
 }
