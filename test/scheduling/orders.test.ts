@@ -78,6 +78,14 @@ describeBackends('the order of requests', (makeStore) => {
     expect(sent.filter((n) => n < 20)).toEqual(range(20));
   });
 
+  it('is not that of what is postponed: what is to go at once does not stand behind it in its flow', async () => {
+    const postponed = range(30).map(() => ({ tags: ['x'], notBefore: Date.now() + 1e9 }));
+    const options = [...postponed, ...range(20).map((n) => ({ tags: [n < 10 ? 'x' : 'y'] }))];
+    const sent = await order({ priorityStrategy: 'weighted', flows: { by: 'tag' } }, options);
+    expect(sent).toHaveLength(20);
+    expect(sent.slice(0, 10).filter((n) => n < 40)).toHaveLength(5);
+  });
+
   it('is in turns of priorities under weighted without a word of configuration', async () => {
     const options = range(40).map((n) => ({ priority: n < 20 ? ('bulk' as const) : 3 }));
     const sent = await order({ priorityStrategy: 'weighted' }, options);

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ZoneOptions } from '../../src/queue/core/config/options.ts';
 import { ZoneTurns } from '../../src/queue/core/gates/ZoneTurns.ts';
 import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
+import { refused } from '../../src/testing/FakeServer.ts';
 import { seededRandom } from '../../src/testing/seededRandom.ts';
+import { park } from '../../src/testing/serverSteps.ts';
+import { listProtocol } from '../batching/support/protocol.ts';
 import { world } from '../core/harness.ts';
 
 interface Member {
@@ -157,5 +161,50 @@ describe('zones of which several wait for the limit of the process', () => {
     const [api, others] = [test.server.ledger.applied(), other.ledger.applied()];
     expect(others).toBeGreaterThanOrEqual(15);
     expect(api).toBeGreaterThanOrEqual(15);
+  });
+});
+
+describe('a turn that cannot be used', () => {
+  const OTHER = 'https://other.test';
+  /** What keeps the zone that has more weight from using its turns, for a minute and more. */
+  const obstacles: Record<string, Partial<ZoneOptions>> = {
+    'of a zone with a rate': { rateLimit: { max: 1, perMs: 600_000, burst: 1 } },
+    'of a zone that batches, and waits for more': { batch: listProtocol() },
+    'of a zone that is full': { maxConcurrency: 1, adaptiveConcurrency: false },
+    'of a zone that fails over to one that is full': { failover: ['last'] },
+    'of a zone that is paused': {},
+  };
+  it.each(Object.keys(obstacles))('%s goes to another at once, without a timer', async (name) => {
+    const test = await world({
+      maxConcurrency: 3,
+      batchTimeoutMs: 10_000,
+      batchingEnabled: true,
+      maxBatchSize: 50,
+      zones: {
+        heavy: { origins: [TEST_ORIGIN], weight: 1_000, ...obstacles[name] },
+        light: { origins: [OTHER], maxConcurrency: 3, adaptiveConcurrency: false },
+        last: { origins: ['https://last.test'], maxConcurrency: 1, adaptiveConcurrency: false },
+      },
+    });
+    test.server.script.always(park);
+    const light = test.network.serve(OTHER);
+    const last = test.network.serve('https://last.test');
+    last.script.always(park);
+    light.script.always({ kind: 'answer', apply: true });
+    test.queue.pause();
+    const items = (origin: string, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ request: { method: 'POST', url: `${origin}/things`, body: { n } } }));
+    if (name.includes('fails over')) {
+      test.server.script.always(refused);
+      for (const one of items(TEST_ORIGIN, 3)) void test.queue.enqueue(one.request);
+      test.queue.resume();
+      expect(await test.clock.advanceUntil(() => last.ledger.entries.length === 1, 60_000)).toBe(true);
+      test.queue.pause();
+    }
+    await test.queue.enqueueMany(items(TEST_ORIGIN, 2));
+    await test.queue.enqueueMany(items(OTHER, 40));
+    test.queue.resume(name.endsWith('paused') ? 'light' : undefined);
+    for (let round = 0; round < 10 && light.ledger.applied() < 40; round += 1) await test.clock.settle();
+    expect(light.ledger.applied()).toBe(40);
   });
 });

@@ -240,7 +240,7 @@ function build(
   const channel = rules.channelOf(zone, { content, effect, priority });
   const tags = copied(options.tags);
   const { principal } = who;
-  const ranked = { acceptedAt: now, priority, expiresAt, tags, principal, content, zone: zone.name };
+  const ranked = { acceptedAt: now, priority, expiresAt, notBefore, tags, principal, content, zone: zone.name };
 
   return {
     request: {

@@ -1,4 +1,4 @@
-import type { SharedValue } from '../types/backend.ts';
+import type { SharedState, SharedValue } from '../types/backend.ts';
 import type { Json } from '../types/request.ts';
 import { DEFAULTS } from './config/defaults.ts';
 import { configurationProblems } from './config/problems.ts';
@@ -26,6 +26,9 @@ export interface StoredMark {
   readonly mark: RankMark;
   readonly version: number;
 }
+
+/** Where a store keeps its mark. */
+export const MARK_KEY = 'strategy';
 
 /** What a store is ranked by in which nobody ever said anything else. */
 export const UNMARKED: Strategy = Object.freeze({
@@ -76,4 +79,20 @@ export function readMark({ value, version }: SharedValue): StoredMark | undefine
     typeof rest.requests === 'number';
   if (!isShaped) return undefined;
   return { version, mark: { ...rest, strategy: { ...strategy, flows: resolveFlows(strategy.flows) } } };
+}
+
+/**
+ * What a store was given has ranks of elsewhere: whoever works on it looks through all that waits again. What has its rank by the strategy
+ * keeps it. A mark of a later version is left as it is.
+ */
+export async function expireRanks(shared: SharedState, now: number): Promise<void> {
+  for (;;) {
+    const stored = await shared.get({ key: MARK_KEY, now });
+    const mark = stored === undefined ? freshMark(UNMARKED, now) : readMark(stored)?.mark;
+    if (mark === undefined) return;
+    const value = markToJson({ ...mark, after: null, requests: 0, isThrough: false, isDone: false });
+    const ifVersion = stored?.version ?? 0;
+    // Another version since: who looks through it at present has just told how far it is.
+    if ((await shared.set({ key: MARK_KEY, value, expiresAt: null, now, ifVersion })) !== undefined) return;
+  }
 }

@@ -1,5 +1,5 @@
 import { rankOf } from '../strategies/rank.ts';
-import type { FlowRules } from '../strategies/scheduling/flows.ts';
+import type { FlowRules, WeightedFlow } from '../strategies/scheduling/flows.ts';
 import { flowOf } from '../strategies/scheduling/flows.ts';
 import { KindWeights } from '../strategies/scheduling/KindWeights.ts';
 import { flowOfKind, kindOf } from '../strategies/scheduling/kindOf.ts';
@@ -20,6 +20,7 @@ export interface Ranked {
   readonly acceptedAt: number;
   readonly priority: number;
   readonly expiresAt: number | null;
+  readonly notBefore: number | null;
   readonly tags: readonly string[];
   readonly principal: string;
   readonly content: Pick<RequestContent, 'method' | 'path'>;
@@ -74,11 +75,16 @@ export class Ranking {
 
   #flowRank(request: Ranked, channel: string): FlowRank {
     const group = this.#epoch === 0 ? channel : `${channel}@${this.#epoch.toString(36)}`;
-    if (this.#strategy.priorityStrategy === 'weighted') {
-      return { form: 'flow', group, ...flowOf(this.#strategy.flows, request) };
-    }
+    const { flow, weight } = this.#flowOf(request);
+    // Or what is to be sent at once would stand behind all that is postponed of its flow.
+    const isPostponed = request.notBefore !== null && request.notBefore > request.acceptedAt;
+    return { form: 'flow', group, flow: isPostponed ? `${flow} (later)` : flow, weight };
+  }
+
+  #flowOf(request: Ranked): WeightedFlow {
+    if (this.#strategy.priorityStrategy === 'weighted') return flowOf(this.#strategy.flows, request);
     const kind = nameOf(request);
-    return { form: 'flow', group, flow: flowOfKind(kind), weight: this.#kinds.weightOf(kind, this.#now()) };
+    return { flow: flowOfKind(kind), weight: this.#kinds.weightOf(kind, this.#now()) };
   }
 }
 

@@ -1,36 +1,24 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { Timer } from '../../system/clock.ts';
-import type { RankForm, StoredRequest } from '../types/request.ts';
-import type { Change } from '../types/store.ts';
 import type { QueueOptions } from './config/options.ts';
 import { configurationProblems } from './config/problems.ts';
 import { resolveFlows } from './config/schedulingSchema.ts';
 import type { Context } from './context.ts';
 import { suggestion } from './filter.ts';
-import { untiered } from './gates/channelName.ts';
 import type { Strategy } from './ranking.ts';
 import type { StoredMark } from './rankMark.ts';
-import { freshMark, isSameOrder, markToJson, readMark, UNMARKED } from './rankMark.ts';
+import { freshMark, isSameOrder, MARK_KEY, markToJson, readMark, UNMARKED } from './rankMark.ts';
+import { RankPass } from './rankPass.ts';
 import { messageOf } from './tell.ts';
 
 /** Another order for a queue that runs; what is absent stays as it is. */
 export type StrategyOptions = Pick<QueueOptions, 'priorityStrategy' | 'ageingMs' | 'flows'>;
 
-const KEY = 'strategy';
 const LEASE = 'strategy:lease';
 const LEASE_MS = 30_000;
-/** Requests given another rank per step, so that none holds the store for long; and the pause after each. */
-const STEP = 256;
+/** After each step. */
 const PAUSE_MS = 1;
-/** Of those that were being sent, so many are looked up per look, and so many remembered. */
-const LATE_LOOKUPS = 64;
-const MOST_LATE = 1_000;
-/** By then every process has heard of the strategy, and what was admitted under the one before is stored. */
-const HEARD_MS = 15_000;
-const LIVE = ['ready', 'scheduled', 'blocked', 'sending', 'unknown', 'held'] as const;
-/** Of those nobody is sending. */
-const FROM = ['ready', 'scheduled', 'blocked', 'unknown', 'held'] as const;
 const NAMES: readonly string[] = ['priorityStrategy', 'ageingMs', 'flows'] satisfies (keyof StrategyOptions)[];
 
 /**
@@ -41,6 +29,7 @@ const NAMES: readonly string[] = ['priorityStrategy', 'ageingMs', 'flows'] satis
  */
 export class Reranking {
   readonly #context: Context;
+  readonly #pass: RankPass;
   #seen: StoredMark | undefined;
   #isLoaded = false;
   /** Version of what could not be read, and was told of. */
@@ -51,6 +40,7 @@ export class Reranking {
 
   constructor(context: Context) {
     this.#context = context;
+    this.#pass = new RankPass(context);
   }
 
   /** At the start: one read where the store is ranked by the strategy of the configuration, or by nothing but the default. */
@@ -136,14 +126,14 @@ export class Reranking {
     const now = clock.now();
     // Also where two are set within a ms, or the clock stepped back, their flows are told apart.
     const mark = freshMark(strategy, Math.max(now, (this.#seen?.mark.at ?? 0) + 1));
-    const version = await backend.shared.set({ key: KEY, value: markToJson(mark), expiresAt: null, now });
+    const version = await backend.shared.set({ key: MARK_KEY, value: markToJson(mark), expiresAt: null, now });
     ranking.use(strategy, mark.at);
     if (version !== undefined) this.#saw({ mark, version });
   }
 
   async #read(): Promise<StoredMark | undefined> {
     const { backend, clock, logger } = this.#context;
-    const stored = await backend.shared.get({ key: KEY, now: clock.now() });
+    const stored = await backend.shared.get({ key: MARK_KEY, now: clock.now() });
     const mark = stored === undefined ? undefined : readMark(stored);
     if (stored !== undefined && mark === undefined && this.#unread !== stored.version) {
       this.#unread = stored.version;
@@ -188,31 +178,14 @@ export class Reranking {
     if (stored === undefined || stored.mark.isDone) return false;
     const { backend, clock, emitter, logger } = this.#context;
     const { mark } = stored;
-    const page = await backend.requests.find({
-      filter: { state: LIVE },
-      order: 'accepted',
-      after: mark.after,
-      limit: STEP,
-    });
-    const isThrough = mark.isThrough || page.next === null;
-    const returned = page.next === null ? await this.#amendReturned(mark.late) : { late: mark.late, amended: 0 };
-    const late = new Set(returned.late);
-    const amended = returned.amended + (await this.#amend(page.requests, late));
-    const now = clock.now();
-    const isHeard = now - mark.at >= HEARD_MS || now < mark.at - HEARD_MS;
-    const next = {
-      ...mark,
-      after: page.requests.at(-1)?.seq ?? mark.after,
-      late: [...late].slice(0, MOST_LATE),
-      requests: mark.requests + amended,
-      isThrough,
-      isDone: page.next === null && late.size === 0 && isHeard,
-    };
-    const isNews = next.after !== mark.after || next.isDone || isThrough !== mark.isThrough;
+    const { next, amended, isMore } = await this.#pass.step(mark);
+    const isNews = next.after !== mark.after || next.isDone || next.isThrough !== mark.isThrough;
     if (isNews || String(next.late) !== String(mark.late)) {
+      const value = markToJson(next);
+      const now = clock.now();
       const version = await backend.shared.set({
-        key: KEY,
-        value: markToJson(next),
+        key: MARK_KEY,
+        value,
         expiresAt: null,
         now,
         ifVersion: stored.version,
@@ -223,68 +196,8 @@ export class Reranking {
     }
     const { priorityStrategy: strategy } = mark.strategy;
     if (amended > 0) logger.debug('requests were ranked anew', { strategy, requests: amended, all: next.requests });
-    if (isThrough && !mark.isThrough) emitter.emit('queue:reranked', { strategy, requests: next.requests });
-    return page.next !== null;
-  }
-
-  /** Gives those their rank that were being sent and are not any more; says how many, and which still are. */
-  async #amendReturned(
-    ids: readonly string[],
-  ): Promise<{ readonly late: readonly string[]; readonly amended: number }> {
-    const { requests } = this.#context.backend;
-    const some = ids.slice(0, LATE_LOOKUPS);
-    const late = ids.slice(LATE_LOOKUPS);
-    const changes: Change[] = [];
-    for (const request of some.length === 0 ? [] : await requests.get({ ids: some })) {
-      if (request?.state === 'sending') late.push(request.id);
-      else if (request !== undefined) changes.push(...(await this.#changesOf(request)));
-    }
-    return { late, amended: await this.#change(changes, (id) => late.push(id)) };
-  }
-
-  /** What those behind it lend to the head of a lane is gone when it is given a rank of its own. */
-  async #changesOf(request: StoredRequest): Promise<Change[]> {
-    const { id, lane } = request;
-    const rank = this.#rankOf(request);
-    if (isRanked(request, rank)) return [];
-    const own: Change = { id, from: FROM, patch: { rank } };
-    if (lane === null || rank.form === 'flow') return [own];
-    const filter = { lane, state: 'blocked' } as const;
-    const behind = await this.#context.backend.requests.find({ filter, order: 'accepted', after: null, limit: STEP });
-    const lent = behind.requests.filter(({ rankGroup }) => rankGroup === undefined).map((one) => one.rank);
-    if (lent.length === 0) return [own];
-    return [own, { id, from: FROM, patch: { raise: { form: 'value', value: Math.min(...lent) } } }];
-  }
-
-  /** Says how many were given another rank; those that are being sent are added to `late`. */
-  async #amend(requests: readonly StoredRequest[], late: Set<string>): Promise<number> {
-    const changes: Change[] = [];
-    for (const request of requests) {
-      const rank = this.#rankOf(request);
-      const isSending = request.state === 'sending';
-      // All of a lane in their order: the head keeps what it was lent only until it is given a rank itself.
-      const mayLend = request.lane !== null && rank.form !== 'flow' && !isSending;
-      if (isRanked(request, rank) && !mayLend) continue;
-      if (isSending) late.add(request.id);
-      else changes.push({ id: request.id, from: FROM, patch: { rank } });
-    }
-    return this.#change(changes, (id) => late.add(id));
-  }
-
-  async #change(changes: readonly Change[], sending: (id: string) => void): Promise<number> {
-    if (changes.length === 0) return 0;
-    const { backend, clock } = this.#context;
-    const amended = new Set<string>();
-    for (const [index, result] of (await backend.requests.amend({ now: clock.now(), changes })).entries()) {
-      const { id } = changes[index] as Change; // same length
-      if (result.status === 'amended') amended.add(id);
-      else if (result.status === 'refused' && result.state === 'sending') sending(id);
-    }
-    return amended.size;
-  }
-
-  #rankOf(request: StoredRequest): RankForm {
-    return this.#context.ranking.rank(request, untiered(request.channel));
+    if (next.isThrough && !mark.isThrough) emitter.emit('queue:reranked', { strategy, requests: next.requests });
+    return isMore;
   }
 
   #rest(): Promise<void> {
@@ -296,20 +209,6 @@ export class Reranking {
       };
       this.#pause = { timer: this.#context.clock.schedule(PAUSE_MS, over), over };
     });
-  }
-}
-
-/** Whether it has that rank already, as what was accepted since has, or was given it before a crash. A flow is charged but once. */
-function isRanked(request: StoredRequest, form: RankForm): boolean {
-  switch (form.form) {
-    case 'flow':
-      return request.rankGroup === form.group;
-    case 'value':
-      return request.rankGroup === undefined && request.rank === form.value;
-    case 'negatedSeq':
-      return request.rankGroup === undefined && request.rank === -request.seq;
-    default:
-      return form satisfies never;
   }
 }
 

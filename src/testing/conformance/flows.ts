@@ -166,6 +166,52 @@ export const flowsGroup = group('flows', (test, handles) => {
     assert.equal(await standsAt(t), 1);
   });
 
+  test('send what comes back after the time has gone past it in turns with what is new of others', async (t) => {
+    for (let n = 0; n < 30; n += 1) {
+      const held = await t.take({ ...FLOW, trace: 'f' });
+      await t.settle(held, { state: 'scheduled', reason: 'retry', dueAt: t.now + 100 });
+    }
+    await fill(t, 'before', 3);
+    t.now += 100;
+    await fill(t, 'f', 30);
+    const first = await picks(t, 9, 1);
+    assert.equal(shareOf(first, 'before'), 3, first.join());
+    await fill(t, 'after', 10);
+    const next = await picks(t, 30, 1);
+    assert.ok(Math.abs(shareOf(next, 'after') - 10) <= 1, next.join());
+    assert.equal((await picks(t, 99, 10)).length, 30 + 30 + 3 + 10 - 9 - 30);
+  });
+
+  test('give what comes back a turn beside the backlog of its flow, and none to what nobody has gone past', async (t) => {
+    const tried = await t.take(FLOW);
+    await t.settle(tried, { state: 'ready', reason: 'retry' });
+    assert.equal(await rankOf(t, tried), 1);
+    const waiting = [await t.accept(FLOW), await t.accept(FLOW)];
+    for (const { id } of waiting) await t.amend({ id, from: ['ready'], to: { state: 'held', reason: 'operator' } });
+    await fill(t, 'f', 50);
+    await picks(t, 11, 1);
+    for (const { id } of waiting) await t.amend({ id, from: ['held'], to: { state: 'ready', reason: 'released' } });
+    assert.deepEqual([await rankOf(t, waiting[0] as Accepted), await rankOf(t, waiting[1] as Accepted)], [14, 15]);
+    assert.equal(await rankOf(t, await t.accept(FLOW)), 54);
+  });
+
+  test('let a lane that was blocked catch up in turns with others, though those in it lend it old ranks', async (t) => {
+    const head = await t.take({ ...FLOW, lane: 'l', trace: 'lane' });
+    await fill(t, 'f', 20, 1, { lane: 'l', trace: 'lane' });
+    await t.settle(head, { state: 'scheduled', reason: 'retry', dueAt: t.now + 100 });
+    await fill(t, 'other', 40);
+    await picks(t, 30, 1);
+    t.now += 100;
+    const flows: string[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      const [one] = await t.claim(1);
+      if (one === undefined) break;
+      flows.push(one.trace ?? '');
+      await t.succeed({ id: one.id, token: one.lease?.token ?? 0 });
+    }
+    assert.equal(shareOf(flows, 'other'), 10, flows.join());
+  });
+
   test('pay nothing for a request that joins', async (t) => {
     const first = await t.accept({ ...FLOW, key: 'k', digest: 'd' });
     const [joined] = await t.enqueue([t.request({ ...FLOW, key: 'k', digest: 'd' })]);

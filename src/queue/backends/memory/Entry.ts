@@ -1,3 +1,4 @@
+import type { FlowRank } from '../../types/flowRank.ts';
 import type { NewRequest, Progress, StoredResult } from '../../types/request.ts';
 import { NO_PROGRESS } from '../../types/request.ts';
 import type { Reason, RequestState } from '../../types/states.ts';
@@ -53,8 +54,8 @@ export class Entry implements LaneMember<Entry> {
   state: RequestState = 'ready';
   reason: Reason = 'accepted';
   rank: number;
-  /** Group of the flow rank it has. */
-  group: string | null = null;
+  /** Whose turn its rank is, where that is a flow's. */
+  turn: FlowRank | null = null;
   /** Also the floor of a blocked request that was to be scheduled. */
   dueAt: number | null = null;
   firstSentAt: number | null = null;

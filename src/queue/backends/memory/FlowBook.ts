@@ -1,6 +1,6 @@
 import type { FlowRank } from '../../types/flowRank.ts';
 import { SPARE_FLOWS } from '../../types/flowRank.ts';
-import { shareOf } from '../flowShare.ts';
+import { againOf, shareOf } from '../flowShare.ts';
 
 interface Group {
   /** The highest rank leased. */
@@ -26,6 +26,12 @@ export class FlowBook {
     const group = this.#group(form.group, now);
     group.last.set(form.flow, rank);
     return rank;
+  }
+
+  /** The rank of one that comes back with a turn of before: the same, unless the time has gone past it. */
+  again(form: FlowRank, rank: number, now: number): number {
+    if (rank >= (this.#groups.get(form.group)?.time ?? 0)) return rank;
+    return this.charge({ ...form, flow: againOf(form.flow) }, now);
   }
 
   advance(name: string, rank: number, now: number): void {

@@ -8,7 +8,7 @@ import type { Entry, EntryPartition } from './Entry.ts';
 import type { Heap } from './Heap.ts';
 import { isBefore } from './Heap.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { endAndList, enter, grant, lease, leave } from './movement.ts';
+import { endAndList, enter, grant, lease, leave, takeTurnAgain } from './movement.ts';
 import { snapshot } from './snapshot.ts';
 
 type Channel = ClaimQuery['channels'][number];
@@ -132,6 +132,7 @@ function promote(storage: MemoryStorage, channels: readonly ChannelSenders[], no
     if (entry === undefined || entry.heapKey > now) return promoted;
     leave(storage, entry);
     entry.dueAt = null;
+    takeTurnAgain(storage, entry, now);
     enter(storage, entry, 'ready');
   }
   return limit;

@@ -1,3 +1,4 @@
+import type { FlowRank } from '../../types/flowRank.ts';
 import type { NewRequest, StoredResult } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { EnqueueBatch, EnqueueResult } from '../../types/store.ts';
@@ -21,7 +22,7 @@ interface Joined {
   readonly entry: Entry;
   readonly input: NewRequest;
   readonly rank: number;
-  readonly group: string | null;
+  readonly turn: FlowRank | null;
   readonly callers: number;
 }
 
@@ -29,7 +30,7 @@ interface Stored {
   readonly stored: Entry;
   readonly head: Entry | null;
   readonly headRank: number;
-  readonly headGroup: string | null;
+  readonly headTurn: FlowRank | null;
 }
 
 type Undo = Stored | Joined | Retired | { readonly flows: () => void } | { readonly fired: ScheduleRow };
@@ -190,7 +191,7 @@ function store(
   if (after.length > 0) awaitPredecessors(storage, entry);
   if (lane !== null) laneFor(storage, lane).append(entry);
   const head = entry.lane?.head ?? null;
-  journal?.push({ stored: entry, head, headRank: head?.rank ?? 0, headGroup: head?.group ?? null });
+  journal?.push({ stored: entry, head, headRank: head?.rank ?? 0, headTurn: head?.turn ?? null });
 
   if (
     leased !== null &&
@@ -230,7 +231,7 @@ function add(storage: MemoryStorage, request: NewRequest): Entry {
 
 function rememberFlows({ flows }: MemoryStorage, { rank }: NewRequest, replaced: Entry | null, journal: Undo[]): void {
   if (rank.form === 'flow') journal.push({ flows: flows.memento(rank.group, rank.flow) });
-  const lent = replaced?.group ?? null;
+  const lent = replaced?.turn?.group ?? null;
   if (lent !== null) journal.push({ flows: flows.memento(lent, null) });
 }
 
@@ -254,7 +255,7 @@ function endAtOnce(
   entry.result = result;
   enter(storage, entry, 'ready');
   const before = retire(storage, entry, 'succeeded', 'noop', now);
-  journal?.push({ stored: entry, head: null, headRank: 0, headGroup: null }, before);
+  journal?.push({ stored: entry, head: null, headRank: 0, headTurn: null }, before);
   return accepted(entry, null);
 }
 
@@ -319,8 +320,8 @@ function neighbour(refusal: Refusal): Refusal {
 }
 
 function remember(entry: Entry): Joined {
-  const { input, rank, group, callers } = entry;
-  return { entry, input, rank, group, callers };
+  const { input, rank, turn, callers } = entry;
+  return { entry, input, rank, turn, callers };
 }
 
 /** Puts back, newest first, what the batch did so far. */
@@ -328,7 +329,7 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
   for (const step of journal.toReversed()) {
     if ('stored' in step) {
       unstore(storage, step.stored);
-      if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank, step.headGroup);
+      if (step.head !== null && step.head !== step.stored) restoreRank(step.head, step.headRank, step.headTurn);
       continue;
     }
     if ('flows' in step) {
@@ -346,7 +347,7 @@ function undo(storage: MemoryStorage, journal: readonly Undo[]): void {
     const { entry } = step;
     entry.input = step.input;
     entry.callers = step.callers;
-    restoreRank(entry, step.rank, step.group);
+    restoreRank(entry, step.rank, step.turn);
     if (!isTerminal(entry.state)) indexExpiry(entry);
   }
 }

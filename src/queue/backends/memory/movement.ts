@@ -1,3 +1,4 @@
+import type { FlowRank } from '../../types/flowRank.ts';
 import type { Reason, RequestState, TerminalState } from '../../types/states.ts';
 import type { Move } from '../../types/store.ts';
 import type { Effects } from './Effects.ts';
@@ -75,22 +76,22 @@ export function indexExpiry(entry: Entry): void {
 }
 
 /** Gives a request another rank; a blocked one lends it to the head of its lane. */
-export function setRank(entry: Entry, rank: number, group: string | null): void {
-  restoreRank(entry, rank, group);
+export function setRank(entry: Entry, rank: number, turn: FlowRank | null): void {
+  restoreRank(entry, rank, turn);
   if (entry.state === 'blocked') lendRank(entry);
 }
 
 /** Gives a request another rank and tells nobody. */
-export function restoreRank(entry: Entry, rank: number, group: string | null): void {
+export function restoreRank(entry: Entry, rank: number, turn: FlowRank | null): void {
   entry.rank = rank;
-  entry.group = group;
+  entry.turn = turn;
   if (entry.state === 'ready' || entry.state === 'blocked') entry.heap?.rekey(entry, rank);
 }
 
 /** A lane's head takes the best rank waiting behind it, and keeps it. */
 function lendRank(entry: Entry): void {
   const head = entry.lane?.head ?? null;
-  if (head !== null && head !== entry && entry.rank < head.rank) setRank(head, entry.rank, entry.group);
+  if (head !== null && head !== entry && entry.rank < head.rank) setRank(head, entry.rank, entry.turn);
 }
 
 /** Moves a live request to where it belongs when it should go on: blocked, scheduled or ready. */
@@ -102,7 +103,13 @@ export function place(
   floor: number | null,
 ): RequestState {
   leave(storage, entry);
+  if (destination(entry, now, floor) !== 'scheduled') takeTurnAgain(storage, entry, now);
   return settleIn(storage, entry, now, reason, floor);
+}
+
+/** Of a request that is in no index: where others have gone past its turn meanwhile, it gets another one. */
+export function takeTurnAgain({ flows }: MemoryStorage, entry: Entry, now: number): void {
+  if (entry.turn !== null) entry.rank = flows.again(entry.turn, entry.rank, now);
 }
 
 /** The second half of {@link place}: for a request that is in no index yet. `floor` is the time a move asked for. */
@@ -292,7 +299,7 @@ function freeLane(storage: MemoryStorage, entry: Entry, halts: boolean, now: num
   if (next === null) dropLane(storage, lane);
   if (!wasHead || next === null) return;
   const best = lane.waiting?.top();
-  if (best !== undefined && best.rank < next.rank) setRank(next, best.rank, best.group);
+  if (best !== undefined && best.rank < next.rank) setRank(next, best.rank, best.turn);
   if (next.state !== 'blocked') return;
   if (halts && (next.ties === null || next.ties.open === 0)) hold(storage, next, effects);
   else unblock(storage, next, now, effects);
@@ -344,7 +351,7 @@ export function lease(storage: MemoryStorage, entry: Entry, worker: string, unti
 /** Marks a request that is in no index as leased and, from now on, sent. */
 export function begin(storage: MemoryStorage, entry: Entry, worker: string, until: number, now: number): void {
   grant(entry, worker, until);
-  if (entry.group !== null) storage.flows.advance(entry.group, entry.rank, now);
+  if (entry.turn !== null) storage.flows.advance(entry.turn.group, entry.rank, now);
   entry.dueAt = null;
   if (entry.firstSentAt === null) {
     entry.firstSentAt = now;

@@ -15,11 +15,11 @@ export function takeRank(
 ): void {
   if (form.form === 'flow') {
     entry.rank = flows.coming(form);
-    entry.group = form.group;
+    entry.turn = form;
   }
   if (replaced !== null && replaced.rank <= entry.rank) {
     entry.rank = replaced.rank;
-    entry.group = replaced.group;
+    entry.turn = replaced.turn;
   } else if (form.form === 'flow' && isCharged) {
     flows.charge(form, now);
   }
@@ -29,11 +29,11 @@ export function takeRank(
 export function rerank({ flows }: MemoryStorage, entry: Entry, form: RankForm, now: number): void {
   if (form.form === 'value') setRank(entry, form.value, null);
   else if (form.form === 'negatedSeq') setRank(entry, -entry.seq, null);
-  else if (!isTerminal(entry.state)) setRank(entry, flows.charge(form, now), form.group);
+  else if (!isTerminal(entry.state)) setRank(entry, flows.charge(form, now), form);
 }
 
 /** Gives a live request the rank of a form if that is better, at nobody's cost. */
 export function raise({ flows }: MemoryStorage, entry: Entry, form: RankRaise): void {
   const rank = form.form === 'flow' ? flows.coming(form) : form.value;
-  if (rank < entry.rank) setRank(entry, rank, form.form === 'flow' ? form.group : null);
+  if (rank < entry.rank) setRank(entry, rank, form.form === 'flow' ? form : null);
 }

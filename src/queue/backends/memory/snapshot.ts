@@ -66,7 +66,7 @@ export function snapshot(entry: Entry): StoredRequest {
   };
   if (input.onFailure !== undefined) record.onFailure = input.onFailure;
   if (input.intent !== undefined) record.intent = input.intent;
-  if (entry.group !== null) record.rankGroup = entry.group;
+  if (entry.turn !== null) record.rankGroup = entry.turn.group;
   if (entry.bundle !== null) record.bundle = entry.bundle;
   return record;
 }

@@ -55,7 +55,7 @@ function readRow(from: Unpacker) {
   const base = text();
   const replayedAs = text();
   const bundle = bytes();
-  const rankGroup = text();
+  const turn = read++ < fields && !from.isNothing() ? readTurn(from) : undefined;
   return {
     seq,
     id,
@@ -81,8 +81,17 @@ function readRow(from: Unpacker) {
     base,
     replayedAs,
     bundle: bundle === null ? undefined : idOf(bundle),
-    rankGroup: rankGroup ?? undefined,
+    rankGroup: turn,
   };
+}
+
+/** Of whose turn its rank is, the group. */
+function readTurn(from: Unpacker): string {
+  from.array();
+  const group = from.text();
+  from.text(); // the flow
+  from.number(); // its share
+  return group;
 }
 
 /** What never changes: written by `packFixed`. */

@@ -1,4 +1,5 @@
 import { SPARE_FLOWS } from '../../types/flowRank.ts';
+import { againOf } from '../flowShare.ts';
 import type { Database, Statement } from './driver.ts';
 import type { PackedFlow } from './protocol.ts';
 
@@ -69,6 +70,15 @@ export class Flows {
   charge([group, flow]: PackedFlow, rank: number, now: number): void {
     this.#touched(group, now);
     this.#writeLast.run(group, flow, rank);
+  }
+
+  /** The rank of one that comes back with a turn of before: the same, unless the time has gone past it. */
+  again([group, flow, share]: PackedFlow, before: number, now: number): number {
+    if (before >= (this.#group(group)?.time ?? 0)) return before;
+    const form: PackedFlow = [group, againOf(flow), share];
+    const rank = this.coming(form);
+    this.charge(form, rank, now);
+    return rank;
   }
 
   advance(name: string, rank: number, now: number): void {

@@ -22,7 +22,7 @@ export interface Row {
   flags: number;
   rank: number;
   /** Group of the flow rank it has. */
-  group: string | null;
+  turn: string | null;
   due: number | null;
   expires: number | null;
   token: number;
@@ -37,7 +37,7 @@ export interface Row {
 }
 
 export const ROW =
-  'seq, id, place, state, reason, flags, rank, due, expires, token, worker, first_sent, line, waits, callers, priority, bytes, not_before, rank_group';
+  'seq, id, place, state, reason, flags, rank, due, expires, token, worker, first_sent, line, waits, callers, priority, bytes, not_before, turn';
 
 /** The open database as the verbs see it: statements compiled once, the ledger, rows by id. */
 export class Rows {
@@ -97,7 +97,7 @@ export class Rows {
       priority: columns[15] as number,
       bytes: columns[16] as number,
       notBefore: columns[17] as number | null,
-      group: columns[18] as string | null,
+      turn: columns[18] as string | null,
     };
   }
 }

@@ -5,6 +5,7 @@ import { reasonCode, reasonOf, stateOf } from '../codec.ts';
 import { cascades, victimsOf } from './cascade.ts';
 import { FIRST_LEASE, HALT, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS, ON_FAILURE } from './flags.ts';
 import type { Others, PackedResult } from './protocol.ts';
+import { readTurn } from './protocol.ts';
 import type { Row, Rows } from './Rows.ts';
 import { BLOCKED, DEAD, HELD, READY, ROW, SCHEDULED, SUCCEEDED, UNKNOWN } from './Rows.ts';
 
@@ -56,11 +57,11 @@ export function headOf(rows: Rows, line: number): Row | undefined {
 }
 
 /** Its lane's head takes a rank if that is better than its own. */
-export function raiseHead(rows: Rows, head: Row, { rank, group }: Pick<Row, 'rank' | 'group'>): void {
+export function raiseHead(rows: Rows, head: Row, { rank, turn }: Pick<Row, 'rank' | 'turn'>): void {
   if (rank >= head.rank) return;
   head.rank = rank;
-  head.group = group;
-  rows.sql('UPDATE request SET rank = ?, rank_group = ? WHERE seq = ?').run(rank, group, head.seq);
+  head.turn = turn;
+  rows.sql('UPDATE request SET rank = ?, turn = ? WHERE seq = ?').run(rank, turn, head.seq);
 }
 
 /**
@@ -72,6 +73,7 @@ export function advance(rows: Rows, row: Row, reason: number, floor: number | nu
   const isBehind = head !== undefined && head.seq !== row.seq;
   if (isBehind || row.waits > 0) {
     row.due = floor;
+    takeTurnAgain(rows, row, now);
     store(rows, row, BLOCKED, isBehind ? LANE : DEPENDENCY);
     if (isBehind) raiseHead(rows, head, row);
     return;
@@ -85,7 +87,16 @@ export function advance(rows: Rows, row: Row, reason: number, floor: number | nu
     return;
   }
   row.due = null;
+  takeTurnAgain(rows, row, now);
   store(rows, row, READY, reason);
+}
+
+/** Where others have gone past its turn meanwhile, what comes back gets another one. The caller writes it. True where it did. */
+export function takeTurnAgain({ ledger: { flows } }: Rows, row: Pick<Row, 'rank' | 'turn'>, now: number): boolean {
+  if (row.turn === null) return false;
+  const before = row.rank;
+  row.rank = flows.again(readTurn(row.turn), before, now);
+  return row.rank !== before;
 }
 
 /** Sets a live state as it is and gives up the lease. */
@@ -97,9 +108,9 @@ export function store(rows: Rows, row: Row, state: number, reason: number): void
   rows.ledger.add(row.place, state, row.bytes);
   rows
     .sql(
-      'UPDATE request SET state = ?, reason = ?, flags = ?, rank = ?, rank_group = ?, due = ?, worker = NULL, lease_until = NULL, first_sent = ? WHERE seq = ?',
+      'UPDATE request SET state = ?, reason = ?, flags = ?, rank = ?, turn = ?, due = ?, worker = NULL, lease_until = NULL, first_sent = ? WHERE seq = ?',
     )
-    .run(state, reason, row.flags, row.rank, row.group, row.due, row.firstSent, row.seq);
+    .run(state, reason, row.flags, row.rank, row.turn, row.due, row.firstSent, row.seq);
 }
 
 /** Ends a live request and tells `report` what followed for others. Returns its place in the order of ending. */
@@ -156,11 +167,9 @@ function freeLane(rows: Rows, before: Row, now: number, report: Report): void {
   if (head === undefined) rows.ledger.aliases.drop(line);
   if (head === undefined || head.seq < before.seq) return;
   const best = rows
-    .sql(
-      'SELECT rank, rank_group FROM request WHERE line = ? AND line IS NOT NULL AND state = 2 ORDER BY rank, seq LIMIT 1',
-    )
+    .sql('SELECT rank, turn FROM request WHERE line = ? AND line IS NOT NULL AND state = 2 ORDER BY rank, seq LIMIT 1')
     .get(line) as [number, string | null] | undefined; // the types of the columns
-  if (best !== undefined) raiseHead(rows, head, { rank: best[0], group: best[1] });
+  if (best !== undefined) raiseHead(rows, head, { rank: best[0], turn: best[1] });
   if (head.state !== BLOCKED) return;
   const isHalted = before.state === DEAD && (before.flags & ON_FAILURE) === HALT;
   // One that waits for something else besides would not go on now.

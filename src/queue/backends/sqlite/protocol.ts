@@ -41,6 +41,11 @@ export interface PackedCarried {
 /** A flow rank that is computed by the store. */
 export type PackedFlow = readonly [group: string, flow: string, share: number];
 
+/** What a request keeps of its flow rank, see `turn` of migration 3. */
+export function readTurn(stored: string): PackedFlow {
+  return JSON.parse(stored) as PackedFlow; // as `ranks.ts` wrote it
+}
+
 /** Null stands for the negated `seq`. */
 export type PackedRank = number | null | PackedFlow;
 

@@ -5,7 +5,8 @@ import { BLOCKED, SUCCEEDED } from './Rows.ts';
 
 export interface Rank {
   readonly value: number;
-  readonly group: string | null;
+  /** As stored. */
+  readonly turn: string | null;
   /** The flow that is charged when it is used. */
   readonly flow: PackedFlow | null;
 }
@@ -15,19 +16,19 @@ export function newRank({ ledger }: Rows, form: PackedRank, replaced: Row | unde
   const isFlow = typeof form === 'object' && form !== null;
   const value = isFlow ? ledger.flows.coming(form) : (form ?? -ledger.comingSeq);
   if (replaced !== undefined && replaced.rank <= value) {
-    return { value: replaced.rank, group: replaced.group, flow: null };
+    return { value: replaced.rank, turn: replaced.turn, flow: null };
   }
-  return { value, group: isFlow ? form[0] : null, flow: isFlow ? form : null };
+  return { value, turn: isFlow ? JSON.stringify(form) : null, flow: isFlow ? form : null };
 }
 
 /** Computes the rank of a stored request anew. The caller writes it. */
 export function rerank({ ledger: { flows } }: Rows, row: Row, form: PackedRank, now: number): void {
   if (typeof form !== 'object' || form === null) {
     row.rank = form ?? -row.seq;
-    row.group = null;
+    row.turn = null;
   } else if (row.state < SUCCEEDED) {
     row.rank = flows.coming(form);
-    [row.group] = form;
+    row.turn = JSON.stringify(form);
     flows.charge(form, row.rank, now);
   }
 }
@@ -39,7 +40,7 @@ export function raise({ ledger: { flows } }: Rows, row: Row, form: PackedRank): 
   const rank = isFlow ? flows.coming(form) : form;
   if (rank >= row.rank) return false;
   row.rank = rank;
-  row.group = isFlow ? form[0] : null;
+  row.turn = isFlow ? JSON.stringify(form) : null;
   return true;
 }
 

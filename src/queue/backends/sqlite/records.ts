@@ -1,12 +1,13 @@
 import { takeToken } from './moves.ts';
 import type { PackedRecord } from './protocol.ts';
+import { readTurn } from './protocol.ts';
 import type { Rows } from './Rows.ts';
 import { READY, SENDING } from './Rows.ts';
 
 /** Columns of a whole record; `unpack.ts` reads them by position, with zone, channel and sender after the last. */
 export const RECORD = `r.seq, r.id, r.place, r.state, r.reason, r.flags, r.rank, r.due, r.expires, r.token, r.worker,
   r.lease_until, r.first_sent, r.callers, r.priority, r.accepted, r.ended, r.ended_seq, r.bytes, r.not_before, r.lane, r.principal,
-  r.key, r.digest, r.replayed_as, r.progress, c.head, c.body, s.status, s.headers, s.body, r.bundle, r.rank_group`;
+  r.key, r.digest, r.replayed_as, r.progress, c.head, c.body, s.status, s.headers, s.body, r.bundle, r.turn`;
 
 export const FROM = 'FROM request r JOIN content c ON c.seq = r.seq LEFT JOIN result s ON s.seq = r.seq';
 
@@ -40,7 +41,7 @@ const AT = {
   until: 11,
   firstSent: 12,
   bytes: 18,
-  group: 32,
+  turn: 32,
 };
 
 /** What a claim looks at of a ready request. */
@@ -89,8 +90,8 @@ export function leaseRecord(
       'UPDATE request SET state = 3, token = ?, worker = ?, lease_until = ?, flags = ?, first_sent = ?, due = NULL WHERE seq = ?',
     )
     .run(lease.token, query.worker, query.leaseUntil, lease.flags, lease.firstSent, found[AT.seq] as number);
-  const group = found[AT.group] as string | null;
-  if (group !== null) rows.ledger.flows.advance(group, found[AT.rank] as number, query.now);
+  const turn = found[AT.turn] as string | null;
+  if (turn !== null) rows.ledger.flows.advance(readTurn(turn)[0], found[AT.rank] as number, query.now);
   const record = [...found, place.zone, place.channel, place.sender];
   record[AT.state] = SENDING;
   record[AT.token] = lease.token;

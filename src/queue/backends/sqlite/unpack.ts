@@ -4,7 +4,7 @@ import { decodeHead, decodeProgress, decodeResult, RECORD_VERSION, reasonOf, sta
 import type { SqlValue } from './driver.ts';
 import { DURABLE, EPHEMERAL, HARMLESS, ON_FAILURE, onFailureOf, TOLD } from './flags.ts';
 import type { Others, PackedEnqueueResult, PackedRecord, PackedSettleResult } from './protocol.ts';
-import { ACCEPTED, DONE, JOINED, NOT_FOUND } from './protocol.ts';
+import { ACCEPTED, DONE, JOINED, NOT_FOUND, readTurn } from './protocol.ts';
 
 const NOBODY: Others = Object.freeze({ ended: Object.freeze([]), moved: Object.freeze([]) });
 
@@ -47,7 +47,7 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
   const head = decodeHead(text(26));
   const status = maybeNumber(28);
   const bundle = maybeText(31);
-  const rankGroup = maybeText(32);
+  const turn = maybeText(32);
   return {
     id: text(1),
     zone: text(33),
@@ -100,7 +100,7 @@ export function unpackRecord(columns: PackedRecord): StoredRequest {
     ...((flags & ON_FAILURE) !== 0 && { onFailure: onFailureOf(flags) }),
     ...(head.intent !== undefined && { intent: head.intent }),
     ...(bundle !== null && { bundle }),
-    ...(rankGroup !== null && { rankGroup }),
+    ...(turn !== null && { rankGroup: readTurn(turn)[0] }),
     version: RECORD_VERSION,
   };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../../system/clock.ts';
 import { systemClock } from '../../../system/clock.ts';
 import { systemRandom } from '../../../system/random.ts';
 import type { Backend } from '../../types/backend.ts';
+import { expireRanks } from '../rankMark.ts';
 import type { MigrationEnd, Mover, OpenEnd } from './ends.ts';
 import { invalid, withEnds } from './ends.ts';
 import { Journal, storeIdOf } from './Journal.ts';
@@ -27,7 +28,8 @@ const REPAIRS = 256;
  * refuses; and what goes with those, by lane or by `after`. Dead workers' requests are repaired first, as any process does.
  *
  * The record in `from` ends `superseded` (`moved`), is kept as long as others, and keeps its key taken there. The order of a lane is
- * kept for what is accepted into `from` before the last look: let nobody accept into it meanwhile.
+ * kept for what is accepted into `from` before the last look: let nobody accept into it meanwhile. What was moved is ordered by the strategy of
+ * `to` as soon as a process that works there has looked, or starts.
  *
  * @throws CONFIG_INVALID for an end or an option that cannot be used, and where both ends are one store or copies of one;
  * BULK_REFUSED while another call moves requests out of `from`, and after one to elsewhere was interrupted;
@@ -107,6 +109,7 @@ async function move(given: {
   if (isWhole) await moveSchedules(parts, 'all');
   await migration.handOver(false);
   await migration.release();
+  if (report.result.moved > 0 || journal.found !== null) await expireRanks(destination.backend.shared, clock.now());
   return report;
 }
 

@@ -10,6 +10,7 @@ local function promote(ids, now, limit)
     local row = q.rows[tag]
     q.touch(row)
     row[STATE], row[DUE_AT] = IS_READY, false
+    q.takeTurnAgain(row, now)
   end
   return #tags
 end

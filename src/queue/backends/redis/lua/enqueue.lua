@@ -257,14 +257,14 @@ q.verbs.enqueue = function(p)
     q.writeLane(name, lane)
   end
 
-  -- The rank of a newcomer, or that of the one whose place it takes if that is as good; and its group. What ends at once is charged nothing.
+  -- The rank of a newcomer, or that of the one whose place it takes if that is as good; and whose turn it is. What ends at once is charged nothing.
   local function rankOf(request, seq)
     local given, replaces = request[R_RANK], request[R_REPLACES]
     local isFlow, old = type(given) == 'table', replaces and q.rowAt(byId[replaces[E_ID]])
     local rank = isFlow and q.comingRank(given) or not isFlow and (given or -seq)
-    if old and old[RANK] <= rank then return old[RANK], old[RANK_GROUP] end
+    if old and old[RANK] <= rank then return old[RANK], old[TURN] end
     if isFlow and not (replaces and replaces[E_RESULT]) then q.chargeFlow(given, rank, now) end
-    return rank, isFlow and given[1]
+    return rank, isFlow and given
   end
 
   local function store(request)
@@ -276,11 +276,11 @@ q.verbs.enqueue = function(p)
       local place = p[6][number]
       placeIds[number] = q.placeOf(place[1], place[2], place[3])
     end
-    local rank, group = rankOf(request, seq)
+    local rank, turn = rankOf(request, seq)
     local row = {
       seq, request[R_ID], placeIds[number], IS_READY, BECAUSE_ACCEPTED, request[R_FLAGS], rank, 1,
       request[R_PRIORITY], request[R_ACCEPTED], request[R_BYTES], 0, request[R_FINGERPRINT], request[R_LANE], request[R_EXPIRES],
-      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false, false, group,
+      request[R_NOT_BEFORE], false, false, false, false, false, false, false, false, false, request[R_BASE], false, false, turn,
     }
     q.begin(row, tag, request[R_RECORD])
     q.countInBlock(seq, 1)

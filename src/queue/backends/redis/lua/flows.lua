@@ -66,9 +66,20 @@ function q.chargeFlow(rank, number, now)
 end
 
 -- A request with a flow rank was leased.
-function q.advanceClock(group, rank, now)
+function q.advanceClock(row, now)
+  local group = row[TURN][W_GROUP]
   local clock = q.clockOf(group)
-  setClock(group, math.max(clock and clock[1] or 0, rank), now)
+  setClock(group, math.max(clock and clock[1] or 0, row[RANK]), now)
+end
+
+-- Of one that comes back with a turn of before: another one, beside what is new of its flow, if the time has gone past it.
+function q.giveTurnAgain(row, now)
+  local turn = row[TURN]
+  local clock = q.clockOf(turn[W_GROUP])
+  if row[RANK] >= (clock and clock[1] or 0) then return end
+  local again = { turn[W_GROUP], turn[W_FLOW] .. ' (again)', turn[W_SHARE] }
+  row[RANK] = q.comingRank(again)
+  q.chargeFlow(again, row[RANK], now)
 end
 
 -- Computes the rank of a stored request anew. false: last in, first out.
@@ -78,7 +89,7 @@ function q.rerank(row, rank, now)
   elseif row[STATE] < IS_SUCCEEDED then
     local number = q.comingRank(rank)
     q.chargeFlow(rank, number, now)
-    q.setRank(row, number, rank[W_GROUP])
+    q.setRank(row, number, rank)
   end
 end
 

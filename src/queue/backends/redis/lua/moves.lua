@@ -64,24 +64,24 @@ function q.lendRank(row)
   local head = lane and q.rowAt(lane.head)
   if head and head ~= row and row[RANK] < head[RANK] then
     q.touch(head)
-    head[RANK], head[RANK_GROUP] = row[RANK], row[RANK_GROUP]
+    head[RANK], head[TURN] = row[RANK], row[TURN]
   end
 end
 
-function q.setRank(row, rank, group)
+function q.setRank(row, rank, turn)
   q.touch(row)
-  row[RANK], row[RANK_GROUP] = rank, group
+  row[RANK], row[TURN] = rank, turn
   q.lendRank(row)
 end
 
 -- The rank of one that joins, if it is better: at nobody's cost.
 function q.raise(row, rank)
-  local number, group = rank, false
+  local number, turn = rank, false
   if type(rank) == 'table' then
     q.need('flows')
-    number, group = q.comingRank(rank), rank[1]
+    number, turn = q.comingRank(rank), rank
   end
-  if number and number < row[RANK] then q.setRank(row, number, group) end
+  if number and number < row[RANK] then q.setRank(row, number, turn) end
 end
 
 -- What a verb did to requests besides those it names.
@@ -99,13 +99,21 @@ function q.noteMove(report, row)
   table.insert(report.moved, { row[ID], place[P_ZONE], place[P_CHANNEL], row[STATE], row[REASON], row[DUE_AT] })
 end
 
--- Puts a request where it can get: blocked, scheduled or ready. `floor`: the time a move asked for.
-function q.settleIn(row, now, reason, floor)
+-- Where others have gone past its turn meanwhile, what comes back gets another one.
+function q.takeTurnAgain(row, now)
+  if not row[TURN] then return end
+  q.need('flows')
+  q.giveTurnAgain(row, now)
+end
+
+-- Puts a request where it can get: blocked, scheduled or ready. `floor`: the time a move asked for. `isBack`: it was stored before.
+function q.settleIn(row, now, reason, floor, isBack)
   local notBefore = row[NOT_BEFORE]
   if row[OPEN] or q.has(row, BEHIND) then
     row[STATE] = IS_BLOCKED
     row[REASON] = q.has(row, BEHIND) and BECAUSE_LANE or BECAUSE_DEPENDENCY
     row[DUE_AT] = floor
+    if isBack then q.takeTurnAgain(row, now) end
     q.lendRank(row)
   elseif (floor and floor > now) or (notBefore and notBefore > now) then
     local isFloor = floor and (not notBefore or floor >= notBefore)
@@ -116,6 +124,7 @@ function q.settleIn(row, now, reason, floor)
     row[STATE] = IS_READY
     row[REASON] = reason
     row[DUE_AT] = false
+    if isBack then q.takeTurnAgain(row, now) end
   end
 end
 
@@ -123,7 +132,7 @@ end
 function q.unblock(row, now, report)
   q.touch(row)
   local floor = row[DUE_AT]
-  q.settleIn(row, now, floor and floor > now and BECAUSE_NOT_BEFORE or BECAUSE_ACCEPTED, floor)
+  q.settleIn(row, now, floor and floor > now and BECAUSE_NOT_BEFORE or BECAUSE_ACCEPTED, floor, true)
   if row[STATE] ~= IS_BLOCKED then q.noteMove(report, row) end
 end
 
@@ -158,7 +167,7 @@ function q.freeLane(row, now, report)
   q.touch(successor)
   local lender = best and q.rowAt(best:sub(RANK_TAG))
   if lender and lender[RANK] < successor[RANK] then
-    successor[RANK], successor[RANK_GROUP] = lender[RANK], lender[RANK_GROUP]
+    successor[RANK], successor[TURN] = lender[RANK], lender[TURN]
   end
   q.mark(successor, BEHIND, false)
   if successor[STATE] ~= IS_BLOCKED then return end
@@ -249,9 +258,9 @@ function q.move(row, state, reason, dueAt, now, report)
   q.touch(row)
   row[WORKER] = false
   if state == IS_READY or state == IS_BLOCKED then
-    q.settleIn(row, now, reason, false)
+    q.settleIn(row, now, reason, false, true)
   elseif state == IS_SCHEDULED then
-    q.settleIn(row, now, reason, dueAt)
+    q.settleIn(row, now, reason, dueAt, true)
   elseif state == IS_HELD then
     row[STATE], row[REASON], row[DUE_AT] = state, reason, false
   elseif state == IS_UNKNOWN then
@@ -275,9 +284,9 @@ function q.lease(row, worker, untilWhen, now)
   row[STATE], row[DUE_AT] = IS_SENDING, false
   q.mark(row, FIRST_LEASE, not row[FIRST_SENT])
   if not row[FIRST_SENT] then row[FIRST_SENT] = now end
-  if row[RANK_GROUP] then
+  if row[TURN] then
     q.need('flows')
-    q.advanceClock(row[RANK_GROUP], row[RANK], now)
+    q.advanceClock(row, now)
   end
 end
 

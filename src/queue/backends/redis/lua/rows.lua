@@ -5,8 +5,8 @@
 -- Fields of a row. `false` where there is nothing; those at the end that have nothing are not stored.
 local SEQ, ID, PLACE, STATE, REASON, FLAGS, RANK, CALLERS, PRIORITY, ACCEPTED_AT, BYTES, TOKEN, FINGERPRINT, LANE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 local EXPIRES, NOT_BEFORE, DUE_AT, OPEN, FIRST_SENT, WORKER, UNTIL, PROGRESS, ENDED_AT, ENDED_SEQ, RESULT_BYTES, BASE, REPLAYED_AS, BUNDLE = 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
--- Of a flow rank, its own or lent.
-local RANK_GROUP = 29
+-- Whose turn its rank is, its own or lent: group, flow, share.
+local TURN = 29
 local LAST_FIELD = 29
 
 -- Bits of FLAGS. FIRST_LEASE: the present lease set FIRST_SENT. BEHIND: not the head of its lane.

@@ -1,11 +1,11 @@
 /**
  * What fair queueing needs.
  *
- * `rank_group` is the group of the flow rank a request has; no column at all where it has none. A `flow_group` is whose flows share one
+ * `turn` is the flow rank a request has, as a JSON array of group, flow and share; null where it has none. A `flow_group` is whose flows share one
  * time, the highest rank leased; `flow.last` is the rank that a flow was given last. Flows that say nothing go by `flow_turn`.
  */
 export const flows = `
-ALTER TABLE request ADD COLUMN rank_group TEXT;
+ALTER TABLE request ADD COLUMN turn TEXT;
 
 CREATE TABLE flow_group(name TEXT PRIMARY KEY, time REAL NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE flow(grp TEXT NOT NULL, name TEXT NOT NULL, last REAL NOT NULL, PRIMARY KEY (grp, name)) STRICT, WITHOUT ROWID;

@@ -73,9 +73,9 @@ function patch(rows: Rows, row: Row, given: PackedPatch, now: number): void {
   }
   rows
     .sql(
-      'UPDATE request SET place = ?, priority = ?, rank = ?, rank_group = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?',
+      'UPDATE request SET place = ?, priority = ?, rank = ?, turn = ?, expires = ?, callers = ?, flags = ? WHERE seq = ?',
     )
-    .run(row.place.id, row.priority, row.rank, row.group, row.expires, row.callers, row.flags, row.seq);
+    .run(row.place.id, row.priority, row.rank, row.turn, row.expires, row.callers, row.flags, row.seq);
   if (given.replayedAs !== undefined) {
     rows.sql('UPDATE request SET replayed_as = ? WHERE seq = ?').run(given.replayedAs, row.seq);
   }

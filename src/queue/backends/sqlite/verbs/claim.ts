@@ -7,7 +7,7 @@ import { EFFECT_PATH, reasonCode } from '../../codec.ts';
 import type { SqlValue } from '../driver.ts';
 import { FIRST_LEASE, UNRESOLVED } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
-import { end, Report } from '../moves.ts';
+import { end, Report, takeTurnAgain } from '../moves.ts';
 import type { PackedRecord, Verbs } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { DEAD, READY, ROW, SCHEDULED, UNKNOWN } from '../Rows.ts';
@@ -75,10 +75,15 @@ export function placesOf(rows: Rows, channels: readonly ChannelSenders[]): Place
 function promote(rows: Rows, place: Place, now: number, limit: number): number {
   if (place.n[SCHEDULED] === 0) return 0;
   const due = rows
-    .sql('SELECT seq, bytes FROM request WHERE state = 1 AND place = ? AND due <= ? ORDER BY due, seq LIMIT ?')
-    .all(place.id, now, limit) as [number, number][];
-  for (const [seq, bytes] of due) {
-    rows.sql('UPDATE request SET state = 0, due = NULL WHERE seq = ?').run(seq);
+    .sql(
+      'SELECT seq, bytes, rank, turn FROM request WHERE state = 1 AND place = ? AND due <= ? ORDER BY due, seq LIMIT ?',
+    )
+    .all(place.id, now, limit) as [number, number, number, string | null][];
+  for (const [seq, bytes, rank, turn] of due) {
+    const coming = { rank, turn };
+    if (takeTurnAgain(rows, coming, now)) {
+      rows.sql('UPDATE request SET state = 0, due = NULL, rank = ? WHERE seq = ?').run(coming.rank, seq);
+    } else rows.sql('UPDATE request SET state = 0, due = NULL WHERE seq = ?').run(seq);
     rows.ledger.remove(place, SCHEDULED, bytes);
     rows.ledger.add(place, READY, bytes);
   }

@@ -5,7 +5,7 @@ import { FIRST_LEASE, HAS_PREDECESSORS, HAS_WAITERS } from '../flags.ts';
 import type { Place } from '../Ledger.ts';
 import { headOf, raiseHead } from '../moves.ts';
 import type { PackedEnqueue, PackedEnqueueResult, PackedRequest } from '../protocol.ts';
-import { ACCEPTED, JOIN_NONE, REFUSED } from '../protocol.ts';
+import { ACCEPTED, JOIN_NONE, REFUSED, readTurn } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
 import { BLOCKED, HELD, READY, SCHEDULED, SENDING, SUCCEEDED } from '../Rows.ts';
 import { newRank } from '../ranks.ts';
@@ -21,7 +21,7 @@ const REASON_DEPENDENCY = reasonCode('dependency');
 
 const INSERT = `INSERT INTO request(
   seq, id, place, state, reason, flags, rank, due, not_before, expires, token, worker, lease_until, first_sent, line, waits, callers,
-  priority, accepted, bytes, lane, principal, key, fp, digest, rank_group
+  priority, accepted, bytes, lane, principal, key, fp, digest, turn
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`;
 
 export function enqueue(rows: Rows, batch: PackedEnqueue): PackedEnqueueResult[] {
@@ -257,7 +257,7 @@ function insert(
       request[9],
       request[10],
       request[11],
-      rank.group,
+      rank.turn,
     );
   if (stored === 0) return undefined;
   rows.sql('INSERT INTO content(seq, head, body) VALUES (?, ?, ?)').run(seq, request[20], request[21]);
@@ -267,8 +267,8 @@ function insert(
   if (permits !== undefined) permits.left -= 1;
   // What ends at once has no turn to pay for.
   if (rank.flow !== null && (request[23]?.result ?? null) === null) ledger.flows.charge(rank.flow, rank.value, now);
-  if (isLeased && rank.group !== null) ledger.flows.advance(rank.group, rank.value, now);
-  if (head !== undefined && state === BLOCKED) raiseHead(rows, head, { rank: rank.value, group: rank.group });
+  if (isLeased && rank.turn !== null) ledger.flows.advance(readTurn(rank.turn)[0], rank.value, now);
+  if (head !== undefined && state === BLOCKED) raiseHead(rows, head, { rank: rank.value, turn: rank.turn });
   for (const predecessor of predecessors) {
     rows.sql('INSERT INTO wait(predecessor, waiter) VALUES (?, ?)').run(predecessor.seq, seq);
     if ((predecessor.flags & HAS_WAITERS) === 0) {

@@ -61,8 +61,8 @@ function share(rows: Rows, row: Row, request: PackedRequest): PackedEnqueueResul
   const isRaised = raise(rows, row, request[15]);
   row.expires = row.expires === null || request[17] === null ? null : Math.max(row.expires, request[17]);
   rows
-    .sql('UPDATE request SET callers = ?, priority = ?, rank = ?, rank_group = ?, expires = ? WHERE seq = ?')
-    .run(row.callers, row.priority, row.rank, row.group, row.expires, row.seq);
+    .sql('UPDATE request SET callers = ?, priority = ?, rank = ?, turn = ?, expires = ? WHERE seq = ?')
+    .run(row.callers, row.priority, row.rank, row.turn, row.expires, row.seq);
   if (isRaised) lendRank(rows, row);
   return [JOINED, row.id, row.seq, row.state];
 }
