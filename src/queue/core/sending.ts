@@ -3,7 +3,7 @@ import { isHarmless } from '../strategies/effect.ts';
 import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
 import type { TransportResult } from '../types/transport.ts';
-import type { Called, Calling, Sent, Transmit } from './called.ts';
+import type { Arrival, Calling, Group, Sent, Transmit } from './called.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
@@ -33,7 +33,7 @@ export class Sending {
     return usualMs !== undefined && leftMs < usualMs;
   }
 
-  async send(calling: Calling, attachment: Attachment): Promise<Sent> {
+  send(calling: Calling, attachment: Attachment): Promise<Sent> {
     const { request, permit, abort } = calling;
     const { secret } = attachment;
     const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
@@ -42,8 +42,12 @@ export class Sending {
     const live = this.#fetchCallers.liveCall(request);
     const call = live === undefined && abort === undefined ? alone : { ...alone, live, signal: abort?.signal };
     if (permit.group === undefined) return this.transmit(calling, call);
-    const called = await permit.group.arrive({ calling, call, secret, volatile });
-    return { ...called, timeout: this.#timeoutOf(calling, called) };
+    return this.#sendAmong(permit.group, { calling, call, secret, volatile });
+  }
+
+  async #sendAmong(group: Group, arrival: Arrival): Promise<Sent> {
+    const { result, durationMs, timeoutMs } = await group.arrive(arrival);
+    return { result, durationMs, timeoutMs, timeout: this.#timeoutOf(arrival.calling, result, timeoutMs) };
   }
 
   /** Puts a call on the wire that stands for this request, or for several of which this is the first. */
@@ -57,16 +61,15 @@ export class Sending {
         : await sendWatched(transport, clock, call, () => this.#timeoutError(calling, timeoutMs, undefined));
     const endedAt = clock.monotonicNow();
     const durationMs = endedAt - startedAt;
-    const called = { result, durationMs, timeoutMs };
     // By what was known when it was sent: it counts itself from here on.
-    const sent: Sent = { ...called, timeout: this.#timeoutOf(calling, called) };
+    const timeout = this.#timeoutOf(calling, result, timeoutMs);
     if (result.phase !== 'notSent' && !isCutShort(result)) {
       this.#timeoutsOf(calling).ended(durationMs, isTimeout(result), timeoutMs, endedAt);
     }
-    return sent;
+    return { result, durationMs, timeoutMs, timeout };
   };
 
-  #timeoutOf(calling: Calling, { result, timeoutMs }: Called): Sent['timeout'] {
+  #timeoutOf(calling: Calling, result: TransportResult, timeoutMs: number): Sent['timeout'] {
     return isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;
   }
 
