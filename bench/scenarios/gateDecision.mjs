@@ -61,6 +61,7 @@ async function zoneOf(count) {
     random: Math.random,
     now: () => 0,
     createRate: (_scope, limit) => createRateLimiter(limit, 0),
+    batching: ignore,
     breakerChanged: ignore,
     limitChanged: ignore,
     made: ignore,
@@ -68,5 +69,7 @@ async function zoneOf(count) {
     budgetSpent: ignore,
   });
   const zone = zones.mustBeNamed('api');
-  return Array.from({ length: count }, (_, n) => zones.channel(zone, { endpoint: `e${n}`, operation: null }));
+  return Array.from({ length: count }, (_, n) =>
+    zones.channel(zone, { endpoint: `e${n}`, operation: null, adapter: null }),
+  );
 }

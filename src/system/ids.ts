@@ -19,6 +19,7 @@ export function createIds(clock: Clock, random: Random): Ids {
   let counter = 0;
   let prefix = '';
   let pool: Uint8Array = new Uint8Array(0);
+  let hex = '';
   let used = 0;
 
   return {
@@ -35,11 +36,13 @@ export function createIds(clock: Clock, random: Random): Ids {
       }
       if (used + 8 > pool.length) {
         pool = random.bytes(POOL_BYTES);
+        hex = Buffer.from(pool).toString('hex');
         used = 0;
       }
-      const b = (offset: number): string => HEX[pool[used + offset] as number] as string; // in range: checked above
-      const variant = HEX[((pool[used] as number) & 0x3f) | 0x80] as string;
-      const id = `${prefix}-7${(HEX[counter >> 8] as string)[1]}${HEX[counter & 0xff]}-${variant}${b(1)}-${b(2)}${b(3)}${b(4)}${b(5)}${b(6)}${b(7)}`;
+      const variant = HEX[((pool[used] as number) & 0x3f) | 0x80] as string; // in range: checked above
+      const at = 2 * used;
+      const version = HEX[0x70 | (counter >> 8)] as string; // 12 bits
+      const id = `${prefix}-${version}${HEX[counter & 0xff]}-${variant}${hex.slice(at + 2, at + 4)}-${hex.slice(at + 4, at + 16)}`;
       used += 8;
       return id;
     },

@@ -105,7 +105,6 @@ describe('retryAfterMs', () => {
 
 describe('rankOf', () => {
   const request = { acceptedAt: 1_000_000, priority: 5, expiresAt: null };
-  const turn = { form: 'flow', group: 'api', flow: '5', weight: 5 } as const;
 
   it.each([
     ['fifo', request, { form: 'value', value: 0 }],
@@ -113,15 +112,13 @@ describe('rankOf', () => {
     ['priority', request, { form: 'value', value: 700_000 }],
     ['deadline', request, { form: 'value', value: 4_600_000 }],
     ['deadline', { ...request, expiresAt: 5 }, { form: 'value', value: 5 }],
-    ['weighted', request, turn],
-    ['adaptive', request, turn],
   ] as const)('of %s is by its formula: %j', (strategy, of, rank) => {
-    expect(rankOf(strategy, of, 60_000, () => turn)).toEqual(rank);
+    expect(rankOf(strategy, of, 60_000)).toEqual(rank);
   });
 
   it('lets a waiting request overtake a newer one of a level more after the ageing time', () => {
     const at = (acceptedAt: number, priority: number) => {
-      const rank = rankOf('priority', { acceptedAt, priority, expiresAt: null }, 60_000, () => turn);
+      const rank = rankOf('priority', { acceptedAt, priority, expiresAt: null }, 60_000);
       return rank.form === 'value' ? rank.value : Number.NaN;
     };
     expect(at(0, 5)).toBeGreaterThan(at(59_000, 6));

@@ -324,8 +324,8 @@ export class Intake {
       const refused = atomic ? culprit(requests, results) : undefined;
       if (refused !== undefined) for (const entry of entries) this.#fail(entry, refused);
       else
-        for (const [index, entry] of entries.entries())
-          this.#deliver(entry, results[index] as EnqueueResult, allowance);
+        for (let index = 0; index < entries.length; index += 1)
+          this.#deliver(entries[index] as Entry, results[index] as EnqueueResult, allowance); // one each
     } catch (error) {
       for (const entry of entries) this.#fail(entry, error);
     } finally {

@@ -58,7 +58,8 @@ export class Ranking {
   /** `channel`: its name without the tier. */
   rank(request: Ranked, channel: string): RankForm {
     const { priorityStrategy, ageingMs } = this.#strategy;
-    return rankOf(priorityStrategy, request, ageingMs, () => this.#flowRank(request, channel));
+    const sendsInTurns = priorityStrategy === 'weighted' || priorityStrategy === 'adaptive';
+    return sendsInTurns ? this.#flowRank(request, channel) : rankOf(priorityStrategy, request, ageingMs);
   }
 
   /** A call ended; `result` is undefined where nothing was sent. One that did not reach the server says nothing of its kind. */

@@ -2,8 +2,9 @@ import { HoldfastError } from '../../errors.ts';
 import { isHarmless } from '../strategies/effect.ts';
 import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
+import type { HeaderList } from '../types/request.ts';
 import type { TransportCall, TransportResult } from '../types/transport.ts';
-import type { Called, Calling, Sent, Transmit } from './called.ts';
+import type { Arrival, Calling, Group, Sent, Transmit } from './called.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
@@ -33,19 +34,33 @@ export class Sending {
     return usualMs !== undefined && leftMs < usualMs;
   }
 
-  async send(calling: Calling, attachment: Attachment): Promise<Sent> {
+  send(calling: Calling, attachment: Attachment): Promise<Sent> {
     const { request, permit, abort } = calling;
     const { secret } = attachment;
     const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
     const volatile = this.#credentials.live.volatileOf(request.id);
-    const alone = (): TransportCall => {
-      const call = callOf(request, permit.via.zone.policy, secret, volatile, timeoutMs);
-      const live = this.#fetchCallers.liveCall(request);
-      return live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
-    };
-    if (permit.group === undefined) return this.transmit(calling, alone());
-    const called = await permit.group.arrive({ calling, alone, timeoutMs, secret, volatile });
-    return { ...called, timeout: this.#timeoutOf(calling, called) };
+    const { group } = permit;
+    if (group !== undefined) {
+      const alone = (): TransportCall => this.#callOf(calling, attachment, volatile, timeoutMs);
+      return this.#sendAmong(group, { calling, alone, timeoutMs, secret, volatile });
+    }
+    return this.transmit(calling, this.#callOf(calling, attachment, volatile, timeoutMs));
+  }
+
+  #callOf(
+    { request, permit, abort }: Calling,
+    { secret }: Attachment,
+    volatile: HeaderList,
+    timeoutMs: number,
+  ): TransportCall {
+    const call = callOf(request, permit.via.zone.policy, secret, volatile, timeoutMs);
+    const live = this.#fetchCallers.liveCall(request);
+    return live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
+  }
+
+  async #sendAmong(group: Group, arrival: Arrival): Promise<Sent> {
+    const { result, durationMs, timeoutMs } = await group.arrive(arrival);
+    return { result, durationMs, timeoutMs, timeout: this.#timeoutOf(arrival.calling, result, timeoutMs) };
   }
 
   /** Puts a call on the wire that stands for this request, or for several of which this is the first. */
@@ -59,16 +74,15 @@ export class Sending {
         : await sendWatched(transport, clock, call, () => this.#timeoutError(calling, timeoutMs, undefined));
     const endedAt = clock.monotonicNow();
     const durationMs = endedAt - startedAt;
-    const called = { result, durationMs, timeoutMs };
     // By what was known when it was sent: it counts itself from here on.
-    const sent: Sent = { ...called, timeout: this.#timeoutOf(calling, called) };
+    const timeout = this.#timeoutOf(calling, result, timeoutMs);
     if (result.phase !== 'notSent' && !isCutShort(result)) {
       this.#timeoutsOf(calling).ended(durationMs, isTimeout(result), timeoutMs, endedAt);
     }
-    return sent;
+    return { result, durationMs, timeoutMs, timeout };
   };
 
-  #timeoutOf(calling: Calling, { result, timeoutMs }: Called): Sent['timeout'] {
+  #timeoutOf(calling: Calling, result: TransportResult, timeoutMs: number): Sent['timeout'] {
     return isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;
   }
 

@@ -111,7 +111,9 @@ export class Settler {
       this.#underway -= jobs.length;
     }
     // What is committed is told once, whatever telling it leads to.
-    for (const [index, result] of results?.entries() ?? []) this.#tell(jobs[index] as SettleJob, result); // one each
+    const told = results?.length ?? 0;
+    for (let index = 0; index < told; index += 1)
+      this.#tell(jobs[index] as SettleJob, results?.[index] as SettleResult); // one each
     this.#drain.check();
   }
 
@@ -128,13 +130,12 @@ export class Settler {
 
   #tell(job: SettleJob, result: SettleResult): void {
     const { request, settlement } = job;
-    const released = (): void => this.#events.released(request.id, settlement.token);
     if (result.status === 'settled') {
-      released();
+      this.#events.released(request.id, settlement.token);
       this.#settled(job, result);
     } else {
       // Under way until it is heard: nobody is to be told before that what others made of it meanwhile.
-      void this.#late(job, result).finally(released);
+      void this.#late(job, result).finally(() => this.#events.released(request.id, settlement.token));
     }
     if (settlement.next.state === 'ready') this.#events.hint(request.zone);
   }

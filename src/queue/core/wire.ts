@@ -9,6 +9,7 @@ import type { ZonePolicy } from './zonePolicy.ts';
 
 export const USER_AGENT = 'holdfast';
 const NONE: HeaderList = Object.freeze([]);
+const AGENT: HeaderList = Object.freeze([Object.freeze(['user-agent', USER_AGENT] as const)]);
 
 /** A stored request as it goes on the wire: with its key where the zone knows keys, and with credentials. */
 export function callOf(
@@ -20,13 +21,14 @@ export function callOf(
 ): TransportCall {
   const { method, path, body, fetch } = request.content;
   const { headers, keys } = ownHeaders(request, zone);
-  const all: (readonly [string, string])[] = [...headers, ...volatile, ...secret.headers, ...keys];
+  const given = headers.concat(volatile, secret.headers, keys);
+  // What goes through fetch says who it is by itself.
+  const all = fetch !== undefined || headerOf(given, 'user-agent') !== null ? given : given.concat(AGENT);
+  const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
+  if (fetch === undefined) return call;
   const attached = request.auth === 'zone' ? secret.headers.map(([name]) => name.toLowerCase()) : [];
   for (const [name] of keys) attached.push(name);
-  const call = { origin: zone.origin, method, path: joinQuery(path, secret.query), headers: all, body, timeoutMs };
-  if (fetch !== undefined) return { ...call, fetch, attached }; // which says who it is by itself
-  if (headerOf(all, 'user-agent') === null) all.push(['user-agent', USER_AGENT]);
-  return call;
+  return { ...call, fetch, attached };
 }
 
 /** What is said in the name of one request: its stored headers, and its key where the zone knows keys. */

@@ -1,4 +1,3 @@
-import type { FlowRank } from '../types/flowRank.ts';
 import type { RankForm } from '../types/request.ts';
 import type { PriorityStrategy } from '../types/scheduling.ts';
 
@@ -7,14 +6,13 @@ const ASSUMED_DEADLINE_MS = 3_600_000;
 
 /**
  * The rank of a request in its channel: lowest first, ties by order of acceptance (DESIGN section 8). With `priority` a
- * waiting request overtakes newer ones of one level more for each `ageingMs` it waited, so nothing starves. `flowOf` is asked by
- * strategies that send in turns.
+ * waiting request overtakes newer ones of one level more for each `ageingMs` it waited, so nothing starves. Strategies that send in
+ * turns rank by flows instead.
  */
 export function rankOf(
-  strategy: PriorityStrategy,
+  strategy: Exclude<PriorityStrategy, 'weighted' | 'adaptive'>,
   r: { readonly acceptedAt: number; readonly priority: number; readonly expiresAt: number | null },
   ageingMs: number,
-  flowOf: () => FlowRank,
 ): RankForm {
   switch (strategy) {
     case 'fifo':
@@ -25,9 +23,6 @@ export function rankOf(
       return { form: 'value', value: r.acceptedAt - r.priority * ageingMs };
     case 'deadline':
       return { form: 'value', value: r.expiresAt ?? r.acceptedAt + ASSUMED_DEADLINE_MS };
-    case 'weighted':
-    case 'adaptive':
-      return flowOf();
     default:
       return strategy satisfies never;
   }

@@ -34,15 +34,20 @@ export class Feedback {
 
   /** A call of which nothing was sent, or which showed nothing. */
   ignored(channel: Channel, tickets: Tickets, now: number): void {
-    for (const [index, { breaker }] of channel.scopes.entries()) breaker?.ended(tickets[index] ?? 0, 'ignored', 0, now);
+    const { scopes } = channel;
+    for (let index = 0; index < scopes.length; index += 1) {
+      scopes[index]?.breaker?.ended(tickets[index] ?? 0, 'ignored', 0, now);
+    }
   }
 
   ended(channel: Channel, tickets: Tickets, end: CallEnd, now: number): void {
     const { result, decision, durationMs } = end;
     if (end.isCanary && decision.connectivity !== 'reachable') return this.ignored(channel, tickets, now);
-    const outcome = decision.connectivity === 'captive' ? 'neutral' : gateOutcome(result, { scope: decision.scope });
+    const outcome = decision.connectivity === 'captive' ? 'neutral' : gateOutcome(result, decision);
     const hasWholeZone = channel.spokenOf === channel.zone.gates;
-    for (const [index, gates] of channel.scopes.entries()) {
+    const { scopes } = channel;
+    for (let index = 0; index < scopes.length; index += 1) {
+      const gates = scopes[index] as Gates; // index < length
       const isZone = index === 0;
       const shown = shownTo(isZone, outcome);
       // One request that fails again and again is no more than that one: it must not close a zone that serves all others.
