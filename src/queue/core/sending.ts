@@ -35,7 +35,7 @@ export class Sending {
   }
 
   send(calling: Calling, attachment: Attachment): Promise<Sent> {
-    const { request, permit, abort } = calling;
+    const { request, permit } = calling;
     const { secret } = attachment;
     const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
     const volatile = this.#credentials.live.volatileOf(request.id);
