@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { findRedis, missingRedis } from './redis/support/findRedis.ts';
 
@@ -6,6 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export default function prepare(): void {
   requireRedis();
+  requireSqlite();
   buildPackage();
   execFileSync(process.execPath, ['scripts/copy-lua.mjs'], { cwd: ROOT, stdio: 'inherit' });
 }
@@ -17,6 +19,16 @@ function requireRedis(): void {
   const { CI = '' } = process.env;
   if (CI !== '' && CI !== 'false') throw new Error(`${missing}; in CI that fails the run`);
   process.stderr.write(`\n!!! ${missing}\n\n`);
+}
+
+/** The driver is an optional dependency: where it cannot be built, `npm ci` leaves it out in silence, and hundreds of tests fail. */
+function requireSqlite(): void {
+  try {
+    const Database = createRequire(import.meta.url)('better-sqlite3') as new (path: string) => { close(): void };
+    new Database(':memory:').close();
+  } catch (cause) {
+    throw new Error('better-sqlite3 was not built: `npm rebuild better-sqlite3` says why', { cause });
+  }
 }
 
 /**
