@@ -1,19 +1,9 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../../src/queue/backends/memory/MemoryStorage.ts';
-import { SpillingBackend } from '../../src/queue/backends/spill/SpillingBackend.ts';
-import { SQLiteBackend } from '../../src/queue/backends/sqlite/SQLiteBackend.ts';
 import type { Backend } from '../../src/queue/types/backend.ts';
-import { systemClock } from '../../src/system/clock.ts';
 import { describeBackend } from '../../src/testing/conformance/index.ts';
-import type { PlainRedis } from '../redis/support/describeRedis.ts';
-import { describePlainRedis, plainRedis } from '../redis/support/describeRedis.ts';
-import { redisStore } from './support/redisStore.ts';
-
-function withSpill(primary: Backend): SpillingBackend {
-  const spill = new SQLiteBackend({ path: ':memory:' });
-  return new SpillingBackend({ primary, spill, of: 'conformance', clock: systemClock });
-}
+import { withSpill } from './support/withSpill.ts';
 
 describeBackend({
   name: 'memory with a spill',
@@ -32,19 +22,4 @@ describeBackend({
       },
     };
   },
-});
-
-describePlainRedis('Redis', () => {
-  let redis: PlainRedis;
-
-  beforeAll(async () => {
-    redis = await plainRedis();
-  });
-  afterAll(() => redis?.dispose());
-
-  describeBackend({
-    name: 'Redis with a spill',
-    runner: { describe, it },
-    create: () => redisStore({ url: redis.url, keyPrefix: redis.keyPrefix }, (open) => withSpill(open())),
-  });
 });

@@ -1,0 +1,7 @@
+/** Tests that take minutes of real time on two cores: left out of `npm test`, run by `npm run test:deep`. */
+export const DEEP = [
+  'test/workers/**/*.test.ts',
+  'test/zones/twoProcesses.test.ts',
+  'test/replay/faults/toggled.test.ts',
+  'test/conformance/spillRedis.test.ts',
+];
