@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { ANSWER } from '../lib/payload.mjs';
+import { serveUntilTold } from '../lib/serving.mjs';
 
 /** A server that takes `callMs` for each call, whatever is in it: one request, or a list of them at `/batch`. */
 export async function run({ callMs }) {
@@ -16,14 +16,5 @@ export async function run({ callMs }) {
       setTimeout(() => response.writeHead(isBatch ? 200 : 201, headers).end(body), callMs);
     });
   });
-  server.keepAliveTimeout = 60_000;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  process.once('message', () => {
-    server.close();
-    server.closeAllConnections();
-  });
-  process.send({ origin: `http://127.0.0.1:${server.address().port}` });
-  await once(server, 'close');
-  return {};
+  return serveUntilTold(server);
 }

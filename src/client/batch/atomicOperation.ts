@@ -1,9 +1,9 @@
 import { headerValue } from '../../queue/strategies/headerValue.ts';
+import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchCandidate } from '../../queue/types/batch.ts';
 import type { AtomicOperationsOptions } from './atomicOptions.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
 import { isConditional } from './memberHeaders.ts';
-import { decodePart } from './pathPattern.ts';
 import { joinRaw, rawAt, rawItems, rawMembers, rawScalar } from './rawJson.ts';
 
 /** A single write of JSON:API as an operation. */
@@ -70,7 +70,7 @@ function targetOf(path: string, base: string, types: Readonly<Record<string, str
   const parts = path
     .slice(base.length + 1)
     .split('/')
-    .map(decodePart);
+    .map(percentDecoded);
   if (parts.length > 4 || parts.some((part) => part === undefined || part === '')) return undefined;
   const [name = '', id, word, relationship] = parts;
   if (parts.length > 2 && (word !== 'relationships' || relationship === undefined)) return undefined;

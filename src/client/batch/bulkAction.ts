@@ -1,7 +1,7 @@
+import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchCandidate } from '../../queue/types/batch.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
 import { isConditional } from './memberHeaders.ts';
-import { decodePart } from './pathPattern.ts';
 import { joinRaw } from './rawJson.ts';
 
 /** A write of a single document as lines of a bulk call. */
@@ -36,7 +36,7 @@ export function bulkActionReader(base: string): (candidate: BatchCandidate) => B
     const parts = path
       .slice(base.length + 1)
       .split('/')
-      .map(decodePart);
+      .map(percentDecoded);
     const [index, endpoint, id] = parts;
     if (index === undefined || !/^[^_\-+,*?"\\ ][^,*?"\\ ]*$/.test(index)) return undefined;
     if (parts.length > 3 || parts.includes('')) return undefined;

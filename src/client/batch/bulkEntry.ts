@@ -1,12 +1,13 @@
 import type { JsonObject } from '../../queue/strategies/jsonValue.ts';
 import { isJsonArray, isJsonObject } from '../../queue/strategies/jsonValue.ts';
+import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchCandidate } from '../../queue/types/batch.ts';
 import type { Json } from '../../queue/types/request.ts';
 import type { BulkArrayOptions } from './bulkArrayOptions.ts';
 import { PLACEHOLDER } from './bulkArrayOptions.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
 import { isConditional } from './memberHeaders.ts';
-import { decodePart, pathPattern } from './pathPattern.ts';
+import { pathPattern } from './pathPattern.ts';
 import { joinRaw, rawMembers, wrapRaw } from './rawJson.ts';
 
 /** A single request as one of many. */
@@ -63,7 +64,7 @@ function ownMembers(
 }
 
 function decodeAll(parts: Readonly<Record<string, string>>): Record<string, string> | undefined {
-  const decoded = Object.entries(parts).map(([name, part]) => [name, decodePart(part)] as const);
+  const decoded = Object.entries(parts).map(([name, part]) => [name, percentDecoded(part)] as const);
   const isWhole = decoded.every((entry): entry is readonly [string, string] => entry[1] !== undefined);
   return isWhole ? Object.fromEntries(decoded) : undefined;
 }

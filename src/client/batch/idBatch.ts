@@ -1,3 +1,4 @@
+import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchAdapter, BatchCandidate } from '../../queue/types/batch.ts';
 import { limitsOf, lowerCased } from './batchOptions.ts';
 import type { IdBatchOptions } from './idBatchOptions.ts';
@@ -7,7 +8,7 @@ import { findItems, idQuery, nextUrlOf } from './idQuery.ts';
 import { headersThatMatter, isConditional } from './memberHeaders.ts';
 import { nextPath } from './nextPage.ts';
 import { answered, jsonTypeOf, missing } from './outcomes.ts';
-import { decodePart, pathPattern } from './pathPattern.ts';
+import { pathPattern } from './pathPattern.ts';
 import { wrapRaw } from './rawJson.ts';
 
 const WHOLE_NUMBER = /^(?:0|-?[1-9]\d*)$/;
@@ -89,7 +90,7 @@ function singleReader(options: IdBatchOptions): (candidate: BatchCandidate) => S
     const match = pattern.match(path);
     if (match === undefined || (match.search !== '' && !passesSearch)) return undefined;
     const { id: part = '', ...parts } = match.parts;
-    const id = decodePart(part);
+    const id = percentDecoded(part);
     if (id === undefined) return undefined;
     if (idType === 'number' && !(WHOLE_NUMBER.test(id) && Number.isSafeInteger(Number(id)))) return undefined;
     if (looksRight?.test(id) === false) return undefined;

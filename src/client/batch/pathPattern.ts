@@ -54,12 +54,3 @@ export function pathPattern(pattern: string): PathPattern {
 export function fillPath(pattern: string, parts: Readonly<Record<string, string>>): string {
   return pattern.replaceAll(PART, (part, name: string) => parts[name] ?? part);
 }
-
-/** What a part of a path means; undefined where its escapes are none. */
-export function decodePart(part: string): string | undefined {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return undefined; // an escape that is no UTF-8
-  }
-}

@@ -3,6 +3,7 @@ import { jsonOf } from '../strategies/json.ts';
 import { valueAt } from '../strategies/jsonPointer.ts';
 import { laneKey } from '../strategies/lane.ts';
 import { parseLocalId } from '../strategies/localId.ts';
+import { percentDecoded } from '../strategies/percentDecoded.ts';
 import type { HttpResponse } from '../types/request.ts';
 import type { Binding } from '../types/store.ts';
 import type { SentRequest } from './sentRequest.ts';
@@ -59,9 +60,5 @@ function lastSegment(location: string | undefined): string | undefined {
     .split('/')
     .at(-1);
   if (segment === undefined || segment === '') return undefined;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment; // a stray %: the text as it stands
-  }
+  return percentDecoded(segment) ?? segment;
 }

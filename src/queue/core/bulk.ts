@@ -7,6 +7,7 @@ import type { RequestStore } from '../types/store.ts';
 import { suggestion } from './filter.ts';
 import type { LetterFilter } from './letterFilter.ts';
 import { Pace } from './pace.ts';
+import { OF_THE_QUEUE } from './queueTrouble.ts';
 import { invalidRequest } from './target.ts';
 import { messageOf } from './tell.ts';
 
@@ -59,16 +60,7 @@ export const MAX_FAILURES = 100;
 const PAGE = 100;
 
 /** Not the fault of one request: the next would meet it as well. */
-const STOPPING: ReadonlySet<ErrorCode> = new Set([
-  'QUEUE_FULL',
-  'LOAD_SHED',
-  'QUEUE_CLOSED',
-  'BACKEND_UNAVAILABLE',
-  'BACKEND_REFUSED',
-  'BACKEND_CORRUPT',
-  'BACKEND_NEWER',
-  'STORAGE_FULL',
-]);
+const STOPPING: ReadonlySet<string> = new Set([...OF_THE_QUEUE, 'LOAD_SHED']);
 
 const OPTIONS: Readonly<Record<keyof BulkOptions, { readonly expected: string; is(value: unknown): boolean }>> = {
   dryRun: { expected: 'true or false', is: (value) => typeof value === 'boolean' },

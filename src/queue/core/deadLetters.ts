@@ -27,7 +27,6 @@ export interface Page {
   readonly next: number | null;
 }
 
-const PAGE = 256;
 const GROUPS = 50;
 /** Records that one page of a list may have. */
 const MAX_PAGE = 10_000;
@@ -138,17 +137,11 @@ export class DeadLetters {
       throw new HoldfastError('ILLEGAL_MOVE', `request ${id} ${what}`, { id, zone: root.zone });
     }
     const bundle = [root];
-    for (let after: number | null = null; ; ) {
-      const page = await requests.find({
-        filter: { bundle: id, state: 'dead' },
-        order: 'accepted',
-        after,
-        limit: PAGE,
-      });
-      bundle.push(...page.requests.filter(({ replayedAs }) => replayedAs === null));
-      if (page.next === null) break;
-      after = page.next;
-    }
+    const abandoned = {
+      stored: { bundle: id, state: 'dead' as const },
+      isMeant: ({ replayedAs }: StoredRequest) => replayedAs === null,
+    };
+    for await (const request of meant(requests, abandoned)) bundle.push(request);
     const done = await this.#replayAll(bundle);
     return { matched: bundle.length, done: done.length };
   }

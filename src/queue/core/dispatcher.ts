@@ -204,10 +204,7 @@ export class Dispatcher {
       return true;
     } catch (error) {
       health.failed(error, 'claim');
-      for (const one of wanted) {
-        one.channel.batching?.askAgain();
-        this.#giveBack(one, one.permits);
-      }
+      for (const one of wanted) this.#cameToNothing(one);
       return false;
     }
   }
@@ -232,11 +229,15 @@ export class Dispatcher {
   /** Another process finds out about it. */
   #refused(asked: Asked): void {
     const { channel, via, takenAt, untried, tried } = asked;
-    this.#giveBack(asked, asked.permits);
-    channel.batching?.askAgain();
+    this.#cameToNothing(asked);
     if (via.zone.connectivity === tried) via.zone.connectivity = untried;
     channel.sleep(takenAt, via);
     this.#parts.closed();
+  }
+
+  #cameToNothing(asked: Asked): void {
+    asked.channel.batching?.askAgain();
+    this.#giveBack(asked, asked.permits);
   }
 
   #giveBack({ channel, via, takenAt }: Asked, permits: number): void {

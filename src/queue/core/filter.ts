@@ -3,6 +3,7 @@ import { HoldfastError } from '../../errors.ts';
 import { nearestName } from '../../nearestName.ts';
 import type { RequestFilter } from '../types/request.ts';
 import { REASONS, REQUEST_STATES } from '../types/states.ts';
+import { problemWords } from './problemWords.ts';
 
 const FIELDS = [
   'ids',
@@ -27,13 +28,23 @@ export function assertFilter(filter: RequestFilter): void {
   }
   checkWords('state', filter.state, REQUEST_STATES, problems);
   checkWords('reason', filter.reason, REASONS, problems);
-  if (problems.length === 0) return;
-  const words = problems.map((problem) => `${problem.path}: expected ${problem.expected}, got ${problem.got}`);
-  throw new HoldfastError('REQUEST_INVALID', `the filter is invalid: ${words.join('; ')}`, { problems });
+  if (problems.length > 0) throw invalidFilter(problems);
+}
+
+/** REQUEST_INVALID that says everything at once. */
+export function invalidFilter(problems: readonly Problem[]): HoldfastError<'REQUEST_INVALID'> {
+  return new HoldfastError('REQUEST_INVALID', `the filter is invalid: ${problemWords(problems)}`, { problems });
 }
 
 export function isEmptyFilter(filter: RequestFilter): boolean {
   return Object.values(filter).every((value) => value === undefined);
+}
+
+/** A problem for each name that no option has. */
+export function unknownOptions(given: object, known: readonly string[]): Problem[] {
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ path: name, expected: suggestion(name, known), got: 'an unknown option' }));
 }
 
 /** Names what was probably meant. */

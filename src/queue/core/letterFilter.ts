@@ -1,9 +1,8 @@
 import type { Problem } from '../../errors.ts';
-import { HoldfastError } from '../../errors.ts';
 import { failureOf, signatureOf } from '../strategies/signature.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import { REASONS } from '../types/states.ts';
-import { suggestion } from './filter.ts';
+import { invalidFilter, suggestion } from './filter.ts';
 
 /** All statuses that begin with the same digit. */
 export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx';
@@ -89,10 +88,7 @@ const KINDS: Readonly<Record<keyof DeadLetterFilter, Kind>> = {
 /** Takes a filter apart. @throws REQUEST_INVALID with every problem of it */
 export function letterFilter(filter: DeadLetterFilter): LetterFilter {
   const problems = problemsOf(filter);
-  if (problems.length > 0) {
-    const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`);
-    throw new HoldfastError('REQUEST_INVALID', `the filter is invalid: ${words.join('; ')}`, { problems });
-  }
+  if (problems.length > 0) throw invalidFilter(problems);
   const { includeTold, signature, status, error, method, endedBefore, endedAfter, replayed, ...stored } = filter;
   const withTold = includeTold ?? stored.ids !== undefined;
   const signatures = setOf(signature);

@@ -5,7 +5,7 @@ import type { RequestState } from '../types/states.ts';
 import type { AmendResult, Change } from '../types/store.ts';
 import type { AuthHolds } from './authHolds.ts';
 import type { Context } from './context.ts';
-import { suggestion } from './filter.ts';
+import { suggestion, unknownOptions } from './filter.ts';
 import type { LiveCredentials } from './liveCredentials.ts';
 import type { Seals } from './seals.ts';
 import { invalidRequest } from './target.ts';
@@ -220,11 +220,7 @@ export class Principals {
 
 function assertOptions(options: LeaveOptions): void {
   const { policy = 'seal', deadlineMs = SEND_FIRST_MS } = options;
-  const problems: Problem[] = [];
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    problems.push({ path: name, expected: suggestion(name, OPTIONS), got: 'an unknown option' });
-  }
+  const problems: Problem[] = unknownOptions(options, OPTIONS);
   if (!POLICIES.includes(policy)) {
     problems.push({ path: 'policy', expected: suggestion(String(policy), POLICIES), got: String(policy) });
   }

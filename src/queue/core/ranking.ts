@@ -62,7 +62,7 @@ export class Ranking {
     return sendsInTurns ? this.#flowRank(request, channel) : rankOf(priorityStrategy, request, ageingMs);
   }
 
-  /** A call ended; `result` is undefined where nothing was sent. One that did not reach the server says nothing of its kind. */
+  /** A call ended; `shown` is undefined where nothing was sent. One that did not reach the server says nothing of its kind. */
   ended(
     request: Pick<Ranked, 'content' | 'zone'>,
     shown: { readonly result: TransportResult; readonly durationMs: number } | undefined,

@@ -5,7 +5,8 @@ import type { QueueOptions } from './config/options.ts';
 import { configurationProblems } from './config/problems.ts';
 import { resolveFlows } from './config/schedulingSchema.ts';
 import type { Context } from './context.ts';
-import { suggestion } from './filter.ts';
+import { unknownOptions } from './filter.ts';
+import { problemWords } from './problemWords.ts';
 import type { Strategy } from './ranking.ts';
 import type { StoredMark } from './rankMark.ts';
 import { freshMark, isSameOrder, MARK_KEY, markToJson, readMark, UNMARKED } from './rankMark.ts';
@@ -67,8 +68,8 @@ export class Reranking {
   async set(options: StrategyOptions): Promise<void> {
     const problems = problemsOf(options);
     if (problems.length > 0) {
-      const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`).join('; ');
-      throw new HoldfastError('CONFIG_INVALID', `the strategy was not changed: ${words}`, { problems });
+      const message = `the strategy was not changed: ${problemWords(problems)}`;
+      throw new HoldfastError('CONFIG_INVALID', message, { problems });
     }
     const { ranking, logger } = this.#context;
     const before = ranking.strategy;
@@ -213,10 +214,7 @@ export class Reranking {
 }
 
 function problemsOf(options: StrategyOptions): readonly Problem[] {
-  const given = typeof options === 'object' && options !== null ? Object.keys(options) : [];
-  const unknown = given
-    .filter((name) => !NAMES.includes(name))
-    .map((name) => ({ path: name, expected: suggestion(name, NAMES), got: 'an unknown option' }));
+  const unknown = typeof options === 'object' && options !== null ? unknownOptions(options, NAMES) : [];
   return unknown.length > 0 ? unknown : configurationProblems(options);
 }
 

@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { RequestInput, RequestOptions } from '../types/calls.ts';
+import { problemWords } from './problemWords.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
@@ -82,6 +83,5 @@ function withoutSecrets(url: string): string {
 
 /** REQUEST_INVALID that says everything at once. */
 export function invalidRequest(problems: readonly Problem[]): HoldfastError<'REQUEST_INVALID'> {
-  const words = problems.map((problem) => `${problem.path}: expected ${problem.expected}, got ${problem.got}`);
-  return new HoldfastError('REQUEST_INVALID', `the request is invalid: ${words.join('; ')}`, { problems });
+  return new HoldfastError('REQUEST_INVALID', `the request is invalid: ${problemWords(problems)}`, { problems });
 }

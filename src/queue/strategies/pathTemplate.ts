@@ -1,4 +1,5 @@
 import { parseLocalId } from './localId.ts';
+import { percentDecoded } from './percentDecoded.ts';
 
 const ID = '{id}';
 const MAX_SEGMENTS = 24;
@@ -26,7 +27,7 @@ export function pathTemplate(path: string): string {
 
 function templateOf(segment: string): string {
   if (segment === '' || segment === ID || VERSION.test(segment)) return segment;
-  const text = decoded(segment);
+  const text = percentDecoded(segment) ?? segment;
   const keyed = KEYED.exec(text);
   if (keyed !== null) return `${keyed[1]}(${ID})`;
   return isName(text) ? segment : ID;
@@ -55,13 +56,4 @@ function caseChanges(part: string): number {
     if (isTurn || isShort) changes += 1;
   }
   return changes;
-}
-
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment; // not encoded after all
-  }
 }

@@ -3,23 +3,12 @@
 
 import { writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { listAdapter } from './listAdapter.mjs';
 
 const [dist, database, origin] = process.argv.slice(2);
 const { QueueManager } = await import(pathToFileURL(`${dist}/index.js`).href);
 
-const batch = {
-  name: 'list',
-  maxItems: 100,
-  carriesHeaders: true,
-  key: () => '',
-  compose: (members) => ({
-    method: 'POST',
-    path: '/batch',
-    headers: [],
-    body: JSON.stringify(members.map(({ id, method, path, headers, body }) => ({ id, method, path, headers, body }))),
-  }),
-  outcomes: () => [],
-};
+const batch = listAdapter(() => []);
 
 const queue = new QueueManager({
   config: {

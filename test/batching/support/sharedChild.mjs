@@ -4,28 +4,18 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { listAdapter } from './listAdapter.mjs';
 
 const { dist, backend, origin, options } = JSON.parse(process.argv[2]);
 const { QueueManager } = await import(pathToFileURL(`${dist}/index.js`).href);
 
-const batch = {
-  name: 'list',
-  maxItems: 100,
-  carriesHeaders: true,
-  key: () => '',
-  compose: (members) => ({
-    method: 'POST',
-    path: '/batch',
-    headers: [],
-    body: JSON.stringify(members.map(({ id, method, path, headers, body }) => ({ id, method, path, headers, body }))),
-  }),
-  outcomes: ([answer]) =>
-    JSON.parse(new TextDecoder().decode(answer.body)).map(({ id, status, headers = [] }) => ({
-      id,
-      kind: 'answered',
-      response: { status, headers, body: new Uint8Array(0) },
-    })),
-};
+const batch = listAdapter(([answer]) =>
+  JSON.parse(new TextDecoder().decode(answer.body)).map(({ id, status, headers = [] }) => ({
+    id,
+    kind: 'answered',
+    response: { status, headers, body: new Uint8Array(0) },
+  })),
+);
 
 const queue = new QueueManager({
   config: {

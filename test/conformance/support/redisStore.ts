@@ -15,7 +15,12 @@ export function redisStore(connection: RedisOptions, wrap?: (open: () => Backend
     return handle;
   };
   return {
-    handle: () => (wrap === undefined ? open() : wrap(open)),
+    handle() {
+      if (wrap === undefined) return open();
+      const wrapped = wrap(open);
+      handles.push(wrapped); // it may hold more than the store's own handle
+      return wrapped;
+    },
     async dispose() {
       await Promise.all(handles.map((handle) => handle.close()));
     },

@@ -47,9 +47,10 @@ export function wholeCall(
   signal: AbortSignal | undefined,
 ): TransportCall {
   const [first] = arrivals as readonly [Arrival, ...Arrival[]]; // at least one
-  const { secret, alone, calling } = first;
+  const { secret, volatile, calling } = first;
   const headers: (readonly [string, string])[] = given.headers.map(([name, value]) => [name.toLowerCase(), value]);
-  const agent = headerValue(alone().headers, 'user-agent') ?? USER_AGENT;
+  const own = [...calling.request.content.headers, ...volatile, ...secret.headers];
+  const agent = headerValue(own, 'user-agent') ?? USER_AGENT;
   const shared: HeaderList = [...secret.headers, ['user-agent', agent]];
   for (const [name, value] of shared) {
     if (headerValue(given.headers, name.toLowerCase()) === undefined) headers.push([name, value]);

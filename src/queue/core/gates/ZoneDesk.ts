@@ -5,6 +5,7 @@ import { configurationProblems } from '../config/problems.ts';
 import { resolveBreaker, resolveLimits } from '../config/resolveGates.ts';
 import type { OperationClass, ResolvedLimits } from '../config/types.ts';
 import type { Context } from '../context.ts';
+import { problemWords } from '../problemWords.ts';
 import type { Zone } from '../zone.ts';
 import type { Zones } from '../zones.ts';
 import { channelName } from './channelName.ts';
@@ -137,8 +138,10 @@ export class ZoneDesk {
     const found = configurationProblems({ zones: { zone: checked } });
     const problems = found.map(({ path, ...rest }) => ({ ...rest, path: path.replace('zones.zone.', '') }));
     if (problems.length > 0) {
-      const text = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`).join('; ');
-      throw new HoldfastError('CONFIG_INVALID', `the limits of zone "${zone}" were not changed: ${text}`, { problems });
+      const words = problemWords(problems);
+      throw new HoldfastError('CONFIG_INVALID', `the limits of zone "${zone}" were not changed: ${words}`, {
+        problems,
+      });
     }
     gates.update(updated(gates.limits, update), this.#now);
     this.#wake(zone);

@@ -1,3 +1,4 @@
+import { percentDecoded } from '../../strategies/percentDecoded.ts';
 import type { Effect, RequestContent } from '../../types/request.ts';
 import type { OperationClass } from '../config/types.ts';
 import type { ZonePolicy } from '../zonePolicy.ts';
@@ -64,7 +65,7 @@ export function readChannelName(zone: string, name: string): ChannelParts & { re
   if (match === null) return { ...WHOLE, tier: 'main' };
   const [, endpoint, operation, adapter, tier] = match;
   return {
-    endpoint: endpoint === undefined ? null : decoded(endpoint),
+    endpoint: endpoint === undefined ? null : (percentDecoded(endpoint) ?? endpoint),
     operation: (operation as OperationClass | undefined) ?? null, // the pattern has no others
     adapter: adapter ?? null,
     tier: (tier as Tier | undefined) ?? 'main', // nor here
@@ -95,12 +96,4 @@ export function untiered(name: string): string {
 
 function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!~]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

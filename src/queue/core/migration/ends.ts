@@ -11,6 +11,7 @@ import { isRecord } from '../config/fields.ts';
 import type { BackendOption, QueueOptions } from '../config/options.ts';
 import { resolveConfiguration, validateConfiguration } from '../config/resolve.ts';
 import { isBackend } from '../config/schema.ts';
+import { problemWords } from '../problemWords.ts';
 import { currentIdentity, isGone } from '../workerIdentity.ts';
 
 /**
@@ -111,6 +112,5 @@ function isBackendOption(given: MigrationEnd): given is BackendOption {
 }
 
 export function invalid(problems: readonly Problem[]): HoldfastError<'CONFIG_INVALID'> {
-  const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`);
-  return new HoldfastError('CONFIG_INVALID', `requests cannot be moved so: ${words.join('; ')}`, { problems });
+  return new HoldfastError('CONFIG_INVALID', `requests cannot be moved so: ${problemWords(problems)}`, { problems });
 }

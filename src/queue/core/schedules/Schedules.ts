@@ -69,10 +69,7 @@ export class Schedules {
   /** By name, ascending. Those that a newer version of this package wrote are left out. */
   async list(options: { readonly after?: string | null; readonly limit?: number } = {}): Promise<SchedulePage> {
     const { after = null, limit = 100 } = options;
-    if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
-      const expected = `a whole number of 1 to ${MOST_LISTED}`;
-      throw invalidRequest([{ path: 'limit', expected, got: String(limit) }]);
-    }
+    assertCount('limit', limit);
     const page = await this.#store.list({ after, limit });
     const schedules = page
       .map((stored) => readSchedule(stored))
@@ -83,10 +80,7 @@ export class Schedules {
 
   /** The next `count` times (epoch ms) it is due, from now on, were it not paused. @throws SCHEDULE_NOT_FOUND */
   async next(name: string, count = 1): Promise<readonly number[]> {
-    if (!Number.isInteger(count) || count < 1 || count > MOST_LISTED) {
-      const expected = `a whole number of 1 to ${MOST_LISTED}`;
-      throw invalidRequest([{ path: 'count', expected, got: String(count) }]);
-    }
+    assertCount('count', count);
     const { times } = await this.#mustRead(name);
     const found: number[] = [];
     for (let due = times.after(this.#now); due !== null && found.length < count; due = times.after(due))
@@ -185,6 +179,11 @@ export class Schedules {
   async #mustRead(name: string): Promise<ReadSchedule> {
     return found(name, await this.#read(name));
   }
+}
+
+function assertCount(path: string, given: number): void {
+  if (Number.isInteger(given) && given >= 1 && given <= MOST_LISTED) return;
+  throw invalidRequest([{ path, expected: `a whole number of 1 to ${MOST_LISTED}`, got: String(given) }]);
 }
 
 function found(name: string, schedule: ReadSchedule | undefined): ReadSchedule {

@@ -5,6 +5,7 @@ import { plan } from '../../strategies/schedule/plan.ts';
 import type { StoredSchedule } from '../../types/schedule.ts';
 import { isTerminal } from '../../types/states.ts';
 import type { Engine } from '../Engine.ts';
+import { OF_THE_QUEUE } from '../queueTrouble.ts';
 import type { Desk } from '../submission.ts';
 import { messageOf } from '../tell.ts';
 import type { Zone } from '../zone.ts';
@@ -14,16 +15,6 @@ import { readTimed, written } from './record.ts';
 
 /** A due time that fails for a reason of its own is tried again after 1 s, doubled up to this. */
 const MAX_RETRY_MS = 60_000;
-/** Why nothing at all can be accepted: a matter of the queue, not of a schedule. */
-const OF_THE_QUEUE: ReadonlySet<string> = new Set([
-  'QUEUE_FULL',
-  'QUEUE_CLOSED',
-  'STORAGE_FULL',
-  'BACKEND_UNAVAILABLE',
-  'BACKEND_REFUSED',
-  'BACKEND_CORRUPT',
-  'BACKEND_NEWER',
-]);
 /** What the same call would meet again and again. */
 const FOR_GOOD: ReadonlySet<string> = new Set(['REQUEST_INVALID', 'KEY_CONFLICT', 'CONFIG_INVALID']);
 

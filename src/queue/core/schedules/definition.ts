@@ -6,7 +6,7 @@ import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
 import type { EncodedBody } from '../body.ts';
 import { encodeBody } from '../body.ts';
 import { checkInput, checkOptions } from '../checkCall.ts';
-import { suggestion } from '../filter.ts';
+import { suggestion, unknownOptions } from '../filter.ts';
 import { listHeaders } from '../headerList.ts';
 import { parseTarget } from '../target.ts';
 import type { Zone } from '../zone.ts';
@@ -68,7 +68,7 @@ export async function readDefinition(
   if (typeof options !== 'object' || options === null) {
     throw invalidSchedule(name, [{ path: 'schedule', expected: 'an object', got: String(options) }]);
   }
-  unknownKeys(options, KEYS, problems);
+  problems.push(...unknownOptions(options, KEYS));
   const read = readTiming(options, problems);
   const { missed = 'runOnce', maxMissed = 100 } = options;
   const { overlap = missed === 'runAll' ? 'queue' : 'skip' } = options;
@@ -101,7 +101,7 @@ function readOptions(options: FiringOptions, overlap: unknown, problems: Problem
     problems.push({ path: 'options', expected: 'an object', got: String(options) });
     return {};
   }
-  unknownKeys(options, OPTION_KEYS, found);
+  found.push(...unknownOptions(options, OPTION_KEYS));
   checkOptions(options, found);
   const { priority, lane, principal, zone, client, expiresAfterMs } = options;
   if (priorityNumber(priority) === undefined) {
@@ -196,13 +196,6 @@ function oneOf(path: string, given: unknown, known: readonly string[], problems:
   if (typeof given === 'string' && known.includes(given)) return;
   const expected = typeof given === 'string' ? suggestion(given, known) : `one of ${known.join(', ')}`;
   problems.push({ path, expected, got: String(given) });
-}
-
-function unknownKeys(given: object, known: readonly string[], problems: Problem[]): void {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    problems.push({ path: key, expected: suggestion(key, known), got: 'an unknown option' });
-  }
 }
 
 function namesOf<T extends object>(names: Record<keyof T, true>): readonly string[] {

@@ -1,10 +1,10 @@
 import type { Problem } from '../../../errors.ts';
 import { HoldfastError } from '../../../errors.ts';
+import { problemWords } from '../problemWords.ts';
 
 /** SCHEDULE_INVALID that says everything at once. */
 export function invalidSchedule(name: unknown, problems: readonly Problem[]): HoldfastError<'SCHEDULE_INVALID'> {
-  const words = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`);
-  const message = `the schedule ${JSON.stringify(String(name))} is invalid: ${words.join('; ')}`;
+  const message = `the schedule ${JSON.stringify(String(name))} is invalid: ${problemWords(problems)}`;
   return new HoldfastError('SCHEDULE_INVALID', message, { problems });
 }
 
