@@ -3,6 +3,9 @@ import type { Context } from '../context.ts';
 import type { Channel } from './Channel.ts';
 import type { Gates } from './Gates.ts';
 
+/** Leases remembered beyond their time. */
+const MOST_LAPSED = 100;
+
 /** A question whether what calls go by works again. */
 interface Asked {
   readonly via: Channel;
@@ -37,11 +40,13 @@ export class ProbeLeases {
     return granted;
   }
 
-  /** Whoever goes on after this process need not wait for what it has leased. */
+  /**
+   * Whoever goes on after this process need not wait for what it has leased: also for what has lapsed by our clock, as the store may go by
+   * another.
+   */
   async stop(): Promise<void> {
-    const { backend, clock, worker } = this.#context;
-    const now = clock.monotonicNow();
-    const keys = [...this.#held].filter(([, until]) => until > now).map(([key]) => key);
+    const { backend, worker } = this.#context;
+    const keys = [...this.#held.keys()];
     this.#held.clear();
     await Promise.all(keys.map((key) => backend.shared.release({ key, holder: worker })));
   }
@@ -58,11 +63,17 @@ export class ProbeLeases {
         await backend.shared.release(lease);
         return false;
       }
-      this.#held.set(lease.key, clock.monotonicNow() + PROBE_TIMEOUT_MS);
+      this.#remember(lease.key);
       return true;
     } catch {
       logger.debug('the lease of a probe could not be asked for', { channel: probed.scope });
       return true;
     }
+  }
+
+  #remember(key: string): void {
+    const now = this.#context.clock.monotonicNow();
+    if (this.#held.size > MOST_LAPSED) for (const [one, until] of this.#held) if (until <= now) this.#held.delete(one);
+    this.#held.set(key, now + PROBE_TIMEOUT_MS);
   }
 }
