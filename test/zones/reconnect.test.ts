@@ -98,7 +98,7 @@ describe('a zone that comes back', () => {
     expect(above.map(({ at, underWay }) => [Math.round(at - back.onlineAt), underWay])).toEqual([]);
     expect(back.gauge.most).toBe(LIMIT);
     await expectAllOnce(back, waiting);
-  }, 120_000);
+  });
 
   it('is never given more in a time than its rate and the ramp allow', async () => {
     const waiting = 2_000;
@@ -117,5 +117,5 @@ describe('a zone that comes back', () => {
     const above = sent.filter(({ at }, index) => index + 1 > begunBy(at - back.onlineAt));
     expect(above.map(({ at }) => Math.round(at - back.onlineAt))).toEqual([]);
     await expectAllOnce(back, waiting);
-  }, 120_000);
+  });
 });
