@@ -83,13 +83,13 @@ async function expectAllOnce({ queue, gauge }: Comeback, waiting: number): Promi
 }
 
 describe('a zone that comes back', () => {
-  it('to 10,000 that wait is never given more at once than its limit and the ramp allow, and each once', async () => {
-    const waiting = 10_000;
+  it('to 4,000 that wait is never given more at once than its limit and the ramp allow, and each once', async () => {
+    const waiting = 4_000;
     // Fewer for what it refused would be another reason for few.
     const back = await cameBack(waiting, { adaptiveConcurrency: false });
     const { arrivals } = back.gauge;
     const most = (of: readonly Arrival[]): number => of.reduce((sofar, { underWay }) => Math.max(sofar, underWay), 0);
-    tell('10,000 waiting', {
+    tell('4,000 waiting', {
       'most at once/allowed at the end of each ninth of the ramp': ninths(back, most, limitAt),
       'most at all': back.gauge.most,
       's to serve all': rounded(((arrivals.at(-1)?.at ?? 0) - back.onlineAt) / 1_000),
