@@ -382,7 +382,7 @@ function laneOf(
   return lane === null ? null : laneKey({ principal, zone, lane });
 }
 
-/** What a newcomer may join in the store (DESIGN "Dedupe"). Reads join in this process, see `ReadJoins`. */
+/** What a newcomer may join in the store. Reads join in this process, see `ReadJoins`. */
 function joinRule(
   options: RequestOptions,
   request: { readonly effect: Effect; readonly lane: string | null; readonly now: number; readonly key: string | null },
