@@ -75,6 +75,6 @@ describe('two processes on one file, one of which is killed', () => {
       );
       expect(compare(accepted, server.ledger.entries)).toEqual({ lost: [], duplicated: [], disordered: [] });
     },
-    60_000,
+    180_000,
   );
 });
