@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { HoldfastError } from '../errors.ts';
+import { problemWords } from '../problemWords.ts';
 import type { Schema } from '../queue/core/handles/schema.ts';
-import { problemWords } from '../queue/core/problemWords.ts';
 import type { AuthProvider } from '../queue/types/auth.ts';
 import type { CallQueue, HeadersInput, RequestOptions } from '../queue/types/calls.ts';
 import { suggestion } from '../suggestion.ts';

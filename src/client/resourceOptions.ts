@@ -1,8 +1,8 @@
 import type { Problem } from '../errors.ts';
 import { HoldfastError } from '../errors.ts';
+import { problemWords } from '../problemWords.ts';
 import type { ProbeFunction } from '../queue/core/config/options.ts';
 import type { Schema } from '../queue/core/handles/schema.ts';
-import { problemWords } from '../queue/core/problemWords.ts';
 import type { ResourceRules } from '../queue/core/resources.ts';
 import type { ConflictStrategy } from '../queue/strategies/conflict.ts';
 import type { OnUnknown } from '../queue/types/request.ts';

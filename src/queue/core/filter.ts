@@ -1,9 +1,9 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
+import { problemWords } from '../../problemWords.ts';
 import { suggestion } from '../../suggestion.ts';
 import type { RequestFilter } from '../types/request.ts';
 import { REASONS, REQUEST_STATES } from '../types/states.ts';
-import { problemWords } from './problemWords.ts';
 
 const FIELDS = [
   'ids',
