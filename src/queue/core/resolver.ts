@@ -34,7 +34,7 @@ const LOOK_MS = 5_000;
 const SLACK_MS = 30_000;
 
 /**
- * Finds out what became of requests whose outcome is unknown (replay.md R8): resend where that is harmless or the server
+ * Finds out what became of requests whose outcome is unknown: resend where that is harmless or the server
  * knows the key, else probe, else hold for a person.
  */
 export class Resolver {
@@ -247,7 +247,7 @@ export class Resolver {
     }
   }
 
-  /** Nobody can find out: decided as its author said (replay.md R8, step 5). */
+  /** Nobody can find out: decided as its author said. */
   #undecided(request: StoredRequest, progress: Progress): void {
     switch (request.intent?.onUnknown) {
       case 'drop':

@@ -4,7 +4,7 @@ import type { Reason, RequestState, TerminalState } from './states.ts';
 /** JSON as stored: no Map, Date, bigint or undefined. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** What a request does on the server, which decides whether a second send is harmless (DESIGN "Effect"). */
+/** What a request does on the server, which decides whether a second send is harmless. */
 export type Effect = 'read' | 'absolute' | 'delete' | 'create' | 'action' | 'relative';
 
 export type HeaderList = readonly (readonly [name: string, value: string])[];
