@@ -21,9 +21,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    testTimeout: 20_000,
+    // Limits for what hangs, not for what is slow: a busy machine takes many times as long.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default'],
   },
 });

@@ -1,4 +1,6 @@
 import usual from './vitest.config.ts';
-import { DEEP } from './vitest.deep.ts';
+import { DEEP, DEEPER, DEEPER_BY } from './vitest.deep.ts';
 
-export default { ...usual, test: { ...usual.test, include: DEEP, exclude: ['**/node_modules/**'] } };
+const include = [...DEEP, ...DEEPER];
+
+export default { ...usual, test: { ...usual.test, include, exclude: ['**/node_modules/**'], env: DEEPER_BY } };

@@ -153,7 +153,7 @@ export class Attempts {
   /** Claimed, and not sent for want of a permit: it waits on, as if nobody had claimed it. */
   putBack({ request, token }: Claimed): void {
     const { id, progress } = request;
-    const next = { state: 'ready', reason: 'retry' } as const;
+    const next = { state: 'ready', reason: 'accepted' } as const;
     this.#settler.add({ request, isPutBack: true, settlement: { id, token, next, progress, notSent: true } });
   }
 

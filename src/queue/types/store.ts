@@ -307,7 +307,10 @@ export interface Settlement {
   readonly token: number;
   readonly next: Move;
   readonly progress: Progress;
-  /** True when nothing of this attempt reached the server: undoes the `firstSentAt` that its claim set. */
+  /**
+   * True when nothing of this attempt reached the server: undoes the `firstSentAt` that its claim set. With a move to `ready` for the reason
+   * `accepted` nobody tried at all: it goes back as if it had not been claimed, and keeps its rank.
+   */
   readonly notSent?: boolean | undefined;
   readonly result?: StoredResult | undefined;
   readonly told?: boolean | undefined;

@@ -180,6 +180,7 @@ const settlement = fc.record({
     {
       weight: 3,
       arbitrary: fc.constantFrom(
+        { state: 'ready' as const, reason: 'accepted' as const, dueIn: undefined },
         { state: 'succeeded' as const, reason: 'applied' as const, dueIn: undefined },
         { state: 'dead' as const, reason: 'rejected' as const, dueIn: undefined },
         { state: 'dead' as const, reason: 'exhausted' as const, dueIn: undefined },

@@ -1,12 +1,12 @@
 import { holdfastError } from '../../../errors.ts';
 import type { Clock, Timer } from '../../../system/clock.ts';
-import type { Ask, Call, Caller, LinkOptions } from './call.ts';
+import type { Ask, Call, Caller, LinkOptions, LoadedScript } from './call.ts';
 import type { Connection } from './connection.ts';
 import { failure, judge, unanswered } from './errors.ts';
 import type { Packable } from './msgpack.ts';
 import { Packer, Unpacker } from './msgpack.ts';
 import type { Verb } from './script.ts';
-import { MOST_UNANSWERED, partOf } from './script.ts';
+import { MOST_UNANSWERED } from './script.ts';
 
 /** How often it is looked whether the server still answers. */
 const LOOK_MS = 1_000;
@@ -148,7 +148,7 @@ export class RedisLink implements Caller {
     const length = leaseMs();
     const number = writes ? ++this.#lastNumber : 0;
     const time = length === null ? (leaseNow ?? 0) : false;
-    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload, partOf(verb)]);
+    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload]);
     return new Promise((resolve, reject) => {
       if (this.#isClosed) {
         reject(unanswered(this.#connection.where, verb, false, new Error('the store was closed')));
@@ -226,13 +226,13 @@ export class RedisLink implements Caller {
 
   /** `previous`: number of the call before it that is to take effect first. */
   #send(call: Call, previous: number): void {
-    const { script, keys } = this.#options;
     const epoch = this.#epoch;
     call.epoch = epoch;
     const isRecall = call.isGivenUp;
     const argument = isRecall ? this.#recall(call) : call.argument;
+    const script = this.#options.scripts.get(isRecall ? 'recall' : call.verb) as LoadedScript; // every verb has one
     call.sends += 1;
-    this.#connection.run(script.sha, keys, argument, `${epoch} ${previous}`).then(
+    this.#connection.run(script, argument, `${epoch} ${previous}`).then(
       (answer) => {
         if (call.epoch === epoch) this.#receive(call, isRecall ? recalled(answer) : answer);
       },
@@ -244,7 +244,7 @@ export class RedisLink implements Caller {
 
   /** Asks what became of a call instead of making it, now that nobody waits for it. */
   #recall({ number }: Call): Buffer {
-    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number], partOf('recall')]);
+    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number]]);
   }
 
   /** `answer` undefined: it never took effect. */
@@ -303,7 +303,7 @@ export class RedisLink implements Caller {
       this.#isLoading = false;
       this.#pump();
     };
-    this.#connection.load(this.#options.script.text).then(loaded, (error: unknown) => {
+    this.#connection.load([...new Set(this.#options.scripts.values())]).then(loaded, (error: unknown) => {
       this.#cause = error;
       this.#clock.schedule(AGAIN_MS, loaded);
     });

@@ -1,10 +1,17 @@
 import type { HoldfastError } from '../../../errors.ts';
 import type { Packable, Packer, Unpacker } from './msgpack.ts';
-import type { Script, Verb } from './script.ts';
+import type { Verb } from './script.ts';
+
+/** A script as calls of one queue run it. */
+export interface LoadedScript {
+  readonly text: string;
+  readonly sha: string;
+  readonly keys: readonly string[];
+}
 
 export interface LinkOptions {
-  readonly script: Script;
-  readonly keys: readonly string[];
+  /** By the verbs that they run. */
+  readonly scripts: ReadonlyMap<Verb, LoadedScript>;
   /** Channel of news about changes. */
   readonly news: string;
   /** A call not answered for so long is given up. */
@@ -20,7 +27,7 @@ export interface LinkOptions {
 
 /** A call that has no answer yet. */
 export interface Call {
-  readonly verb: string;
+  readonly verb: Verb;
   /** 0: it only reads. */
   readonly number: number;
   readonly argument: Buffer;

@@ -11,11 +11,16 @@ local P_ZONE, P_CHANNEL, P_SENDER, COUNT, SIZE, EXPIRING = 1, 2, 3, 4, 14, 20
 -- Seqs that share a count of records: what lies between blocks need not be looked at.
 local BLOCK = 1024
 
-q.totals = call('GET', TOTALS)
-q.totals = q.totals and cmsgpack.unpack(q.totals) or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+local function readTotals()
+  local found = call('GET', TOTALS)
+  if not found then return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } end
+  local totals = cmsgpack.unpack(found)
+  -- Whoever changed the store and knows nothing of it left it behind.
+  if totals[TRAFFIC] and totals[TRAFFIC][1] ~= totals[REVISION] then totals[TRAFFIC] = false end
+  return totals
+end
 
--- Whoever changed the store and knows nothing of it left it behind.
-if q.totals[TRAFFIC] and q.totals[TRAFFIC][1] ~= q.totals[REVISION] then q.totals[TRAFFIC] = false end
+q.totals = readTotals()
 
 q.places, q.changedPlaces = {}, {}
 

@@ -2,7 +2,7 @@
 
 -- What a caller's instant is on the clock that counts here.
 local function here(now)
-  return q.hasOwnTime and q.leaseNow or now
+  return q.hasOwnTime and q.leaseNow() or now
 end
 
 -- Keeps LAPSES true: names in the order of the time at which what they name is over.
