@@ -1,3 +1,4 @@
+import type { Binding } from '../../types/binding.ts';
 import type { ClaimTerms } from '../../types/claimTerms.ts';
 import type {
   Body,
@@ -9,7 +10,7 @@ import type {
   RequestContent,
   StoredResult,
 } from '../../types/request.ts';
-import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import type { Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
 import { shareOf } from '../flowShare.ts';

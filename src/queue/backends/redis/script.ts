@@ -9,7 +9,18 @@ import type { Source } from './pieces.ts';
 import { Pieces, usesOf } from './pieces.ts';
 
 /** What verbs share, in the order in which it sees each other. */
-const SHARED = ['wire', 'answers', 'places', 'rows', 'writes', 'moves', 'flows', 'bindings', 'cascade', 'replace'] as const;
+const SHARED = [
+  'wire',
+  'answers',
+  'places',
+  'rows',
+  'writes',
+  'moves',
+  'flows',
+  'bindings',
+  'cascade',
+  'replace',
+] as const;
 
 /** Verbs by the file they are in: each of these files has a script of its own. */
 const VERBS = {
