@@ -11,7 +11,7 @@ import { messageOf } from '../tell.ts';
 import type { Zone } from '../zone.ts';
 import { fire } from './firing.ts';
 import type { ReadSchedule, ScheduleRecord } from './record.ts';
-import { readTimed, written } from './record.ts';
+import { putOffMs, readTimed, written } from './record.ts';
 
 /** A due time that fails for a reason of its own is tried again after 1 s, doubled up to this. */
 const MAX_RETRY_MS = 60_000;
@@ -64,9 +64,12 @@ export class Step {
     for (const { schedule, zone } of ours) {
       if (this.#isStopped) break;
       const { dueAt } = schedule.record.position;
-      if (dueAt === null || dueAt > now) continue;
+      if (dueAt === null) continue;
+      // What is put off is looked at as if its time had not come before.
+      const by = now - putOffMs(schedule.record, dueAt);
+      if (dueAt > by) continue;
       const { definition, position } = schedule.record;
-      const planned = plan(schedule.times, { ...position, dueAt }, definition, now);
+      const planned = plan(schedule.times, { ...position, dueAt }, definition, by);
       underWay.push(this.#carryOut(schedule, zone, planned, open, now, counts));
       // Many due times take a while to look through: others have their turn.
       if (planned.missed !== null) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -132,7 +135,8 @@ export class Step {
       const { id } = await fire(this.#engine, this.#desk, zone, schedule, fired).accepted();
       counts.moved += 1;
       this.#tellLate(name, missed);
-      emitter.emit('schedule:fired', { name, dueAt: due, requestId: id, lateMs: Math.max(0, now - due) });
+      const lateMs = Math.max(0, now - due - putOffMs(schedule.record, due));
+      emitter.emit('schedule:fired', { name, dueAt: due, requestId: id, lateMs });
     } catch (error) {
       const code = holdfastError(error)?.code ?? 'UNKNOWN';
       if (code === 'SCHEDULE_CHANGED') counts.moved += 1;

@@ -16,6 +16,7 @@ import type { FiringOptions, ScheduleDefinition, ScheduleOptions } from './optio
 import { readTiming } from './timing.ts';
 
 const MOST_MISSED = 1_000;
+const MOST_JITTER_MS = 86_400_000;
 const LONGEST_NAME = 200;
 const SURROGATE = /\p{Surrogate}/u;
 
@@ -30,6 +31,7 @@ const KEYS = namesOf<ScheduleOptions>({
   overlap: true,
   missed: true,
   maxMissed: true,
+  jitterMs: true,
 });
 const OPTION_KEYS = namesOf<FiringOptions>({
   priority: true,
@@ -70,24 +72,27 @@ export async function readDefinition(
   }
   problems.push(...unknownOptions(options, KEYS));
   const read = readTiming(options, problems);
-  const { missed = 'runOnce', maxMissed = 100 } = options;
+  const { missed = 'runOnce', maxMissed = 100, jitterMs = 0 } = options;
   const { overlap = missed === 'runAll' ? 'queue' : 'skip' } = options;
-  checkPolicies({ missed, maxMissed, overlap }, problems);
+  checkPolicies({ missed, maxMissed, overlap, jitterMs }, problems);
   const stored = readOptions(options.options ?? {}, overlap, problems);
   const sent = await readRequest(options, zones, problems);
   if (read === undefined || sent === undefined || problems.length > 0) throw invalidSchedule(name, problems);
-  const definition = { ...read.timing, ...sent, options: stored, overlap, missed, maxMissed };
+  const definition = { ...read.timing, ...sent, options: stored, overlap, missed, maxMissed, jitterMs };
   return { definition, times: read.times };
 }
 
 function checkPolicies(
-  { missed, maxMissed, overlap }: Pick<ScheduleDefinition, 'missed' | 'maxMissed' | 'overlap'>,
+  { missed, maxMissed, overlap, jitterMs }: Pick<ScheduleDefinition, 'missed' | 'maxMissed' | 'overlap' | 'jitterMs'>,
   problems: Problem[],
 ): void {
   oneOf('overlap', overlap, OVERLAPS, problems);
   oneOf('missed', missed, MISSED, problems);
   if (!Number.isInteger(maxMissed) || maxMissed < 1 || maxMissed > MOST_MISSED) {
     problems.push({ path: 'maxMissed', expected: `a whole number of 1 to ${MOST_MISSED}`, got: String(maxMissed) });
+  }
+  if (!Number.isInteger(jitterMs) || jitterMs < 0 || jitterMs > MOST_JITTER_MS) {
+    problems.push({ path: 'jitterMs', expected: `a whole number of 0 to ${MOST_JITTER_MS}`, got: String(jitterMs) });
   }
   if (overlap === 'skip' && missed === 'runAll') {
     const expected = "'queue' or 'allow' with missed: 'runAll', which wants each due time";

@@ -42,6 +42,11 @@ export interface ScheduleOptions {
   readonly missed?: MissedPolicy | undefined;
   /** The most that `runAll` makes up for, 1 to 1,000; the latest. @default 100 */
   readonly maxMissed?: number | undefined;
+  /**
+   * Each firing is put off by 0 to so many ms, drawn anew for each due time and otherwise in each store, so that many who have the same
+   * schedule do not all call in the same second. At most a day. @default 0
+   */
+  readonly jitterMs?: number | undefined;
 }
 
 /** A schedule as it stands. */
@@ -87,6 +92,7 @@ export interface ScheduleDefinition {
   readonly overlap: OverlapPolicy;
   readonly missed: MissedPolicy;
   readonly maxMissed: number;
+  readonly jitterMs: number;
 }
 
 /** A page of schedules, by name. */
