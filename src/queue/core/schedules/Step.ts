@@ -86,10 +86,10 @@ export class Step {
     return client === undefined || this.#engine.client(client) !== undefined ? { schedule, zone } : undefined;
   }
 
-  /** Ids of the last requests that have not ended, of schedules that wait for them. */
+  /** Ids of the last requests that have not ended, of schedules that go by that. */
   async #openOf(schedules: readonly ReadSchedule[]): Promise<ReadonlySet<string>> {
     const ids = schedules
-      .filter(({ record }) => record.definition.overlap === 'skip')
+      .filter(({ record: { definition } }) => definition.overlap === 'skip' || definition.overlap === 'replace')
       .map(({ record }) => record.last?.requestId)
       .filter((id) => id !== undefined);
     if (ids.length === 0) return new Set();
@@ -108,12 +108,18 @@ export class Step {
     try {
       const { record } = schedule;
       const { fire: due, missed, whenFired, whenPassed } = planned;
-      const isOverlap = record.definition.overlap === 'skip' && open.has(record.last?.requestId ?? '');
+      const { overlap } = record.definition;
+      const before = record.last?.requestId ?? '';
+      const isOverlap = overlap === 'skip' && open.has(before);
       if (due === null) await this.#pass(schedule, whenPassed, missed, {}, now, counts);
       else if (isOverlap) {
         const passed = { due, cause: 'overlap', code: null } as const;
         await this.#pass(schedule, whenPassed, missed, { passed }, now, counts);
-      } else await this.#fire(schedule, zone, due, planned, now, counts);
+      } else {
+        // First, so that the due time still fires where this process dies in between.
+        if (overlap === 'replace' && open.has(before)) await this.#engine.withdrawal.cancel(before, true);
+        await this.#fire(schedule, zone, due, planned, now, counts);
+      }
       if (whenFired.dueAt !== null && whenFired.dueAt <= now) counts.isMoreDue = true;
     } catch (error) {
       counts.error = error;

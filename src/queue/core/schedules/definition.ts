@@ -45,7 +45,7 @@ const OPTION_KEYS = namesOf<FiringOptions>({
   client: true,
   expiresAfterMs: true,
 });
-const OVERLAPS = ['skip', 'queue', 'allow'] as const;
+const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
 const MISSED = ['skip', 'runOnce', 'runAll'] as const;
 
 /** Names a schedule can have are told from others. @throws SCHEDULE_INVALID */
@@ -94,7 +94,7 @@ function checkPolicies(
   if (!Number.isInteger(jitterMs) || jitterMs < 0 || jitterMs > MOST_JITTER_MS) {
     problems.push({ path: 'jitterMs', expected: `a whole number of 0 to ${MOST_JITTER_MS}`, got: String(jitterMs) });
   }
-  if (overlap === 'skip' && missed === 'runAll') {
+  if ((overlap === 'skip' || overlap === 'replace') && missed === 'runAll') {
     const expected = "'queue' or 'allow' with missed: 'runAll', which wants each due time";
     problems.push({ path: 'overlap', expected, got: overlap });
   }
@@ -119,8 +119,8 @@ function readOptions(options: FiringOptions, overlap: unknown, problems: Problem
   if (expiresAfterMs !== undefined && !(Number.isInteger(expiresAfterMs) && expiresAfterMs > 0)) {
     found.push({ path: 'expiresAfterMs', expected: 'a whole number above 0', got: String(expiresAfterMs) });
   }
-  if (lane === null && overlap === 'queue') {
-    found.push({ path: 'lane', expected: "a name, or nothing, with overlap: 'queue'", got: 'null' });
+  if (lane === null && (overlap === 'queue' || overlap === 'replace')) {
+    found.push({ path: 'lane', expected: `a name, or nothing, with overlap: '${overlap}'`, got: 'null' });
   }
   problems.push(...found.map((problem) => ({ ...problem, path: `options.${problem.path}` })));
   if (found.length > 0) return {};

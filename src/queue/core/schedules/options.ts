@@ -5,9 +5,10 @@ import type { RequestInput, RequestOptions } from '../../types/calls.ts';
  * What becomes of a due time while the request of the one before has not ended:
  * - `skip`: it does not fire
  * - `queue`: it fires, and its request waits for that one
+ * - `replace`: it fires; that one is cancelled if it was never sent, else its request waits for it
  * - `allow`: it fires
  */
-export type OverlapPolicy = 'skip' | 'queue' | 'allow';
+export type OverlapPolicy = 'skip' | 'queue' | 'replace' | 'allow';
 
 /** How the requests of a schedule are queued: options of every request, but for those that say when, and by which key. */
 export interface FiringOptions
