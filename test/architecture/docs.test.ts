@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { EVENT_NAMES } from '../../src/queue/types/eventNames.ts';
 import { ROOT } from './support/project.ts';
 
 interface OptionGroup {
@@ -10,6 +11,11 @@ interface OptionGroup {
 
 interface ErrorsScript {
   renderErrorsPage(codes: typeof ERROR_CODES): string;
+}
+
+interface EventsScript {
+  eventsPage(root: URL): string;
+  eventsOf(source: string): readonly { readonly name: string; readonly meaning: string }[];
 }
 
 interface OptionsScript {
@@ -24,6 +30,14 @@ describe('a generated page', () => {
   it('of error codes equals the table of the source', async () => {
     const { renderErrorsPage } = await script<ErrorsScript>('docs-errors.mjs');
     expect(readFileSync(`${ROOT}docs/errors.md`, 'utf8')).toBe(renderErrorsPage(ERROR_CODES));
+  });
+
+  it('of events equals the map of the source, and says of each when it comes', async () => {
+    const { eventsPage, eventsOf } = await script<EventsScript>('docs-events.mjs');
+    expect(readFileSync(`${ROOT}docs/events.md`, 'utf8')).toBe(eventsPage(new URL(`file://${ROOT}`)));
+    const events = eventsOf(readFileSync(`${ROOT}src/queue/types/events.ts`, 'utf8'));
+    expect(events.map(({ name }) => name)).toEqual([...EVENT_NAMES]);
+    expect(events.filter(({ meaning }) => meaning === '')).toEqual([]);
   });
 
   it.skipIf(!existsSync(`${ROOT}src/index.ts`))('of options equals the options of the source', async () => {

@@ -46,7 +46,7 @@ export interface Reconciled {
 }
 
 /**
- * Finds out what the server has, compares it with what was meant, and decides (replay.md R10). While it does, the request is being sent still: a
+ * Finds out what the server has, compares it with what was meant, and decides. While it does, the request is being sent still: a
  * crash leaves it to be sent again, which meets the same conflict.
  */
 export class Reconciler {

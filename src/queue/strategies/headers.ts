@@ -18,7 +18,7 @@ export interface SplitQuery {
   readonly secretQuery: string;
 }
 
-/** Tells stored, secret and volatile headers and query parameters apart (DESIGN "Headers and keys"). */
+/** Tells stored, secret and volatile headers and query parameters apart. */
 export interface HeaderRules {
   /** Hop-by-hop headers and those that the transport writes itself are dropped. */
   splitHeaders(headers: HeaderList): SplitHeaders;

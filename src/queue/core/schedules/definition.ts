@@ -1,12 +1,13 @@
 import type { Problem } from '../../../errors.ts';
 import { holdfastError } from '../../../errors.ts';
+import { suggestion } from '../../../suggestion.ts';
 import { assertHeaders, createHeaderRules } from '../../strategies/headers.ts';
 import { priorityNumber } from '../../strategies/priority.ts';
 import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
 import type { EncodedBody } from '../body.ts';
 import { encodeBody } from '../body.ts';
 import { checkInput, checkOptions } from '../checkCall.ts';
-import { suggestion, unknownOptions } from '../filter.ts';
+import { unknownOptions } from '../filter.ts';
 import { listHeaders } from '../headerList.ts';
 import { parseTarget } from '../target.ts';
 import type { Zone } from '../zone.ts';
