@@ -2,6 +2,7 @@
 export const DEEP = [
   'test/workers/**/*.test.ts',
   'test/zones/twoProcesses.test.ts',
+  'test/scheduling/processes.test.ts',
   'test/replay/faults/toggled.test.ts',
   'test/conformance/spill.test.ts',
   'test/conformance/spillRedis.test.ts',

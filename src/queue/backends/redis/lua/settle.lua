@@ -145,7 +145,11 @@ local function settleOne(row, one, now)
   setProgress(row, one[6], one[7])
   if one[10] then setResult(row, one[10]) end
   if one[9] ~= KEEP_TOLD then q.mark(row, TOLD, one[9] == NOW_TOLD) end
-  q.move(row, one[3], one[4], one[5], now, report)
+  if one[8] and one[3] == IS_READY and one[4] == BECAUSE_ACCEPTED then
+    q.putBack(row, now)
+  else
+    q.move(row, one[3], one[4], one[5], now, report)
+  end
   q.isWorthTelling = true
   return { DONE, row[STATE], row[STATE] >= IS_SUCCEEDED and row[ENDED_SEQ], report.ended, report.moved }
 end
@@ -166,7 +170,10 @@ q.verbs.settle = function(p)
     local row = q.rowAt(tags[index])
     if row and row[LANE] then lanes[#lanes + 1] = row[LANE] end
   end
-  q.loadLanes(lanes)
+  if #lanes > 0 then
+    q.need('lanes')
+    q.loadLanes(lanes)
+  end
   for index, one in ipairs(p[2]) do
     local row = q.rowAt(tags[index])
     results[index] = row and settleOne(row, one, p[1]) or { NOT_FOUND }
