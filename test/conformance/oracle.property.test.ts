@@ -14,7 +14,7 @@ const numRuns = Number(env('ORACLE_RUNS') ?? 30);
 /** A change is judged by the same sequences each time; at a desk they are new ones. */
 const seed = env('ORACLE_SEED') ?? (env('CI') === undefined ? undefined : '20261122');
 /** Shrinking plays a thousand sequences more: it is cut short, so that a difference is told before the test's own time is up. */
-const stopAfterMs = 60_000 + numRuns * 2000;
+const stopAfterMs = 240_000 + numRuns * 2000;
 
 /** Plays random sequences on a fresh store each and in memory, and compares every answer. */
 async function compare(makeStore: () => Promise<ConformanceStore>): Promise<void> {

@@ -9,7 +9,7 @@ import { assertConsistent } from './assertConsistent.ts';
 
 const numRuns = Number(env('MEMORY_RUNS') ?? 150);
 
-it('every index of the memory store stays true to its requests', { timeout: 60_000 + numRuns * 200 }, async () => {
+it('every index of the memory store stays true to its requests', { timeout: 240_000 + numRuns * 200 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 20, maxLength: 60, size: 'max' }), async (commands) => {
       const store = new MemoryStorage();
