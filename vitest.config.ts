@@ -25,7 +25,7 @@ export const EACH = {
   pool: 'forks',
   maxWorkers: 2,
   // Limits for what hangs, not for what is slow: a busy machine takes many times as long.
-  testTimeout: 120_000,
+  testTimeout: 240_000,
   hookTimeout: 60_000,
   teardownTimeout: 10_000,
   expect: { poll: { timeout: 30_000 } },

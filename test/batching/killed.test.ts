@@ -1,5 +1,4 @@
-import { describe, expect, it } from 'vitest';
-import type { ScriptedServer } from '../../src/testing/ScriptedServer.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { park } from '../../src/testing/serverSteps.ts';
 import { folder, onFile, realServer } from '../core/harness.ts';
 import { DIST, startChild } from '../processes/support/child.ts';
@@ -8,16 +7,12 @@ import { ZONE } from './support/world.ts';
 
 const CHILD = new URL('./support/killedChild.mjs', import.meta.url);
 
-async function until(condition: () => boolean, server: ScriptedServer): Promise<void> {
-  while (!condition()) await fetch(`${server.origin}/tick`);
-}
-
 describe('a process killed with a batch on the wire', () => {
   it('leaves every member in doubt or sent again by its effect, none lost and none doubled', async () => {
     const applied = new Map<string, number>();
     const server = await realServer({
       respond: ({ path, body, method }) => {
-        const items = path === BATCH_PATH ? itemsOf(body) : path === '/tick' ? [] : [{ id: '', method, path }];
+        const items = path === BATCH_PATH ? itemsOf(body) : [{ id: '', method, path }];
         for (const item of items) {
           const what = `${item.method} ${item.path}`;
           applied.set(what, (applied.get(what) ?? 0) + 1);
@@ -28,7 +23,7 @@ describe('a process killed with a batch on the wire', () => {
     server.script.always(({ path }) => (path === BATCH_PATH && server.parked === 0 ? park : undefined));
     const database = `${await folder()}/queue.db`;
     const child = startChild(CHILD, [DIST, database, server.origin]);
-    await until(() => server.parked > 0, server);
+    await vi.waitUntil(() => server.parked > 0, { timeout: 60_000, interval: 10 });
     child.process.kill('SIGKILL');
     const end = await child.ended;
     const ids = end.lines.filter((line) => line.startsWith('accepted')).map((line) => line.split(' ')[1] ?? '');

@@ -15,7 +15,6 @@ import { paths, ZONE } from './support/world.ts';
 
 const CHILD = new URL('./support/sharedChild.mjs', import.meta.url);
 const OPTIONS = { retry: { baseDelayMs: 5, maxDelayMs: 50 }, leaseMs: 2_000 } as const;
-const TIMEOUT = { timeout: 120_000 } as const;
 
 interface Site {
   readonly server: ScriptedServer;
@@ -95,7 +94,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describeStores('a batch', (store) => {
-  it('is never of two processes, and each request is sent by one of them', TIMEOUT, async () => {
+  it('is never of two processes, and each request is sent by one of them', async () => {
     const site = await siteOn(store);
     const [child, queue] = [await childAt(site), await queueAt(site)];
     const accepted = await enqueue(queue, site, 'POST', paths(400));
@@ -106,7 +105,7 @@ describeStores('a batch', (store) => {
     expect((await child.ended).lines.at(-1)).toBe('closed');
   });
 
-  it('of a process that is killed is left to the other: in doubt, or sent again', TIMEOUT, async () => {
+  it('of a process that is killed is left to the other: in doubt, or sent again', async () => {
     const site = await siteOn(store);
     site.server.script.always(({ path }) => (path === BATCH_PATH ? park : undefined));
     const child = await childAt(site);
@@ -132,7 +131,7 @@ describeStores('a batch', (store) => {
     ['a cut before the answer', applyThenReset],
     ['half a head', partialHead],
     ['half a body', partialBody],
-  ])('with %s leaves writes in doubt, and repeats what may be', TIMEOUT, async (_, step) => {
+  ])('with %s leaves writes in doubt, and repeats what may be', async (_, step) => {
     const site = await siteOn(store);
     const queue = await queueAt(site);
     site.server.script.next(step);
@@ -148,7 +147,7 @@ describeStores('a batch', (store) => {
     expect(ends.every(({ state }) => state === 'succeeded')).toBe(true);
   });
 
-  it('that is too large is halved, and a mixed answer ends each by its part', TIMEOUT, async () => {
+  it('that is too large is halved, and a mixed answer ends each by its part', async () => {
     const site = await siteOn(store, ({ path }) => ({ status: path.endsWith('3') ? 404 : 201 }), 6);
     const queue = await queueAt(site);
     const accepted = await enqueue(queue, site, 'POST', paths(20));
@@ -159,7 +158,7 @@ describeStores('a batch', (store) => {
     expect(often(site.applied)).toEqual({ most: 1, all: 18 });
   });
 
-  it('of which a part says when to come again sends that part then, and the lane stays in order', TIMEOUT, async () => {
+  it('of which a part says when to come again sends that part then, and the lane stays in order', async () => {
     let left = 2;
     const site = await siteOn(store, ({ path }) => {
       if (path !== '/lane/1' || left === 0) return { status: 200 };
@@ -179,7 +178,7 @@ describeStores('a batch', (store) => {
     expect(site.applied.slice(0, 8).every((one) => one.includes('/things'))).toBe(true);
   });
 
-  it('that hangs ends with the time of its call, and is in doubt only where it was a write', TIMEOUT, async () => {
+  it('that hangs ends with the time of its call, and is in doubt only where it was a write', async () => {
     const site = await siteOn(store);
     const queue = await queueAt(site, { attemptTimeoutMs: 300 });
     site.server.script.next(hang);
@@ -195,7 +194,7 @@ describeStores('a batch', (store) => {
     expect(states.map((one) => one?.state)).toEqual(['held', 'succeeded', 'succeeded']);
   });
 
-  it('on the wire while its queue closes is settled first, or left to the next', TIMEOUT, async () => {
+  it('on the wire while its queue closes is settled first, or left to the next', async () => {
     const site = await siteOn(store);
     site.server.script.next(park);
     const queue = await queueAt(site, { closeTimeoutMs: 500 });
@@ -210,7 +209,7 @@ describeStores('a batch', (store) => {
     expect(often(site.applied).all).toBe(30);
   });
 
-  it('that is refused for its credential goes again together, in each process with one renewal', TIMEOUT, async () => {
+  it('that is refused for its credential goes again together, in each process with one renewal', async () => {
     const site = await siteOn(store);
     const seen: string[] = [];
     site.server.script.always((request) => {
@@ -242,7 +241,7 @@ describeStores('a batch', (store) => {
     expect(seen.filter((token) => token === 'Bearer old').length).toBeLessThanOrEqual(10);
   });
 
-  it('is of requests that wait for ids only once these are known', TIMEOUT, async () => {
+  it('is of requests that wait for ids only once these are known', async () => {
     const site = await siteOn(store);
     const queue = await queueAt(site);
     const base = site.server.origin;
@@ -259,7 +258,7 @@ describeStores('a batch', (store) => {
     expect(often(site.applied)).toEqual({ most: 1, all: 7 });
   });
 
-  it('may be called off at every stage by its members, and what was sent is told as it was', TIMEOUT, async () => {
+  it('may be called off at every stage by its members, and what was sent is told as it was', async () => {
     const site = await siteOn(store);
     const queue = await queueAt(site);
     site.server.script.next(park, park);

@@ -34,7 +34,7 @@ describe('a snippet of the documentation', () => {
 
   for (const [index, { page, line, language, isFragment }] of snippets.entries()) {
     const what = isFragment ? 'is correct' : 'is correct and runs to its end';
-    it(`at ${page}:${line} ${what}`, { timeout: 90_000 }, async () => {
+    it(`at ${page}:${line} ${what}`, async () => {
       if (language === 'ts') expect(workshop.typeErrors(index)).toEqual([]);
       const ended = isFragment ? language === 'js' && (await workshop.parse(index)) : await workshop.execute(index);
       if (ended !== false) expect(ended, ended.output).toMatchObject({ code: 0 });

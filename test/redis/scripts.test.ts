@@ -61,7 +61,7 @@ describeRedis('scripts that a server does not have', () => {
     const stats = String(await server.ask('INFO', 'commandstats'));
     const loads = Number(/cmdstat_script\|load:calls=(\d+)/.exec(stats)?.[1]);
     expect(loads).toBe(Number(/number_of_cached_scripts:(\d+)/.exec(String(await server.ask('INFO', 'memory')))?.[1]));
-  }, 60_000);
+  });
 
   it('may be forgotten again and again in the middle of calls: all are accepted once, in call order', async () => {
     const server = await serverWith();
@@ -73,7 +73,7 @@ describeRedis('scripts that a server does not have', () => {
     }
     expect(await seqsOf(calls)).toEqual(upTo(MANY));
     expect(Number(await server.ask('HLEN', 'holdfast:{queue}:records'))).toBe(MANY);
-  }, 60_000);
+  });
 
   it('are not there after a restart in the middle of calls: all are accepted once, in call order', async () => {
     const server = await serverWith({ appendonly: 'always' });
@@ -84,7 +84,7 @@ describeRedis('scripts that a server does not have', () => {
     await server.restart();
     expect(await seqsOf(calls)).toEqual(upTo(MANY));
     expect(Number(await server.ask('HLEN', 'holdfast:{queue}:records'))).toBe(MANY);
-  }, 60_000);
+  });
 
   it('are no reason any more for what fails once they are loaded', async () => {
     const server = await serverWith();
@@ -112,5 +112,5 @@ describeRedis('a call that waits', () => {
     const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
     const calls = enqueueMany(backend, 12_000);
     expect(await seqsOf(calls)).toEqual(upTo(12_000));
-  }, 120_000);
+  });
 });

@@ -21,9 +21,7 @@ describe('the jitter of a due time', () => {
 });
 
 function define(open: () => Promise<Site>): void {
-  it('put off by a jitter fires once for each due time over two processes, each in its time, and is not late', {
-    timeout: 60_000,
-  }, async () => {
+  it('put off by a jitter fires once for each due time over two processes, each in its time, and is not late', async () => {
     const site = await open();
     const [one, other] = [await site.open(), await site.open()];
     const told = [one, other].map(

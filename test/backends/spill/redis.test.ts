@@ -122,7 +122,7 @@ describeRedis('a spill before Redis', () => {
     expect(accepted.length).toBe(calls.length);
   });
 
-  it('is emptied although calls keep coming as fast as they are answered', { timeout: 90_000 }, async () => {
+  it('is emptied although calls keep coming as fast as they are answered', async () => {
     const server = await startServer();
     const path = folder();
     const backend = await spilling({ url: server.url }, path);
@@ -203,7 +203,7 @@ describeRedis('a spill before Redis', () => {
     expect(await idsIn(backend)).toEqual([...calls, ...more].map(({ id }) => id));
   });
 
-  it('loses and doubles nothing when processes are killed in the move', { timeout: 90_000 }, async () => {
+  it('loses and doubles nothing when processes are killed in the move', async () => {
     const server = await startServer({ appendonly: 'always' });
     const { host, port } = server;
     const path = folder();

@@ -1,5 +1,9 @@
+import { systemClock } from '../../../../src/system/clock.ts';
+
 /** Turns of the event loop without anything under way, after which nothing more is to be expected. */
 const CALM_TURNS = 12;
+/** Turns with something under way, after which stores and sockets are left the machine for a while. */
+const BUSY_TURNS = 50;
 
 /** Counts the calls under way of things it watches, so that fake time stands still while real stores and sockets work. */
 export class Traffic {
@@ -18,9 +22,13 @@ export class Traffic {
 
   /** Resolves when no call is under way, or no more than hang by intention. */
   async calm(hanging: () => number = () => 0): Promise<void> {
+    let busy = 0;
     for (let calm = 0; calm < CALM_TURNS; ) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      calm = this.#calls > hanging() ? 0 : calm + 1;
+      if (busy < BUSY_TURNS) await new Promise<void>((resolve) => setImmediate(resolve));
+      else await new Promise<void>((resolve) => systemClock.schedule(1, resolve, { keepAlive: true }));
+      const isBusy = this.#calls > hanging();
+      calm = isBusy ? 0 : calm + 1;
+      busy = isBusy ? busy + 1 : 0;
     }
   }
 
