@@ -147,6 +147,41 @@ describe('permits', () => {
     expect(inUse(one)).toBe(0);
   });
 
+  it('that are fewer than the kinds that wait in turn still carry as many of one as were found', async () => {
+    const adapter = listProtocol({ key: ({ path }) => path.split('/')[1] ?? '' });
+    const one = await batchWorld({ adapter, zone: { maxConcurrency: 1 }, config: { maxBatchSize: 20 } });
+    await enqueueAll(
+      one,
+      paths(400).map((path, index) => post(`/k${index % 2}${path}`)),
+    );
+    await one.test.clock.advance(10_000);
+    expect([...one.applied.values()]).toEqual(Array(400).fill(1));
+    // Twenty calls would be full ones; 400 would be none shared.
+    expect(one.calls.length).toBeLessThan(50);
+  });
+
+  it('that lack cost no flow its turns: what was claimed and not sent keeps them', async () => {
+    const adapter = listProtocol({ key: ({ path }) => path.split('/')[1] ?? '' });
+    const flows = { by: 'tag', weights: { a: 1, b: 3 } } as const;
+    const config = { priorityStrategy: 'weighted', flows } as const;
+    const one = await batchWorld({ adapter, zone: { maxConcurrency: 1 }, config });
+    one.test.queue.pause();
+    const tags = ['a', 'b'];
+    const requests = paths(1_600).map((path, n) => ({
+      request: post(`/${tags[n % 2]}${path}`),
+      tag: tags[n % 2] ?? '',
+    }));
+    await one.test.queue.enqueueMany(requests.map(({ request, tag }) => ({ request, options: { tags: [tag] } })));
+    one.test.queue.resume();
+    await one.test.clock.advance(20_000);
+    const sent = one.calls.flat();
+    expect(sent).toHaveLength(1_600);
+    for (const picks of [400, 700, 1_000]) {
+      const share = sent.slice(0, picks).filter((path) => path.startsWith('/b/')).length / picks;
+      expect(Math.abs(share - 0.75)).toBeLessThan(0.02);
+    }
+  });
+
   it('are one for a call, and a rate that counts requests counts all of it', async () => {
     const zone = { rateLimit: { max: 10, perMs: 60_000, burst: 10, algorithm: 'slidingWindow' } } as const;
     const each = await batchWorld({ adapter: listProtocol({ countsAs: 'each' }), zone });

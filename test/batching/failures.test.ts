@@ -39,6 +39,26 @@ describe('a batch that is too large', () => {
     expect(one.test.queue.zones.get(ZONE).concurrency.inUse).toBe(0);
   });
 
+  it('because of one member makes those after it no smaller', async () => {
+    const one = await batchWorld();
+    one.answerCall = (items) => (items.some(({ path }) => path === '/things/7') ? { status: 413 } : undefined);
+    one.answerItem = ({ path }) => (path === '/things/7' ? { status: 413 } : undefined);
+    await enqueueAll(
+      one,
+      paths(20).map((path) => post(path)),
+    );
+    await one.test.clock.advance(20);
+    expect((await one.test.queue.counts()).succeeded).toBe(19);
+    expect(one.test.queue.zones.get(ZONE).batches).toMatchObject([{ size: 20 }]);
+    one.calls.length = 0;
+    await enqueueAll(
+      one,
+      paths(20, '/others').map((path) => post(path)),
+    );
+    await one.test.clock.advance(20);
+    expect(one.calls.map((call) => call.length)).toEqual([20]);
+  });
+
   it('for one member alone leaves that its own answer, and the others theirs', async () => {
     const one = await batchWorld();
     one.answerCall = (items) => (items.some(({ path }) => path === '/things/7') ? { status: 400 } : undefined);

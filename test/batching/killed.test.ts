@@ -13,9 +13,7 @@ async function until(condition: () => boolean, server: ScriptedServer): Promise<
 }
 
 describe('a process killed with a batch on the wire', () => {
-  it('leaves every member in doubt or sent again by its effect, none lost and none doubled', {
-    timeout: 60_000,
-  }, async () => {
+  it('leaves every member in doubt or sent again by its effect, none lost and none doubled', async () => {
     const applied = new Map<string, number>();
     const server = await realServer({
       respond: ({ path, body, method }) => {

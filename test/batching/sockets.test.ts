@@ -60,9 +60,7 @@ async function endsOf(queue: QueueManager, origin: string, all: readonly string[
 }
 
 describe('over real sockets', () => {
-  it('a server that takes 20 ms for a call serves the same in an eighth of the calls', {
-    timeout: 60_000,
-  }, async () => {
+  it('a server that takes 20 ms for a call serves the same in an eighth of the calls', async () => {
     const callsOf = async (batchingEnabled: boolean): Promise<number> => {
       const of = await served();
       of.server.script.always(slow(20));

@@ -88,13 +88,21 @@ describe('the window of a batch', () => {
 });
 
 describe('what is claimed for each call', () => {
-  it('is no more than went out when some had to be given back, and grows again', () => {
+  it('is no more than went out when more had to be given back than that saved, and grows again', () => {
     const share = new FoldedShare(20);
-    share.folded(10, 5, 10);
+    share.folded(10, 5, 50);
     expect(share.perCall).toBe(2);
     for (let n = 0; n < 40; n += 1) share.folded(4, 2, 0);
     expect(share.perCall).toBe(20);
     share.folded(0, 0, 5);
+    expect(share.perCall).toBe(1);
+  });
+
+  it('stays while calls that are saved are worth what is given back', () => {
+    const share = new FoldedShare(20);
+    for (let n = 0; n < 10; n += 1) share.folded(10, 1, 10);
+    expect(share.perCall).toBe(20);
+    share.folded(1, 1, 19);
     expect(share.perCall).toBe(1);
   });
 });

@@ -54,27 +54,23 @@ describe('two processes on one file, one of which is killed', () => {
     ['send:afterLastByte', 2],
     ['answer:beforeSettle', 2],
     ['settle:duringCommit', 1],
-  ])(
-    'at %s: the other finishes the work of both',
-    async (point, nth) => {
-      const survivor = start('survivor', 0, 200);
-      const victim = start('victim', 1_000, 60, { point, nth, from: 'load' });
-      const [survived, killed] = await Promise.all([survivor.ended, victim.ended]);
-      expect(killed, describeEnd(killed)).toMatchObject({ signal: 'SIGKILL' });
-      expect(survived, describeEnd(survived)).toMatchObject({ code: 0, signal: null });
-      // The survivor says so once nothing of either can move. Had the victim outlived it, something may be left.
-      expect(survived.lines).toContain('survived');
-      const last = await start('last', 2_000, 0).ended;
-      expect(last, describeEnd(last)).toMatchObject({ code: 0, signal: null });
-      expect(last.lines[0]).toMatch(/^drained ok /);
+  ])('at %s: the other finishes the work of both', async (point, nth) => {
+    const survivor = start('survivor', 0, 200);
+    const victim = start('victim', 1_000, 60, { point, nth, from: 'load' });
+    const [survived, killed] = await Promise.all([survivor.ended, victim.ended]);
+    expect(killed, describeEnd(killed)).toMatchObject({ signal: 'SIGKILL' });
+    expect(survived, describeEnd(survived)).toMatchObject({ code: 0, signal: null });
+    // The survivor says so once nothing of either can move. Had the victim outlived it, something may be left.
+    expect(survived.lines).toContain('survived');
+    const last = await start('last', 2_000, 0).ended;
+    expect(last, describeEnd(last)).toMatchObject({ code: 0, signal: null });
+    expect(last.lines[0]).toMatch(/^drained ok /);
 
-      const accepted = new Set(
-        [...survived.lines, ...killed.lines]
-          .filter((line) => line.startsWith('accepted'))
-          .map((line) => Number(line.split(' ')[1])),
-      );
-      expect(compare(accepted, server.ledger.entries)).toEqual({ lost: [], duplicated: [], disordered: [] });
-    },
-    60_000,
-  );
+    const accepted = new Set(
+      [...survived.lines, ...killed.lines]
+        .filter((line) => line.startsWith('accepted'))
+        .map((line) => Number(line.split(' ')[1])),
+    );
+    expect(compare(accepted, server.ledger.entries)).toEqual({ lost: [], duplicated: [], disordered: [] });
+  });
 });

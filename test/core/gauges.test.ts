@@ -22,8 +22,13 @@ it('the gauges of the system tell by how much the event loop was late since the 
   expect(delayMs).toBeGreaterThan(200);
   // Nothing has come in since.
   expect(gauges.eventLoopDelayMs()).toBe(delayMs);
-  await spend(100);
-  expect(gauges.eventLoopDelayMs()).toBeLessThan(200);
+  // What was late before counts no more, however busy the machine is now and then.
+  await expect
+    .poll(async () => {
+      await spend(100);
+      return gauges.eventLoopDelayMs();
+    })
+    .toBeLessThan(200);
   gauges.stop();
   expect(gauges.eventLoopDelayMs()).toBe(0);
 });

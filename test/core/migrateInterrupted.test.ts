@@ -169,7 +169,7 @@ describe('a process that is killed while it moves', () => {
     [36, 'during'],
     [38, 'before'],
     [41, 'during'],
-  ])('at verb %i, %s it, loses and doubles nothing', { timeout: 60_000 }, async (verb, when) => {
+  ])('at verb %i, %s it, loses and doubles nothing', async (verb, when) => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-moved-'));
     const [from, to] = [join(folder, 'from.db'), join(folder, 'to.db')];
     const all = await closed(from, async (t) => {

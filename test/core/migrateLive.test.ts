@@ -36,7 +36,7 @@ async function open(name: string, options: Parameters<typeof QuickSetup.sqlite>[
 
 const post = (body: unknown) => ({ method: 'POST', url: `${server.origin}/notes`, body });
 
-describe('a move between two queues that are at work', { timeout: 60_000 }, () => {
+describe('a move between two queues that are at work', () => {
   it('leaves no request out, sends none twice, and keeps the order of lanes', async () => {
     server.script.always(() => slow(2));
     const [from, to] = [await open('a.db'), await open('b.db')];

@@ -8,6 +8,7 @@ import { RestApi } from '../support/RestApi.ts';
 import { world } from './harness.ts';
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** A ticket that was made by its local id, and is known by both ids. */
 async function made() {
@@ -162,6 +163,85 @@ describe('a change behind others of its lane', () => {
     expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'd', size: 3 });
     const matches = server.ledger.entries.map(({ request }) => new Map(request.headers).get('if-match'));
     expect(matches).toEqual(['"v1"', undefined, '"v2"', '"v3"', '"v1"', undefined, '"v4"']);
+  });
+
+  describe('made on a version that was there when one ahead of it met another one', () => {
+    /** The first meets what stands for sizes and colors of others; the second was made on the sizes alone. */
+    async function between(last: 'update' | 'replace' = 'update', options: Partial<ResourceOptions> = {}) {
+      const given = await read(options);
+      const { test, api, tickets } = given;
+      test.network.online = false;
+      const first = await tickets
+        .update(7, { title: 'b' }, { ...FIRST, deadline: test.clock.now() + HOUR_MS })
+        .accepted();
+      api.edit('/tickets/7', { size: 2 });
+      const seen = { etag: '"v2"', base: { id: 7, title: 'a', size: 2 } };
+      const body = last === 'update' ? { title: 'c' } : { title: 'c', size: 2 };
+      const second = await tickets[last](7, body, seen).accepted();
+      api.edit('/tickets/7', { color: 'x' });
+      test.network.online = true;
+      return { ...given, first, second };
+    }
+
+    it.each(['update', 'replace'] as const)('meets nothing of anybody else (%s)', async (last) => {
+      const { test, api, first, second } = await between(last);
+      await test.clock.advance(MINUTE_MS);
+      expect(await test.queue.get(first.id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+      expect(await test.queue.get(second.id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+      expect(api.at('/tickets/7')).toEqual({ id: 7, title: 'c', size: 2, color: 'x' });
+    });
+
+    it('meets what others made of the same since', async () => {
+      const { test, api, server, first, second } = await between();
+      server.script.always(({ headers, method }) => {
+        const isSecond = method === 'PATCH' && new Map(headers).get('if-match') === '"v2"';
+        const { title } = api.at('/tickets/7') ?? {};
+        if (isSecond && title === 'b') api.edit('/tickets/7', { title: 'theirs' });
+        return undefined;
+      });
+      await test.clock.advance(MINUTE_MS);
+      expect(await test.queue.get(first.id)).toMatchObject({ state: 'succeeded' });
+      expect(await test.queue.get(second.id)).toMatchObject({ state: 'held', reason: 'conflict' });
+      expect(api.at('/tickets/7')).toMatchObject({ title: 'theirs' });
+    });
+
+    it('meets what others made of it where the one ahead was given up, though it is what that one meant', async () => {
+      const { test, api, server, first, second } = await between();
+      server.script.next(answer(), answer(), unavailable(2 * 3_600));
+      await test.clock.advance(MINUTE_MS);
+      api.edit('/tickets/7', { title: 'b' });
+      await test.clock.advance(3 * HOUR_MS);
+      expect(await test.queue.get(first.id)).toMatchObject({ state: 'dead', reason: 'expired' });
+      expect(await test.queue.get(second.id)).toMatchObject({ state: 'held', reason: 'conflict' });
+      expect(api.at('/tickets/7')).toMatchObject({ title: 'b' });
+    });
+
+    it('is another case than one that was made on what others left of it, and changed back since', async () => {
+      const { test, api, tickets, second } = await between();
+      await test.clock.advance(MINUTE_MS);
+      api.edit('/tickets/7', { title: 'theirs' });
+      const seen = { etag: '"v6"', base: { id: 7, title: 'theirs', size: 2, color: 'x' } };
+      test.network.online = false;
+      const third = await tickets.update(7, { title: 'd' }, seen).accepted();
+      api.edit('/tickets/7', { title: 'c' });
+      test.network.online = true;
+      await test.clock.advance(MINUTE_MS);
+      expect(await test.queue.get(second.id)).toMatchObject({ state: 'succeeded' });
+      expect(await test.queue.get(third.id)).toMatchObject({ state: 'held', reason: 'conflict' });
+      expect(api.at('/tickets/7')).toMatchObject({ title: 'c' });
+    });
+
+    it('is not found in what another one says that version was, where they differ', async () => {
+      const { test, api, tickets, second } = await between();
+      const other = { etag: '"v2"', base: { id: 7, title: 'a' } };
+      test.network.online = false;
+      const third = await tickets.update(7, { title: 'd' }, other).accepted();
+      test.network.online = true;
+      await test.clock.advance(MINUTE_MS);
+      expect(await test.queue.get(second.id)).toMatchObject({ state: 'held', reason: 'conflict' });
+      expect(await test.queue.get(third.id)).toMatchObject({ state: 'blocked' });
+      expect(api.at('/tickets/7')).toMatchObject({ title: 'b' });
+    });
   });
 
   it('does not stand on one that met a conflict and was given up then', async () => {

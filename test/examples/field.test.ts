@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../examples/field/main.mjs', import.meta.url));
 
-it('the field example tells its story and ends as promised', { timeout: 60_000 }, async () => {
+it('the field example tells its story and ends as promised', async () => {
   const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   expect(output.trimEnd().split('\n').at(-1), output).toBe(

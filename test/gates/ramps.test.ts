@@ -56,7 +56,7 @@ describe('a zone that is back', () => {
     expect(seen[0]?.share).toBeCloseTo(0.1, 1);
     expect(seen.at(-1)?.share).toBe(1);
     expect(Math.max(...seen.map(({ inUse }) => inUse))).toBe(10);
-  }, 60_000);
+  });
 
   it('after its breaker was open is given no more calls at once than its share of them', async () => {
     const test = await failing({ maxConcurrency: 10 }, 3_000);
@@ -69,7 +69,7 @@ describe('a zone that is back', () => {
     }
     expect(seen.at(-1)?.share).toBe(1);
     expect(breakerOf(test.queue)).toBe('closed');
-  }, 60_000);
+  });
 
   it('drains what waited without a burst, in the end at its full rate', async () => {
     const test = await offline({ maxConcurrency: 5, rateLimit: { max: 600, perMs: 10_000, burst: 100 } }, 400);
@@ -84,7 +84,7 @@ describe('a zone that is back', () => {
     await test.clock.advance(2 * MINUTE_MS);
     expect((await test.queue.counts()).succeeded).toBe(400);
     expect(mostWithin(arrivals, 10_000)).toBeLessThanOrEqual(600);
-  }, 60_000);
+  });
 
   it.each([
     ['offline', offline],

@@ -99,5 +99,5 @@ describeRedis('the commands of a verb', () => {
       // Requests that have changed since they were accepted, and those that have not, are read by a command each.
       expect(commands, verb).toBeLessThanOrEqual((few[verb] ?? 0) + 1);
     }
-  }, 120_000);
+  });
 });

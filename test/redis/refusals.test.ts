@@ -60,7 +60,7 @@ describeRedis('a server that refuses', () => {
         await enqueue(other, newRequest());
         expect(told).toHaveBeenCalled();
       },
-      { timeout: 5_000 },
+      { timeout: 30_000 },
     );
     expect((await enqueue(backend, newRequest()))[0]).toMatchObject({ status: 'accepted' });
     expect(await codeOf(storeOn(server, { username: 'app', password: 'secret', keyPrefix: 'other' }))).toBe(

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
@@ -128,7 +129,7 @@ describeRedis('a call that waits', () => {
     const server = await serverWith();
     const backend = await storeOn(server, { commandTimeoutMs: 2_000 });
     const calls = enqueueMany(backend, 100);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000);
+    execFileSync('sleep', ['5']);
     expect(await seqsOf(calls)).toEqual(upTo(100));
   }, 30_000);
 

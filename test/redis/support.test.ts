@@ -111,7 +111,7 @@ describeRedis('a cluster of the tests', () => {
         expect(now).not.toBe(former);
         return now;
       },
-      { timeout: 15_000, interval: 50 },
+      { timeout: 30_000, interval: 50 },
     );
     await cluster.waitUntilWhole();
     expect(cluster.replicas).toContain(owner);
@@ -143,7 +143,7 @@ describeRedis('a proxy of the tests', () => {
     await connected.set('a', large);
     expect(await connected.get('a')).toBe(large);
     connected.disconnect();
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await vi.waitFor(() => expect(proxy.connections).toBe(0), { timeout: 30_000 });
   });
 
   it('swallows what it is given, and the end of the server, on connections that stay open', async () => {

@@ -15,12 +15,12 @@ function define(open: () => Promise<Site>): void {
     const first = await site.open();
     await first.queue.schedules.set('tick', { everyMs: EVERY_MS, request, missed: 'runAll' });
     const begin = site.clock.now();
-    await site.pass(2 * EVERY_MS + 1_000, 'tick', first);
+    await site.clock.advance(2 * EVERY_MS + 1_000);
     first.diesAt(point);
-    await site.pass(2 * EVERY_MS, 'tick', first);
+    await site.clock.advance(2 * EVERY_MS);
     site.end(first.life);
     const second = await site.open();
-    await site.pass(2 * EVERY_MS, 'tick', second);
+    await site.clock.advance(2 * EVERY_MS);
     const { fired, missed, position } = await site.record('tick');
     expect([fired, missed]).toEqual([6, 0]);
     expect(position.fired).toEqual([[begin + EVERY_MS, begin + 6 * EVERY_MS]]);
@@ -39,12 +39,29 @@ function define(open: () => Promise<Site>): void {
       });
       first.diesAt({ when, verb: 'schedules.set' });
       site.clock.setWall(site.clock.now() + 350 * EVERY_MS);
-      await site.pass(EVERY_MS, 'tick', first);
+      await site.clock.advance(EVERY_MS);
       site.end(first.life);
-      const second = await site.open();
-      await site.pass(EVERY_MS, 'tick', second);
+      await site.open();
+      await site.clock.advance(EVERY_MS);
       expect(await site.record('tick')).toMatchObject({ fired: 0, missed: 3 });
     }
+  });
+
+  it('that dies between what it replaces and the firing leaves the due time to be fired', async () => {
+    const site = await open();
+    const first = await site.open();
+    first.queue.pause();
+    await first.queue.schedules.set('tick', { everyMs: EVERY_MS, request, overlap: 'replace' });
+    const begin = site.clock.now();
+    await site.clock.advance(EVERY_MS);
+    first.diesAt({ when: 'after', verb: 'amend' });
+    await site.clock.advance(EVERY_MS);
+    site.end(first.life);
+    const second = await site.open();
+    await site.clock.advance(1_000);
+    expect(await site.record('tick')).toMatchObject({ fired: 2, missed: 0, last: { dueAt: begin + 2 * EVERY_MS } });
+    const { requests } = await second.queue.find({ tags: ['schedule:tick'] });
+    expect(requests.map(({ state }) => state === 'cancelled')).toEqual([true, false]);
   });
 
   it('beside another that lives fires nothing that this one fires', async () => {
@@ -53,7 +70,7 @@ function define(open: () => Promise<Site>): void {
     await first.queue.schedules.set('tick', { everyMs: EVERY_MS, request, missed: 'runAll' });
     const begin = site.clock.now();
     for (let n = 0; n < 6; n += 1) {
-      await site.pass(EVERY_MS, 'tick', second);
+      await site.clock.advance(EVERY_MS);
       if (n === 3) site.end(first.life);
     }
     const { fired, missed, position } = await site.record('tick');

@@ -134,7 +134,7 @@ describe('a time of day, in any zone', () => {
       }),
       { numRuns: 24 },
     );
-  }, 60_000);
+  });
 
   it('that a change around midnight leaves out is due when the clock has changed', () => {
     expect(due('30 23 * * *', 'America/Nuuk', '2024-03-30T12:00:00Z', 24)).toEqual(['03-31T01:00']);

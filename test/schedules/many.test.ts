@@ -40,7 +40,7 @@ async function counting(schedules: number) {
     for (let n = 1; n < schedules; n += 1) {
       const own = { ...definition, startAt: clock.now() + 2 * HOUR_MS + n, everyMs: 24 * HOUR_MS };
       const position = positionAfter(timesOf(own), clock.now(), []);
-      const record = newRecord(own, position, clock.now());
+      const record = newRecord(own, position, clock.now(), '');
       await store.schedules.set({ name: `schedule ${n}`, ...written(record) });
     }
   }
@@ -55,7 +55,7 @@ describe('a hundred thousand schedules', () => {
     await clock.advance(50 * 60_000);
     expect(statements).toEqual([]);
     expect(clock.pending).toBe(timers + 1);
-  }, 120_000);
+  });
 
   it('cost a firing of one of them what a firing of a single one costs', async () => {
     const [few, many] = [await counting(1), await counting(100_000)];
@@ -63,7 +63,7 @@ describe('a hundred thousand schedules', () => {
     expect(many.statements).toEqual(few.statements);
     expect(few.statements).toEqual(['schedules.due', 'schedules.nextDueAt']);
     expect(many.server.ledger.entries).toHaveLength(1);
-  }, 120_000);
+  });
 });
 
 describe('a queue without schedules', () => {

@@ -44,7 +44,7 @@ describeStores('two processes', (store) => {
     expect(untold.length).toBeLessThanOrEqual(1);
     expect(gauge.arrivals.length).toBeGreaterThanOrEqual(due.length - 1);
     expect(gauge.arrivals.length).toBeLessThanOrEqual(due.length + 1);
-  }, 60_000);
+  });
 
   it('that are killed between the steps of a firing leave each due time to be fired once', async () => {
     const gauge = await Gauge.open(0);
@@ -85,5 +85,5 @@ describeStores('two processes', (store) => {
     const begin = Math.min(...living.lines.flatMap((line) => (line.startsWith('fired ') ? Number(line.slice(6)) : [])));
     // Of those killed one had its firing stored.
     expect((state?.last?.dueAt ?? 0) - begin).toBe(((state?.fired ?? 0) - 2) * EVERY_MS);
-  }, 60_000);
+  });
 });

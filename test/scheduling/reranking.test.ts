@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import { park, unavailable } from '../../src/testing/serverSteps.ts';
-import { errorOf, record } from '../core/harness.ts';
+import { deferred, errorOf, record } from '../core/harness.ts';
 import { Lives } from './support/lives.ts';
 import { acceptAll, sentTo } from './support/queues.ts';
 
@@ -319,5 +319,49 @@ describe('two processes that are configured differently', () => {
     await lives.clock.advance(60_000);
     expect(sum(lives.steps)).toBe(900);
     expect(events.flat()).toMatchObject([{ strategy: 'weighted', requests: 900 }]);
+  });
+
+  it('give its rank to what one of them accepted before it heard, however late that is', async () => {
+    const lives = new Lives();
+    lives.isShared = true;
+    const [one, other] = [await lives.start(), await lives.start()];
+    for (const queue of [one, other]) queue.pause();
+    lives.deaf.add(2);
+    await one.setStrategy({ priorityStrategy: 'fifo' });
+    await lives.clock.advance(60_000);
+    await acceptAll(other, OF_ALL);
+    expect((await one.find({})).requests.every(({ rank }) => rank > 0)).toBe(true);
+    lives.deaf.clear();
+    await lives.clock.advance(30_000);
+    expect((await one.find({})).requests.map(({ rank }) => rank)).toEqual(range(12).map(() => 0));
+    lives.marks.length = 0;
+    await lives.clock.advance(60_000);
+    expect(lives.marks).not.toContain('set');
+  });
+
+  it('end in the order of the last, also where one was at a step of the order before until others were through', async () => {
+    const lives = new Lives();
+    lives.isShared = true;
+    const [one, other] = [await lives.start(), await lives.start()];
+    for (const queue of [one, other]) queue.pause();
+    await acceptAll(
+      one,
+      range(300).map(() => ({})),
+    );
+    const { promise, resolve } = deferred();
+    lives.stalls = { at: 1, until: promise };
+    await one.setStrategy({ priorityStrategy: 'lifo' });
+    await lives.clock.advance(10);
+    const events = record(other, 'queue:reranked');
+    await other.setStrategy({ priorityStrategy: 'fifo' });
+    expect(await lives.clock.advanceUntil(() => events.length === 1, 60_000)).toBe(true);
+    await lives.clock.advance(30_000);
+    resolve();
+    await lives.clock.advance(30_000);
+    const { requests } = await one.find({}, { limit: 1_000 });
+    expect(new Set(requests.map(({ rank }) => rank))).toEqual(new Set([0]));
+    lives.marks.length = 0;
+    await lives.clock.advance(60_000);
+    expect(lives.marks).not.toContain('set');
   });
 });

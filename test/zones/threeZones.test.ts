@@ -14,7 +14,8 @@ const AT_ONCE = 4;
 const HOLD_MS = 4;
 const OPEN_MS = 400;
 const RETRY_AFTER_S = 1;
-const TIMEOUT_MS = 300;
+/** Of what hangs; whoever answers is well within it, also on a busy machine. */
+const TIMEOUT_MS = 1_000;
 /** Waiting for each of the zones that are sick. */
 const WAITING = 40;
 const CALLS = 100;
@@ -113,13 +114,13 @@ async function play(kind: Kind, idempotency: ZoneOptions['idempotency']) {
   return { queue, alone, well, hanging, refusing };
 }
 
-describe.each<Kind>(['sqlite', 'memory'])('three zones, one of which hangs and one refuses (%s)', (kind) => {
+describe('three zones, one of which hangs and one refuses', () => {
   it.each([
-    ['with keys', 'ietf'],
-    ['without keys', undefined],
+    ['sqlite', 'with keys', 'ietf'],
+    ['memory', 'without keys', undefined],
   ] as const)(
-    'the third is served as if alone, the others get probes only (%s)',
-    async (name, idempotency) => {
+    'the third is served as if alone, the others get probes only (%s, %s)',
+    async (kind, name, idempotency) => {
       const { queue, alone, well, hanging, refusing } = await play(kind, idempotency);
       const [hung, refused] = [new Watched(queue, 'hanging', hanging), new Watched(queue, 'refusing', refusing)];
       const areClosed = Promise.all([
@@ -183,6 +184,5 @@ describe.each<Kind>(['sqlite', 'memory'])('three zones, one of which hangs and o
         });
       }
     },
-    60_000,
   );
 });

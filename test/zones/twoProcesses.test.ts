@@ -61,7 +61,7 @@ function describeTwo(kind: string, backendOf: () => Promise<SharedBackend>): voi
       });
       // As of one process: each time twice as long as before.
       for (const [index, gap] of gaps.entries()) expect(gap).toBeGreaterThanOrEqual(OPEN_MS * 2 ** index - AHEAD_MS);
-    }, 60_000);
+    });
 
     it('have together no more calls under way than their zone may have', async () => {
       const gauge = await Gauge.open(20);
@@ -75,7 +75,7 @@ function describeTwo(kind: string, backendOf: () => Promise<SharedBackend>): voi
       expect(Math.min(...calls)).toBeGreaterThan(0);
       expect(await members[0].counts()).toMatchObject({ succeeded: 200 });
       expect(gauge.server.ledger.applied()).toBe(200);
-    }, 60_000);
+    });
 
     it.each(['tokenBucket', 'slidingWindow'] as const)(
       'begin together no more calls than their zone may (%s)',
@@ -99,7 +99,6 @@ function describeTwo(kind: string, backendOf: () => Promise<SharedBackend>): voi
         expect(Math.min(...calls)).toBeGreaterThan(0);
         expect(gauge.server.ledger.applied()).toBe(100);
       },
-      60_000,
     );
 
     it('follow each other in leaving a zone alone only where a call of their own failed', async () => {
@@ -124,7 +123,7 @@ function describeTwo(kind: string, backendOf: () => Promise<SharedBackend>): voi
       await second.says('breaker:opened', 'advised');
       tell(`advice, ${kind}`, { 'failures until it was followed': gauge.arrivals.length - failed });
       expect(await second.status('api')).toBe('open');
-    }, 60_000);
+    });
   });
 }
 

@@ -21,6 +21,9 @@ import type { OwnWrite, Version, Versions } from './versions.ts';
 import { thingAt, versionIn } from './versions.ts';
 import type { Zone } from './zone.ts';
 
+/** Of those behind a change that met a conflict, so many are looked at. */
+const MOST_BEHIND = 64;
+
 /** An attempt of a request of which something was declared. */
 export interface Followed {
   /** As it was sent. */
@@ -82,7 +85,8 @@ export class Consequences {
   /** The settlement of a request that met a conflict, with or without having been sent. */
   async reconciled(job: SettleJob, met: Met): Promise<SettleJob> {
     const { next, progress, patch, bind, told, shown }: Reconciled = await this.#reconciler.reconcile(met);
-    if (told?.action === 'resend' || told?.action === 'noop') await this.#goOn(met, shown);
+    if (told?.action === 'resend') await this.#goOn(met, shown, await this.#behind(met));
+    else if (told?.action === 'noop') await this.#goOn(met, shown);
     const isFinal = isTerminal(next.state) || next.state === 'held';
     // The answer that spoke of the conflict is its caller's only where it is the end of it.
     const isAnswer = next.state === 'dead' || next.state === 'held';
@@ -155,13 +159,40 @@ export class Consequences {
   }
 
   /** Those behind a change that met a conflict and goes on were made on it, but not on what it met. */
-  async #goOn({ request, rules }: Pick<Met, 'request' | 'rules'>, shown?: Json): Promise<void> {
+  async #goOn(
+    { request, rules }: Pick<Met, 'request' | 'rules'>,
+    shown?: Json,
+    behind: readonly Version[] = [],
+  ): Promise<void> {
     const { id, lane, base, content } = request;
     if (lane === null || rules.version === undefined || !isJsonObject(base)) return;
     const version = versionOf(request, rules);
     if (version === null) return;
     const met = { by: id, base, snapshot: stateAfter(request, shown) };
-    await this.#noting(request, this.#versions.met(thingAt(content.path, request), { version, snapshot: base }, met));
+    const thing = thingAt(content.path, request);
+    await this.#noting(request, this.#versions.met(thing, { version, snapshot: base }, met, behind));
+  }
+
+  /** What those say they were made on which wait behind a change of the same thing: seen before it is made again, as they are here by now. */
+  async #behind({ request, rules }: Met): Promise<Version[]> {
+    const { id, zone, lane, content } = request;
+    if (lane === null || rules.version === undefined) return [];
+    try {
+      const filter = { lane, state: 'blocked' } as const;
+      const { requests } = this.#context.backend;
+      const found = await requests.find({ filter, order: 'accepted', after: null, limit: MOST_BEHIND });
+      const thing = thingAt(content.path, request);
+      return found.requests
+        .filter((one) => one.effect !== 'read' && isJsonObject(one.base) && thingAt(one.content.path, one) === thing)
+        .map((one) => ({ version: versionOf(one, rules), snapshot: one.base }));
+    } catch (error) {
+      this.#context.logger.warn('what waits behind a conflict was not looked at', {
+        id,
+        zone,
+        error: messageOf(error),
+      });
+      return [];
+    }
   }
 
   #wroteOver(request: SentRequest, shown?: Version): Promise<void> {

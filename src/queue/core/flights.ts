@@ -29,8 +29,11 @@ export class Flights {
   readonly #flights = new Map<string, Flight>();
   #whenEmpty: (() => void)[] = [];
 
+  /** Whoever waits for the end of an attempt that was lost waits for that of the one which takes its place: the other ends unheard. */
   add(flight: Flight): void {
-    this.#flights.set(flight.request.id, flight);
+    const { id } = flight.request;
+    flight.whenOver.push(...(this.#flights.get(id)?.whenOver ?? []));
+    this.#flights.set(id, flight);
   }
 
   /** Whose leases must be kept alive. */

@@ -14,7 +14,7 @@ export interface Identity extends Pick<NewRequest, 'principal' | 'auth' | 'clien
 
 const NO_SECRETS = Object.freeze([]);
 
-/** Rules of identity that are fixed for a queue (DESIGN "Principal and credentials"). */
+/** Rules of identity that are fixed for a queue. */
 export class Identities {
   readonly #configured: string | (() => string) | undefined;
   readonly #digestKey: Uint8Array;

@@ -10,7 +10,7 @@ const STEP = 256;
 const LATE_LOOKUPS = 64;
 const MOST_LATE = 1_000;
 /** By then every process has heard of the strategy, and what was admitted under the one before is stored. */
-const HEARD_MS = 15_000;
+export const HEARD_MS = 15_000;
 const LIVE = ['ready', 'scheduled', 'blocked', 'sending', 'unknown', 'held'] as const;
 /** Of those nobody is sending. */
 const FROM = ['ready', 'scheduled', 'blocked', 'unknown', 'held'] as const;

@@ -81,7 +81,7 @@ export class ReadJoins {
 }
 
 /**
- * What changes of a read that another one joins: the better priority and rank, the later deadline (DESIGN "Dedupe"). Undefined when
+ * What changes of a read that another one joins: the better priority and rank, the later deadline. Undefined when
  * nothing does. `request` is the change of one not stored yet, `stored` the same as a patch.
  */
 export function raised(

@@ -6,9 +6,10 @@ import { jsonOf, textOf } from '../strategies/json.ts';
 import { nextGeneration, resolved } from '../strategies/progress.ts';
 import type { ResolvedConflict } from '../strategies/resolveConflict.ts';
 import { resolveConflict } from '../strategies/resolveConflict.ts';
+import type { Binding } from '../types/binding.ts';
 import type { ConflictTrigger } from '../types/events.ts';
 import type { Body, HeaderList, HttpResponse, Json, Progress, RequestContent } from '../types/request.ts';
-import type { Binding, Move, Settlement } from '../types/store.ts';
+import type { Move, Settlement } from '../types/store.ts';
 import { bindingOf } from './bindings.ts';
 import type { ProbeVerdict } from './config/options.ts';
 import { keepConflict } from './conflictLog.ts';
@@ -46,7 +47,7 @@ export interface Reconciled {
 }
 
 /**
- * Finds out what the server has, compares it with what was meant, and decides (replay.md R10). While it does, the request is being sent still: a
+ * Finds out what the server has, compares it with what was meant, and decides. While it does, the request is being sent still: a
  * crash leaves it to be sent again, which meets the same conflict.
  */
 export class Reconciler {

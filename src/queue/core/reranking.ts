@@ -1,16 +1,16 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
+import { problemWords } from '../../problemWords.ts';
 import type { Timer } from '../../system/clock.ts';
 import type { QueueOptions } from './config/options.ts';
 import { configurationProblems } from './config/problems.ts';
 import { resolveFlows } from './config/schedulingSchema.ts';
 import type { Context } from './context.ts';
 import { unknownOptions } from './filter.ts';
-import { problemWords } from './problemWords.ts';
 import type { Strategy } from './ranking.ts';
 import type { StoredMark } from './rankMark.ts';
-import { freshMark, isSameOrder, MARK_KEY, markToJson, readMark, UNMARKED } from './rankMark.ts';
-import { RankPass } from './rankPass.ts';
+import { expireRanks, freshMark, isSameOrder, MARK_KEY, markToJson, readMark, UNMARKED } from './rankMark.ts';
+import { HEARD_MS, RankPass } from './rankPass.ts';
 import { messageOf } from './tell.ts';
 
 /** Another order for a queue that runs; what is absent stays as it is. */
@@ -33,6 +33,8 @@ export class Reranking {
   readonly #pass: RankPass;
   #seen: StoredMark | undefined;
   #isLoaded = false;
+  /** This process may have given ranks of a strategy, or of a step, that others have gone past. */
+  #isLate = false;
   /** Version of what could not be read, and was told of. */
   #unread: number | undefined;
   #isStopped = false;
@@ -90,6 +92,8 @@ export class Reranking {
     if (!this.#isLoaded) return this.load();
     const isOver = this.#seen === undefined || this.#seen.mark.isDone;
     if (isOver && !this.#context.backend.capabilities.shared) return;
+    // What it was about to store when it heard is stored by the next look.
+    if (this.#isLate) await this.#lookThroughAgain();
     const stored = await this.#read();
     if (stored !== undefined && stored.version !== this.#seen?.version) this.#hear(stored);
     this.#start();
@@ -103,11 +107,19 @@ export class Reranking {
     await this.#running;
   }
 
+  async #lookThroughAgain(): Promise<void> {
+    const { backend, clock } = this.#context;
+    await expireRanks(backend.shared, clock.now());
+    this.#isLate = false;
+  }
+
   #hear(stored: StoredMark): void {
-    const { ranking, logger } = this.#context;
+    const { ranking, logger, clock } = this.#context;
     const [from, to] = [ranking.strategy, stored.mark.strategy];
     if (!isSameOrder(from, to)) {
       logger.warn('another process set another strategy, which is followed from now on', told(from, to));
+      // It stood still, or could not read: nobody waited for it any more.
+      if (stored.mark.isDone || clock.now() - stored.mark.at > HEARD_MS / 2) this.#isLate = true;
     }
     this.#follow(stored);
   }
@@ -160,13 +172,18 @@ export class Reranking {
     const { backend, clock, worker } = this.#context;
     const holder = { key: LEASE, holder: worker };
     try {
-      for (let leasedUntil = 0; !this.#isStopped; await this.#rest()) {
-        if (clock.monotonicNow() >= leasedUntil) {
-          const now = clock.now();
+      for (let leasedAt = Number.NEGATIVE_INFINITY; !this.#isStopped; await this.#rest()) {
+        if (clock.monotonicNow() >= leasedAt + LEASE_MS / 2) {
+          const [now, at] = [clock.now(), clock.monotonicNow()];
           if (!(await backend.shared.acquire({ ...holder, permits: 1, now, expiresAt: now + LEASE_MS }))) return;
-          leasedUntil = clock.monotonicNow() + LEASE_MS / 2;
+          leasedAt = at;
         }
-        if (!(await this.#step())) return;
+        try {
+          if (!(await this.#step())) return;
+        } finally {
+          // Somebody else may have gone on meanwhile, past what this step has just given its rank.
+          if (clock.monotonicNow() >= leasedAt + LEASE_MS) this.#isLate = true;
+        }
       }
     } finally {
       await backend.shared.release(holder);

@@ -22,7 +22,7 @@ const PAGE = 100;
 const DONE = Object.freeze({ status: 204, headers: Object.freeze([]), body: new Uint8Array(0) });
 
 /**
- * A new request of a resource, as what it makes of the last one of its lane where both can be one (replay.md R11). Whether nothing of that one
+ * A new request of a resource, as what it makes of the last one of its lane where both can be one. Whether nothing of that one
  * was sent by then is for the store to say, when it takes its place.
  *
  * Refused (REQUEST_INVALID) are a second creation of a thing, and a change of one that is to be deleted.

@@ -98,12 +98,20 @@ export class Versions {
   /**
    * A change that was made on a version met another one. Those behind it in its lane were made on both its version and the change, but not on
    * what the server had: they keep the version, so that they meet the server's too, and what they see as their own is not taken for a conflict.
+   * `behind`: versions that those were made on which wait by now, where it is to be made again. Somebody else may have left them between its version
+   * and the one it met; the write that is still to come stands on top of all of them.
    */
-  async met(thing: string, on: { readonly version: string; readonly snapshot: Json }, met: Met): Promise<void> {
+  async met(
+    thing: string,
+    on: { readonly version: string; readonly snapshot: Json },
+    met: Met,
+    behind: readonly Version[] = [],
+  ): Promise<void> {
     const rows = await this.#get(thing);
     const earlier = rows.findLast(({ version }) => version === on.version);
     const row = { ...on, from: fromOf(earlier, on.version), met };
-    await this.#set(thing, [...rows.filter((one) => one !== earlier), row]);
+    const others = rows.filter((one) => one !== earlier);
+    await this.#set(thing, [...unknownOf(behind, [...others, row]), ...others, row]);
   }
 
   /**
@@ -150,6 +158,17 @@ export function withKept(snapshot: Json, before: Json | undefined, shows: Json |
     ([field, value]) => Object.hasOwn(shown, field) && deepEqual(value, shown[field] ?? null),
   );
   return { ...Object.fromEntries(kept), ...snapshot };
+}
+
+/** Those that no row tells of. What a version was, all have to agree on who were made on it. */
+function unknownOf(versions: readonly Version[], rows: readonly Row[]): Row[] {
+  const found: Row[] = [];
+  for (const { version, snapshot } of versions) {
+    if (version === null || [...rows, ...found].some(({ from }) => from.includes(version))) continue;
+    const isAgreed = versions.every((one) => one.version !== version || deepEqual(one.snapshot, snapshot));
+    if (isAgreed) found.push({ version, snapshot, from: [version] });
+  }
+  return found;
 }
 
 function fromOf(row: Row | undefined, version: string): readonly string[] {

@@ -13,7 +13,7 @@ const JSON_TYPE = /[/+]json\s*(?:;|$)/i;
 const HTML_TYPE = /^\s*text\/html\s*(?:;|$)/i;
 
 /**
- * Whether an answer is the zone's own (replay.md R4): on plain http a sign-in page that answers for everybody is a success by its status, and a
+ * Whether an answer is the zone's own: on plain http a sign-in page that answers for everybody is a success by its status, and a
  * redirect to it leads off the zone. Where nothing was declared that is all that is looked at, as certificates tell on https. What a call
  * of `fetch` is given is its caller's to judge, unless something was declared.
  */

@@ -33,7 +33,7 @@ export function succeed({ progress }: Situation, reason: Reason): Course {
 
 /**
  * The server refused it for good. After an attempt in doubt that is proof only where the first send would have met the same answer or the
- * server knows the request by its key; else the refusal may be of a second copy (replay.md R9).
+ * server knows the request by its key; else the refusal may be of a second copy.
  */
 export function reject(situation: Situation): Course {
   const { request, keyed } = situation.input;
@@ -61,7 +61,7 @@ export function inDoubt(situation: Situation): Course {
   return { move: { state: 'unknown', reason, dueAt: input.now }, progress: { ...progress, probes: 0 } };
 }
 
-/** Nobody can find out whether it was applied (replay.md R8, step 5). What may be sent again all the same was, before it came to this. */
+/** Nobody can find out whether it was applied. What may be sent again all the same was, before it came to this. */
 function undecided(situation: Situation): Course {
   return situation.input.request.intent?.onUnknown === 'drop' ? dead(situation, 'dropped') : hold(situation, 'unknown');
 }
@@ -73,7 +73,7 @@ export function reconcile({ progress }: Situation, conflict: ConflictTrigger): C
 
 /**
  * Another attempt, unless it failed too often, its time is over, or a resend could do harm. Who gives up while an attempt is in
- * doubt is held, never dead (DESIGN "Retry"); a deadline does not end the search for what became of it (replay.md R13).
+ * doubt is held, never dead; a deadline does not end the search for what became of it.
  */
 export function retry(situation: Situation): Course {
   const { input, verdict, progress } = situation;

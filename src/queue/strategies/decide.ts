@@ -17,11 +17,11 @@ const REFRESH_PAUSE_MS = 60_000;
 
 /**
  * THE decision: what becomes of a request after an attempt, and what the attempt showed. Pure: the same input gives the same
- * answer. The rules, where each is, and its source:
- * - what an attempt means: `verdict.ts` (phases: replay.md R3), `statusTable.ts` (answers: R9), `transportErrors.ts`
- * - what counts as a fault, and that doubt stays until resolved: `progress.ts` (DESIGN "Retry", R9)
- * - when a resend is harmless: `resend.ts` (DESIGN "Effect", R8); how long to wait: `retry.ts`; when to stop: `giveUp.ts`
- * - what a waiting caller gets (DESIGN "While a caller waits"): below
+ * answer. The rules, and where each is:
+ * - what an attempt means: `verdict.ts`, by the answer `statusTable.ts`, without one `transportErrors.ts`
+ * - what counts as a fault, and that doubt stays until resolved: `progress.ts`
+ * - when a resend is harmless: `resend.ts`; how long to wait: `retry.ts`; when to stop: `giveUp.ts`
+ * - what a waiting caller gets: below
  */
 export function decide(given: DecisionInput): Decision {
   return plainSuccess(given) ?? decideByRules(given);
@@ -131,7 +131,7 @@ function isReplayed({ dialect, result }: DecisionInput): boolean {
   return dialect !== undefined && result.phase === 'answered' && speaksOfReplay(dialect, result.response.headers);
 }
 
-/** Its caller closed the wire and nobody else waits (DESIGN "While a caller waits", Abort). */
+/** Its caller closed the wire and nobody else waits. */
 function isAbandonedRead({ request, result, hasCaller }: DecisionInput): boolean {
   return (
     request.effect === 'read' &&

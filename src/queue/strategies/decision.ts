@@ -66,7 +66,7 @@ export interface ZoneFacts {
   readonly onlineAt?: number | null | undefined;
 }
 
-/** The retry options that apply to the request (DESIGN section 5). */
+/** The retry options that apply to the request. */
 export interface RetryPolicy {
   readonly maxAttempts: number;
   readonly baseDelayMs: number;

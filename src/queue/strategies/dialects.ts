@@ -1,7 +1,7 @@
 import type { HeaderList } from '../types/request.ts';
 import { headerValue } from './headerValue.ts';
 
-/** How an API knows a write by its key (replay.md, the table of dialects). */
+/** How an API knows a write by its key. */
 export interface IdempotencyDialect {
   /** Lower-case name of the header the key goes in. */
   readonly header: string;

@@ -2,7 +2,7 @@ import type { Effect, HeaderList } from '../types/request.ts';
 import { headerValue } from './headerValue.ts';
 
 /**
- * What a request does on the server, as far as method and content type tell (DESIGN "Effect"). `declaresEntity` is true
+ * What a request does on the server, as far as method and content type tell. `declaresEntity` is true
  * when an entity, a local id or `yields` was declared with it. `relative` is never inferred.
  */
 export function inferEffect(

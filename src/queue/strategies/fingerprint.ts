@@ -3,7 +3,7 @@ import type { Body, FetchTerms, HeaderList } from '../types/request.ts';
 import { canonicalJson } from './canonicalJson.ts';
 import { headerValue } from './headerValue.ts';
 
-/** What makes two requests the same (DESIGN "Dedupe"): `path` with its query, `headers` as stored. */
+/** What makes two requests the same: `path` with its query, `headers` as stored. */
 export interface FingerprintInput {
   readonly method: string;
   readonly zone: string;

@@ -5,7 +5,7 @@ import { isUnresolvable } from './transportErrors.ts';
 /** Tries of a zone that never answered before its address or certificate is taken for wrong. */
 const UNREACHABLE_TRIES = 3;
 
-/** True once the request failed too often by its own fault, or for too long (DESIGN "Retry"). Time offline is not failing. */
+/** True once the request failed too often by its own fault, or for too long. Time offline is not failing. */
 export function isExhausted(input: DecisionInput, progress: Progress): boolean {
   if (progress.faults >= input.policy.maxAttempts) return true;
   const isAwaitedRead = input.request.effect === 'read' && input.hasCaller;
@@ -20,7 +20,7 @@ export function isExpired(input: DecisionInput): boolean {
 
 /**
  * True when the address or certificate is most likely wrong: the zone never answered, failed so three times in a row, and other
- * zones answer, so that it is not the network (DESIGN "While a caller waits").
+ * zones answer, so that it is not the network.
  */
 export function isWrongAddress(input: DecisionInput, progress: Progress): boolean {
   if (input.result.phase !== 'notSent' || input.zone.everAnswered || !input.zone.othersAnswer) return false;

@@ -1,6 +1,6 @@
 /**
  * The lane of a request that names none: PUT, PATCH and DELETE of one path share that path's lane, whatever the query;
- * a POST and a read have none (DESIGN section 2).
+ * a POST and a read have none.
  */
 export function defaultLane(method: string, path: string): string | null {
   switch (method.toUpperCase()) {

@@ -28,7 +28,7 @@ export interface Merged {
 type Side = { readonly send: Json } | 'agreed' | 'gaveWay' | 'open';
 
 /**
- * Merges field by field (replay.md R10): what one side changed is taken from that side, what both made equal stands, and what both changed is
+ * Merges field by field: what one side changed is taken from that side, what both made equal stands, and what both changed is
  * decided by its resolver. For a PUT the body is the whole object with what the server changed in it, for a PATCH what is still to be set.
  */
 export function mergeFields(conflict: Conflict, sides: Sides, options: MergeOptions, equals?: Equals): Merged {

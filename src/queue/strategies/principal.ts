@@ -6,7 +6,7 @@ import { headerValue } from './headerValue.ts';
 export const ANONYMOUS = 'anonymous';
 
 /**
- * Whose request it is, by its credentials (DESIGN "Principal and credentials"): the Basic user name (`basic:<name>`), a
+ * Whose request it is, by its credentials: the Basic user name (`basic:<name>`), a
  * JWT's issuer and subject (`jwt:<iss>|<sub>`), else a keyed digest of all secrets (`key:<32 hex digits>`), so that two
  * opaque tokens are two principals and none can be read back; `anonymous` without any. Tokens are not verified: they are the
  * caller's own, and only tell its requests apart from those of others.

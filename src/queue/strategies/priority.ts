@@ -1,6 +1,6 @@
 import type { Priority, PriorityName } from '../types/calls.ts';
 
-/** The named levels (DESIGN "Priorities"); `normal` is what a request has that names none. */
+/** The named levels; `normal` is what a request has that names none. */
 export const PRIORITY_NAMES: Readonly<Record<PriorityName, number>> = Object.freeze({
   critical: 10,
   high: 8,

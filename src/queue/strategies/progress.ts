@@ -46,7 +46,7 @@ export function sentAfresh(progress: Progress, now: number, dialect: Idempotency
 }
 
 /**
- * Whether the attempt counts against `maxAttempts` (DESIGN "Retry"). A fault of the zone counts only if the zone served
+ * Whether the attempt counts against `maxAttempts`. A fault of the zone counts only if the zone served
  * another request since the last one, so that a request that is the cause of it still ends, and an outage costs nothing.
  */
 function counts(input: DecisionInput, verdict: Verdict): boolean {
@@ -55,7 +55,7 @@ function counts(input: DecisionInput, verdict: Verdict): boolean {
   return servedBefore !== null && input.zone.served > servedBefore;
 }
 
-/** An outage since then starts the time anew: what was not tried did not fail (replay.md R5). */
+/** An outage since then starts the time anew: what was not tried did not fail. */
 function failingSince(input: DecisionInput): number {
   const since = input.request.progress.failingSince;
   if (since === null) return input.now;

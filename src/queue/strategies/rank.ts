@@ -5,7 +5,7 @@ import type { PriorityStrategy } from '../types/scheduling.ts';
 const ASSUMED_DEADLINE_MS = 3_600_000;
 
 /**
- * The rank of a request in its channel: lowest first, ties by order of acceptance (DESIGN section 8). With `priority` a
+ * The rank of a request in its channel: lowest first, ties by order of acceptance. With `priority` a
  * waiting request overtakes newer ones of one level more for each `ageingMs` it waited, so nothing starves. Strategies that send in
  * turns rank by flows instead.
  */

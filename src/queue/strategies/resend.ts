@@ -20,7 +20,7 @@ const TRUSTED_SHARE = 0.8;
 
 /**
  * True at `at` (epoch ms) while the server can be counted on to know the request by its key, so that a resend cannot be
- * applied twice (replay.md R8). Counted from the first send: time offline before it costs nothing.
+ * applied twice. Counted from the first send: time offline before it costs nothing.
  */
 function isWithinKeyWindow(
   input: Omit<ResendInput, 'request'> & { readonly request: Pick<StoredRequest, 'firstSentAt' | 'progress'> },
@@ -36,7 +36,7 @@ function isWithinKeyWindow(
  * Whether a request that may have been applied already may be sent again at `at` (epoch ms) without asking first (G4):
  * - a read, always
  * - one with a precondition: had it been applied, the server now refuses it
- * - a keyed one, until 0.8 of the key's lifetime after its first send (replay.md R8)
+ * - a keyed one, until 0.8 of the key's lifetime after its first send
  * - an absolute write or delete, within `resendWindowMs` of the first send that may have been applied: later someone else may have changed
  *   the thing meanwhile, and a resend would undo that. Sends that were provably not applied do not open the window.
  * - any, where the zone declares that answered 5xx are retried and nothing else is in doubt, or its author that it is sent again in any case

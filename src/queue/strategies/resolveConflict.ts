@@ -27,7 +27,7 @@ const HOLD: Resolution = Object.freeze({ action: 'hold' });
 const REJECT: Resolution = Object.freeze({ action: 'reject' });
 
 /**
- * What becomes of a conflict (replay.md R10). What the server shows already needs no strategy, and what it never changed no decision; after
+ * What becomes of a conflict. What the server shows already needs no strategy, and what it never changed no decision; after
  * {@link MAX_ROUNDS} conflicts a person decides, so that two writers cannot chase each other for ever. A relative change is sent again only as a
  * function computed it anew: the one that was sent may stand on what is no more.
  */

@@ -12,7 +12,7 @@ export interface RetryTime {
 }
 
 /**
- * How long the request waits before its next attempt (DESIGN "Retry"). While a caller waits the cap is lower. Where nothing was sent the
+ * How long the request waits before its next attempt. While a caller waits the cap is lower. Where nothing was sent the
  * delay does not grow: the connectivity gate keeps a dead zone from being tried, and all of its requests may go soon after it
  * is back.
  */

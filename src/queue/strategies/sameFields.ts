@@ -1,7 +1,7 @@
 import type { Json } from '../types/request.ts';
 
 /**
- * Whether `remote` shows every field that was sent (replay.md R8 "Compare rule"): objects by the fields sent, arrays by
+ * Whether `remote` shows every field that was sent: objects by the fields sent, arrays by
  * position, everything else by value. Fields that were not sent do not count; own properties only.
  */
 export function showsFields(remote: Json, sent: Json): boolean {

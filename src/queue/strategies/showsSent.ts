@@ -5,8 +5,8 @@ import { fieldOf, isJsonObject } from './jsonValue.ts';
 import { showsFields } from './sameFields.ts';
 
 /**
- * Whether `remote` shows every field that was sent, where `equals` may take one for shown that the server writes in another way
- * (replay.md R8 "Compare rule"). Fields that were not sent do not count.
+ * Whether `remote` shows every field that was sent, where `equals` may take one for shown that the server writes in another way.
+ * Fields that were not sent do not count.
  */
 export function showsSent(remote: Json, sent: JsonObject, equals?: Equals): boolean {
   if (!isJsonObject(remote)) return false;

@@ -35,7 +35,7 @@ const NEVER: Readonly<Record<Kind, Cell>> = {
 };
 
 /**
- * By the kind of the one that is there and that of the newcomer (replay.md R11), for two of the same thing of which nothing was sent:
+ * By the kind of the one that is there and that of the newcomer, for two of the same thing of which nothing was sent:
  * `create` changes what is to be made, `update` makes one change of two, `delete` leaves the later and `same` the earlier delete,
  * `recreate` puts something new in the place of the old.
  */

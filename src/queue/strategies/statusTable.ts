@@ -61,8 +61,7 @@ const inConflict = (conflict: ConflictTrigger): StatusVerdict => ({ ...held('con
 const RESOLVE = { action: 'resolve' } as const;
 
 /**
- * What every status means (replay.md R9; where DESIGN section 6 says otherwise, it wins: faults of the zone, callers). The first row
- * that fits counts. A redirect of a write is never followed: its path belongs to the request.
+ * What every status means. The first row that fits counts. A redirect of a write is never followed: its path belongs to the request.
  */
 export const STATUS_TABLE: readonly StatusRow[] = [
   // An answer of a read is its result, redirects included: who asked decides whether to follow them.

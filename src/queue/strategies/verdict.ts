@@ -51,7 +51,7 @@ const NOT_THE_ZONE: Verdict = Object.freeze({
 const PERHAPS_NOT_THE_ZONE: Verdict = Object.freeze({ ...NOT_THE_ZONE, outcome: 'unknown', action: 'resolve' });
 const UNANSWERED = { holdReason: null, pausesZone: false, captive: false, policyError: undefined } as const;
 
-/** What the attempt means for the request (replay.md R3, R9), before anybody asks what may be done about it. */
+/** What the attempt means for the request, before anybody asks what may be done about it. */
 export function verdictOf(input: DecisionInput): Verdict {
   const { result } = input;
   const verdict = ownVerdict(input);

@@ -11,7 +11,7 @@
  * A request that was stored before and is ready, or blocked, again (due at last, released, free of what stood before it, head of its lane)
  * keeps its rank unless the time has gone past it. Then it gets one of a flow of those that come back, of the same weight, beside its own: or all
  * that failed together in an outage, or stood behind one lane, would go before whatever is new. So a flow has at most two shares, and what comes
- * back waits for what else comes back, not for the backlog of its flow.
+ * back waits for what else comes back, not for the backlog of its flow. What was leased and not tried at all (see `Settlement.notSent`) keeps its rank.
  *
  * Flows whose last rank the time has reached say nothing; `purge` forgets them, at most its `limit`, and groups that have none left and neither
  * leased nor ranked anything since `now - 2 * deadMs`. Where a group has more flows than {@link SPARE_FLOWS} above what lives in the store,

@@ -195,6 +195,20 @@ export const flowsGroup = group('flows', (test, handles) => {
     assert.equal(await rankOf(t, await t.accept(FLOW)), 54);
   });
 
+  test('leave its turn to what was leased and not tried, whatever the time has gone past', async (t) => {
+    const [first, second] = [await t.take(FLOW), await t.take(FLOW)];
+    await fill(t, 'f', 5);
+    await picks(t, 3, 3);
+    for (const one of [first, second]) {
+      await t.settle(one, { state: 'ready', reason: 'accepted' }, { notSent: true });
+    }
+    assert.deepEqual([await rankOf(t, first), await rankOf(t, second)], [1, 2]);
+    assert.equal((await t.get(first.id)).reason, 'accepted');
+    assert.equal(await rankOf(t, await t.accept(FLOW)), 8);
+    const [next] = await t.claim(1);
+    assert.equal(next?.id, first.id);
+  });
+
   test('let a lane that was blocked catch up in turns with others, though those in it lend it old ranks', async (t) => {
     const head = await t.take({ ...FLOW, lane: 'l', trace: 'lane' });
     await fill(t, 'f', 20, 1, { lane: 'l', trace: 'lane' });

@@ -43,7 +43,7 @@ async function start(url: string, path: string): Promise<QueueManager> {
 }
 
 describeRedis('a queue with a spill', () => {
-  it('starts while its Redis is away, takes calls and goes on by itself', { timeout: 60_000 }, async () => {
+  it('starts while its Redis is away, takes calls and goes on by itself', async () => {
     const { folder, redis, api } = await world();
     const path = join(folder, 'spill.db');
     const first = await start(redis.url, path);
@@ -62,7 +62,7 @@ describeRedis('a queue with a spill', () => {
     expect(one.map(({ request }) => String(request.body))).toEqual(['left', 'right']);
   });
 
-  it('gives who used a key twice the one answer there is', { timeout: 60_000 }, async () => {
+  it('gives who used a key twice the one answer there is', async () => {
     const { folder, redis, api } = await world();
     const proxy = await SwallowingProxy.start(redis.port);
     endings.push(() => proxy.dispose());

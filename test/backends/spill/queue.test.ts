@@ -39,7 +39,7 @@ async function startAll(config: QueueOptions = {}): Promise<{
 }
 
 describeRedis('a queue whose Redis is away', () => {
-  it('takes calls, and answers them when it is back: each sent once and in order', { timeout: 60_000 }, async () => {
+  it('takes calls, and answers them when it is back: each sent once and in order', async () => {
     const { redis, api, queue } = await startAll();
     await queue.fetch(`${api.origin}/notes/0`, { method: 'PUT', body: 'first' });
     await redis.stop();
@@ -67,7 +67,7 @@ describeRedis('a queue whose Redis is away', () => {
     await queue.idle();
   });
 
-  it('does not send what its caller called off meanwhile', { timeout: 60_000 }, async () => {
+  it('does not send what its caller called off meanwhile', async () => {
     const { redis, api, queue } = await startAll();
     await redis.stop();
     const first = queue.fetch(`${api.origin}/kept`, { method: 'POST', body: 'x' });
@@ -88,7 +88,7 @@ describeRedis('a queue whose Redis is away', () => {
     expect(api.ledger.entries.map(({ resource }) => resource).sort()).toEqual(['/also', '/kept']);
   });
 
-  it('tells a read that its time is over', { timeout: 60_000 }, async () => {
+  it('tells a read that its time is over', async () => {
     const { redis, api, queue } = await startAll({ readTtlMs: 2_500 });
     await redis.stop();
     const one = queue.fetch(`${api.origin}/warm`).catch((error: unknown) => error);

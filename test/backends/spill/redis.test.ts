@@ -61,9 +61,7 @@ async function expectOrdered(backend: Backend): Promise<void> {
 }
 
 describeRedis('a spill before Redis', () => {
-  it('takes in what is accepted while the server is down, and gives it back in order', {
-    timeout: 60_000,
-  }, async () => {
+  it('takes in what is accepted while the server is down, and gives it back in order', async () => {
     const server = await startServer({ appendonly: 'always' });
     const path = folder();
     const backend = await spilling({ url: server.url }, path);
@@ -83,9 +81,7 @@ describeRedis('a spill before Redis', () => {
     expect((await recordOf(backend, first.id)).state).toBe('ready');
   });
 
-  it('keeps the order of a lane when the server is back before all calls have failed', {
-    timeout: 60_000,
-  }, async () => {
+  it('keeps the order of a lane when the server is back before all calls have failed', async () => {
     const server = await startServer({ appendonly: 'always' });
     const path = folder();
     const backend = await spilling({ url: server.url }, path);
@@ -110,7 +106,7 @@ describeRedis('a spill before Redis', () => {
       await expect.poll(() => calls.length - before).toBeGreaterThan(20);
       await server.stop();
       // As soon as the first calls have failed; those made since are still with the store.
-      await expect.poll(async () => (await idsIn(spill)).length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(0);
+      await expect.poll(async () => (await idsIn(spill)).length, { timeout: 30_000, interval: 5 }).toBeGreaterThan(0);
       await server.restart();
       await emptied(spill);
     }
@@ -144,17 +140,17 @@ describeRedis('a spill before Redis', () => {
     const spilled = async (): Promise<number> => {
       return (await spill.requests.count({})).reduce((sum, { count }) => sum + count, 0);
     };
-    await expect.poll(spilled, { timeout: 20_000 }).toBeGreaterThan(3_000);
+    await expect.poll(spilled, { timeout: 30_000 }).toBeGreaterThan(3_000);
     await server.restart();
     await expect.poll(spilled, { timeout: 60_000, interval: 20 }).toBe(0);
     const before = accepted;
-    await expect.poll(() => accepted - before, { timeout: 10_000 }).toBeGreaterThan(500);
+    await expect.poll(() => accepted - before, { timeout: 30_000 }).toBeGreaterThan(500);
     expect(await spilled()).toBe(0);
     isOver = true;
     await Promise.all(callers);
   });
 
-  it('opens without the server', { timeout: 60_000 }, async () => {
+  it('opens without the server', async () => {
     const server = await startServer();
     await server.stop();
     const path = folder();
@@ -175,7 +171,7 @@ describeRedis('a spill before Redis', () => {
     });
   });
 
-  it('takes in what a full server refuses', { timeout: 60_000 }, async () => {
+  it('takes in what a full server refuses', async () => {
     const server = await startServer();
     const path = folder();
     const backend = await spilling({ url: server.url }, path);
@@ -190,7 +186,7 @@ describeRedis('a spill before Redis', () => {
     expect(await idsIn(backend)).toEqual(calls.map(({ id }) => id));
   });
 
-  it('takes in what a silent connection swallows', { timeout: 60_000 }, async () => {
+  it('takes in what a silent connection swallows', async () => {
     const server = await startServer();
     const proxy = await SwallowingProxy.start(server.port);
     endings.push(() => proxy.dispose());
@@ -225,7 +221,7 @@ describeRedis('a spill before Redis', () => {
       await child.line('done 0');
       await server.restart();
       const grown = async (): Promise<number> => (await idsIn(watcher)).length - before;
-      await expect.poll(grown, { interval: 1, timeout: 20_000 }).toBeGreaterThan(round * 100);
+      await expect.poll(grown, { interval: 1, timeout: 30_000 }).toBeGreaterThan(round * 100);
       await child.kill();
       accepted.push(
         ...child.lines.filter((line) => line.startsWith('accepted')).map((line) => line.split(' ')[1] ?? ''),

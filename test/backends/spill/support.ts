@@ -159,7 +159,7 @@ export async function idsIn(backend: Backend): Promise<string[]> {
 
 /** Resolves once the spill holds nothing any more. */
 export async function emptied(spill: Backend): Promise<void> {
-  await vi.waitFor(async () => expect(await idsIn(spill)).toEqual([]), { timeout: 10_000, interval: 10 });
+  await vi.waitFor(async () => expect(await idsIn(spill)).toEqual([]), { timeout: 30_000, interval: 10 });
 }
 
 export function claimAll(backend: Backend, senders = [''], calls = 1000): Promise<StoredRequest[]> {

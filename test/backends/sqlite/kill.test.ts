@@ -23,7 +23,7 @@ async function killAfter(lines: number, path: string, round: number): Promise<st
 }
 
 describe('a killed process', () => {
-  it('loses nothing it acknowledged and leaves a sound database', { timeout: 60_000 }, async () => {
+  it('loses nothing it acknowledged and leaves a sound database', async () => {
     const path = store.path();
     const accepted = new Set<string>();
     const settled = new Set<string>();

@@ -180,6 +180,7 @@ const settlement = fc.record({
     {
       weight: 3,
       arbitrary: fc.constantFrom(
+        { state: 'ready' as const, reason: 'accepted' as const, dueIn: undefined },
         { state: 'succeeded' as const, reason: 'applied' as const, dueIn: undefined },
         { state: 'dead' as const, reason: 'rejected' as const, dueIn: undefined },
         { state: 'dead' as const, reason: 'exhausted' as const, dueIn: undefined },
@@ -254,6 +255,12 @@ const within = fc.array(
   fc.oneof(
     fc.record({ zone: fc.constantFrom('x', 'x', 'z'), sending: fc.nat({ max: 6 }) }),
     fc.record({ zone: fc.constantFrom('x', 'x', 'z'), channel, sending: fc.nat({ max: 4 }) }),
+    fc.record({
+      zone: fc.constantFrom('x', 'z'),
+      channel,
+      with: fc.uniqueArray(channel, { maxLength: 2 }),
+      sending: fc.nat({ max: 4 }),
+    }),
   ),
   { maxLength: 3 },
 );
@@ -271,6 +278,7 @@ const terms = fc.record({
   parts: onceIn(2, parts, undefined),
   perCall: fc.constantFrom(1, 1, 2),
   probe: onceIn(4, fc.constantFrom('harmless' as const, 'fresh' as const), undefined),
+  past: onceIn(2, fc.nat({ max: 20 }), undefined),
 });
 const askedSenders = fc.subarray([...senders], { minLength: 1 });
 

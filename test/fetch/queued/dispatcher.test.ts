@@ -36,7 +36,7 @@ describe.each(STORES)('fetch over queue.dispatcher, on %s', (store) => {
     expect(await queue.counts()).toMatchObject({ succeeded: 1 });
   });
 
-  it('waits offline', { timeout: 20_000 }, async () => {
+  it('waits offline', async () => {
     const server = await serveLater();
     const queue = await open(store);
     const call = over(queue, server.origin, { method: 'POST', body: 'hi' });

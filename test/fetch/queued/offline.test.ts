@@ -80,7 +80,7 @@ function made(server: ScriptedServer, path = '/notes'): string[] {
 
 describe.each(STORES)('offline, on %s:', (store) => {
   describe.each(STANDSTILLS)('a zone that $name', ({ reason, make, end }) => {
-    it('is waited for by default', { timeout: 30_000 }, async () => {
+    it('is waited for by default', async () => {
       const queue = await open(store);
       const server = await make(queue);
       let isDone = false;
@@ -91,7 +91,7 @@ describe.each(STORES)('offline, on %s:', (store) => {
       await until(async () => (await queue.find({ zone: server.origin })).requests.length > 0, 'it is stored');
       expect(isDone).toBe(false);
       await end(queue, server);
-      expect((await soon(call, 'the answer', 15_000)).status).toBe(201);
+      expect((await soon(call, 'the answer')).status).toBe(201);
       await done;
       expect(made(server)).toEqual(['POST /notes a']);
     });
@@ -114,7 +114,7 @@ describe.each(STORES)('offline, on %s:', (store) => {
       expect(read.ours?.code).toBe('ZONE_UNREACHABLE');
     });
 
-    it('rejects and is given it later, once, where that is wanted', { timeout: 30_000 }, async () => {
+    it('rejects and is given it later, once, where that is wanted', async () => {
       const queue = await open(store);
       const server = await make(queue);
       const init = { method: 'POST', body: 'a', queue: { offline: 'rejectAndKeep' } } as const;
@@ -124,11 +124,11 @@ describe.each(STORES)('offline, on %s:', (store) => {
       const { id } = detailsOf(ours);
       expect(await queue.get(id)).toBeDefined();
       await end(queue, server);
-      await soon(queue.handle(id).result(), 'its end', 15_000);
+      await soon(queue.handle(id).result(), 'its end');
       expect(made(server)).toEqual(['POST /notes a']);
     });
 
-    it('accepts with a 202 where that is wanted', { timeout: 30_000 }, async () => {
+    it('accepts with a 202 where that is wanted', async () => {
       const queue = await open(store);
       const server = await make(queue);
       const init = { method: 'POST', body: 'a', queue: { offline: 'accept' } } as const;

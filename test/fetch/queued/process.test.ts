@@ -7,18 +7,17 @@ import { until } from './support/looks.ts';
 import { serve } from './support/queues.ts';
 
 const PROBES = fileURLToPath(new URL('./support/probes.mjs', import.meta.url));
-const LIMIT_MS = 50_000;
+const LIMIT_MS = 100_000;
 
 /** Runs a probe in a process of its own, which must end by itself. */
-async function probe(what: string, origin: string): Promise<{ found: unknown; warnings: string[]; tookMs: number }> {
-  const start = performance.now();
+async function probe(what: string, origin: string): Promise<{ found: unknown; warnings: string[] }> {
   const args = ['--expose-gc', PROBES, DIST, what, origin];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: LIMIT_MS });
-  return { ...JSON.parse(stdout), tookMs: performance.now() - start };
+  return JSON.parse(stdout);
 }
 
 describe('a process', () => {
-  it('finds nothing of 2,000 fetches on a signal they shared', { timeout: LIMIT_MS }, async () => {
+  it('finds nothing of 2,000 fetches on a signal they shared', async () => {
     const server = await serve();
     const { found } = await probe('signals', server.origin);
     const { warnings } = found as { warnings: string[] };
@@ -30,17 +29,16 @@ describe('a process', () => {
     expect(Math.max(reads.most, writes.most)).toBeLessThanOrEqual(5 * native.most);
   });
 
-  it('ends soon after its queue is closed', { timeout: LIMIT_MS }, async () => {
+  it('ends soon after its queue is closed', async () => {
     const server = await serve();
-    const { found, tookMs } = await probe('closing', server.origin);
-    expect(found).toBe('closed');
-    expect(tookMs).toBeLessThan(4_000);
+    const { found } = await probe('closing', server.origin);
+    expect((found as { livedOnMs: number }).livedOnMs).toBeLessThan(3_000);
     await until(async () => server.listening, 'the server is there');
   });
 });
 
 describe('in place of the global fetch', () => {
-  it('a queue sends by the platform', { timeout: LIMIT_MS }, async () => {
+  it('a queue sends by the platform', async () => {
     const server = await serve();
     const { found } = await probe('asGlobalFetch', server.origin);
     expect(found).toEqual({
@@ -57,7 +55,7 @@ describe('in place of the global fetch', () => {
     });
   });
 
-  it('a function around that of a queue is not gone round for ever', { timeout: LIMIT_MS }, async () => {
+  it('a function around that of a queue is not gone round for ever', async () => {
     const server = await serve();
     const { found } = await probe('underPatchedFetch', server.origin);
     expect(found).toMatchObject({
@@ -72,7 +70,7 @@ describe('in place of the global fetch', () => {
 });
 
 describe('in place of the global dispatcher', () => {
-  it('a queue takes every call once', { timeout: LIMIT_MS }, async () => {
+  it('a queue takes every call once', async () => {
     const server = await serve();
     const { found } = await probe('asGlobalDispatcher', server.origin);
     expect(found).toMatchObject({
@@ -89,20 +87,20 @@ describe('in place of the global dispatcher', () => {
     });
   });
 
-  it('a queue stores nothing of what is to go past it', { timeout: LIMIT_MS }, async () => {
+  it('a queue stores nothing of what is to go past it', async () => {
     const server = await serve();
     const { found } = await probe('asGlobalDispatcher', server.origin);
     expect(found).toMatchObject({ storedByBypass: 0 });
   });
 
-  it('and of the global fetch, it does too', { timeout: LIMIT_MS }, async () => {
+  it('and of the global fetch, it does too', async () => {
     const server = await serve();
     const { found } = await probe('asBoth', server.origin);
     expect(found).toEqual({ global: '201 {"n":1,"method":"POST","path":"/global"}', stored: 1 });
   });
 });
 
-it('importing and using a queue leaves fetch and its dispatcher as they were', { timeout: LIMIT_MS }, async () => {
+it('importing and using a queue leaves fetch and its dispatcher as they were', async () => {
   const server = await serve();
   expect((await probe('untouched', server.origin)).found).toEqual({ imported: true, used: true, version: true });
   expect((await probe('untouchedBeforeFirstUse', server.origin)).found).toEqual({

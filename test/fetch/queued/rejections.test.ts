@@ -41,13 +41,13 @@ describe.each(STORES)('what a fetch is rejected with, on %s:', (store) => {
     const server = await serve();
     server.script.always(hang);
     const queue = await open(store, { maxAttempts: 2 });
-    const read = await failure(queue.fetch(server.origin, { queue: { attemptTimeoutMs: 40 } }));
+    const read = await failure(queue.fetch(server.origin, { queue: { attemptTimeoutMs: 400 } }));
     expect(read.error.cause).toMatchObject({ code: 'UND_ERR_HEADERS_TIMEOUT', message: 'Headers Timeout Error' });
     expect(read.ours?.code).toBe('ATTEMPTS_EXHAUSTED');
     expect(arrivals(server)).toEqual(['GET /', 'GET /']);
 
     server.script.always(applyThenHang);
-    const write = await failure(queue.fetch(server.origin, { ...POST, queue: { attemptTimeoutMs: 40 } }));
+    const write = await failure(queue.fetch(server.origin, { ...POST, queue: { attemptTimeoutMs: 400 } }));
     expect(write.error.cause.code).toBe('UND_ERR_HEADERS_TIMEOUT');
     expect(write.ours?.code).toBe('OUTCOME_UNKNOWN');
     expect(server.ledger.applied()).toBe(1);

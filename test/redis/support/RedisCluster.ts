@@ -15,7 +15,7 @@ export interface RedisClusterOptions {
 const MASTERS = 3;
 const SLOTS = 16_384;
 /** A node takes no writes in its first two seconds. */
-const FORMED_WITHIN_MS = 20_000;
+const FORMED_WITHIN_MS = 50_000;
 
 /** A real cluster of three masters on loopback, each with a third of the slots. Whoever starts one disposes of it. */
 export class RedisCluster {

@@ -16,7 +16,7 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
 }
 
-const UP_WITHIN_MS = 15_000;
+const UP_WITHIN_MS = 50_000;
 /** Another process may take the free port before the server does. */
 const MAX_ATTEMPTS = 5;
 

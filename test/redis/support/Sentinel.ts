@@ -8,7 +8,7 @@ import { GuardedProcess } from './GuardedProcess.ts';
 import type { RedisServerOptions } from './RedisServer.ts';
 import { RedisServer } from './RedisServer.ts';
 
-const UP_WITHIN_MS = 20_000;
+const UP_WITHIN_MS = 50_000;
 /** A master that does not answer for so long is held for dead. Sentinels ask once a second: with less, they see ghosts. */
 const DOWN_AFTER_MS = 2_000;
 

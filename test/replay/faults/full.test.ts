@@ -62,7 +62,7 @@ function tests(
       expect(afterwards, run).toEqual(counts);
     }
     report('T12 all runs', kind, told(site.saw()));
-  }, 120_000);
+  });
 
   it('keeps nobody from finishing what a life left that was killed', async () => {
     const site = await Site.open();
@@ -84,7 +84,7 @@ function tests(
     expect(drained?.counts).toMatchObject({ succeeded: LEFT, held: 0, dead: 0 });
     expect(doneIn(site, 'death')).toEqual([0, 1, 2, 3, 4]);
     expect(drained?.whileFull).toMatchObject({ succeeded: LEFT });
-  }, 60_000);
+  });
 }
 
 describe.skipIf(!CAN_MOUNT)('T12: a full disk under SQLite', () => {

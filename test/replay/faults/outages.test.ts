@@ -70,7 +70,7 @@ describeStores('T15: thirty days offline', (store) => {
     expect(counts).toMatchObject({ succeeded: waiting.length + 1, dead: 0, held: 0 });
     expect(sites.bare.changes()).toHaveLength(waiting.length);
     expect(sites.keyed.changes()).toHaveLength(1);
-  }, 120_000);
+  });
 });
 
 interface Round {

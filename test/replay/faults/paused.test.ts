@@ -96,6 +96,5 @@ describeStores('T11: a worker that is stopped past its lease', (store) => {
         kind.zone === 'bare' ? 1 : 0,
       );
     },
-    30_000,
   );
 });

@@ -92,7 +92,7 @@ describeStores('T5: a chain of things that are made offline', (store) => {
     expect(site.api.all('/files')).toEqual([]);
     const file = site.changes(({ path }) => path === '/files')[0]?.body;
     expect(JSON.parse(file ?? '')).toEqual({ owner: { noteId: 502, ticketIds: [501] } });
-  }, 60_000);
+  });
 
   it('is abandoned as one bundle where its first is refused, and replayed as one, with a restart before each step', async () => {
     const site = await Site.open();

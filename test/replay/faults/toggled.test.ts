@@ -97,7 +97,7 @@ describeStores(`T7: a server that listens and refuses in turn (seed ${SEED})`, (
     expect(counts).toMatchObject({ succeeded: REQUESTS, dead: 0, held: 0 });
     expectExact(site);
     expect(cuts).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   it(
     `every ${TOGGLE_MS} ms for ${TOGGLED_MS / SECOND_MS} s of real time is sent everything once and in order`,

@@ -29,7 +29,7 @@ function judgeAcceptance({ wish, acceptance, records }: Answer, trace: Trace, fi
   if (typeof acceptance === 'string') return;
   if (records.length > 0) find('refused', wish, `refused (${acceptance.refused}), and stored`);
   if (trace.arrivalsOf(wish).length > 0) find('refused', wish, `refused (${acceptance.refused}), and sent`);
-  // What can never have a server id may not be referred to (replay.md R7).
+  // What can never have a server id may not be referred to.
   const isHopeless = [wish.thing, wish.refersTo].some((thing) => {
     const maker = trace.makerOf(thing);
     return maker !== undefined && maker.wish.n !== wish.n && ['dead', undefined].includes(maker.records[0]?.state);
@@ -48,7 +48,7 @@ function judgeTold({ wish, told, isHanging, ends, records: [record] }: Answer, f
   }
 }
 
-/** Never twice; an absolute write may be repeated by itself, as long as nothing came in between (DESIGN "Effect"). */
+/** Never twice; an absolute write may be repeated by itself, as long as nothing came in between. */
 function judgeCount({ wish, records: [record] }: Answer, trace: Trace, find: Find): void {
   const changes = trace.changesOf(wish);
   const [first, last] = [changes[0], changes.at(-1)];
@@ -61,10 +61,10 @@ function judgeCount({ wish, records: [record] }: Answer, trace: Trace, find: Fin
   const isForeign = between.every(({ by }) => by === null);
   if (isRepeatable && isForeign && flavour !== 'keyed') {
     if (trace.arrivalsOf(wish).some(({ guard }) => guard === null)) return;
-    // Guarded by a version, it can only have met what others made of the thing since: it is made again on top of that (R10).
+    // Guarded by a version, it can only have met what others made of the thing since: it is made again on top of that.
     if (changes.length <= 1 + between.length) return;
     // A whole that sets no field, and at most leaves some out, cannot be told from what is there, as an API shows more than it is sent. It is
-    // repeated on that: exactly once in effect, as DESIGN has it of absolute writes.
+    // repeated on that: exactly once in effect, as an absolute write promises.
     if (wish.kind === 'replace' && setsNothing(first.before, first.after)) return;
   }
   find('duplicate', wish, `done ${changes.length} times`);

@@ -45,7 +45,7 @@ function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says:
   switch (record.reason) {
     case 'rejected':
       if (wish.isBad) return;
-      // Who waits gets the answer (DESIGN "While a caller waits"): that the thing is gone, or a 5xx to an action without a key, which may have been applied.
+      // Who waits gets the answer: that the thing is gone, or a 5xx to an action without a key, which may have been applied.
       if (record.told && (isGone(wish, trace) || isAnsweredAction(answer, record, trace))) return;
       untrue(times > 0 ? 'it was done' : 'the server did not refuse it');
       return;
@@ -67,7 +67,7 @@ function judgeDeath(answer: Answer, record: Report, trace: Trace, untrue: (says:
   }
 }
 
-/** Somebody else undid it before it was known to be done: whoever compares finds that it is not (replay.md R10), and it may be given up by then. */
+/** Somebody else undid it before it was known to be done: whoever compares finds that it is not, and it may be given up by then. */
 function isOverwritten(wish: Wish, trace: Trace): boolean {
   const last = trace.changesOf(wish).at(-1);
   if (last === undefined || !trace.isGuarded(wish)) return false;
@@ -131,7 +131,7 @@ function keeps({ kind, fields }: Wish, state: Fields, before: Fields | null): bo
   return left.some(([field, value]) => same(state[field], value));
 }
 
-/** On a version, a field that is sent as it was is no change: what others made of it stands (replay.md R10, only-remote). */
+/** On a version, a field that is sent as it was is no change: what others made of it stands. */
 function isUnchanged(wish: Wish, field: string, value: Json, trace: Trace): boolean {
   if (!trace.isGuarded(wish)) return false;
   const before = trace.ownState(wish);

@@ -1,4 +1,4 @@
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { MemoryBackend } from '../../../src/queue/backends/memory/MemoryBackend.ts';
 import { MemoryStorage } from '../../../src/queue/backends/memory/MemoryStorage.ts';
 import type { QueueOptions } from '../../../src/queue/core/config/options.ts';
@@ -14,6 +14,7 @@ import { FakeClock } from '../../../src/testing/FakeClock.ts';
 import { FakeNetwork } from '../../../src/testing/FakeNetwork.ts';
 import { Life } from '../../../src/testing/Life.ts';
 import { backendAt, describeStores } from '../../replay/faults/support/stores.ts';
+import { Traffic } from '../../replay/faults/support/Traffic.ts';
 
 /** A step of a store at which a process can die: before it, or once it is done and nobody knows. */
 export interface Point {
@@ -49,9 +50,19 @@ export function memorySite(): Site {
   return new Site(() => new MemoryBackend({ store }));
 }
 
+/** Time that stands still while the stores work, however long they take. */
+class StoresClock extends FakeClock {
+  readonly traffic = new Traffic();
+
+  override async settle(): Promise<void> {
+    await super.settle();
+    await this.traffic.calm();
+  }
+}
+
 /** A store, a clock and a server, and the queues that share them. */
 export class Site {
-  readonly clock = new FakeClock();
+  readonly clock = new StoresClock();
   readonly network = new FakeNetwork({ clock: this.clock });
   readonly server = this.network.serve(TEST_ORIGIN);
   readonly #backend: () => Backend;
@@ -64,7 +75,7 @@ export class Site {
   }
 
   async open(config: Omit<QueueOptions, 'backend'> = {}): Promise<Member> {
-    const real = this.#backend();
+    const real = this.clock.traffic.watch(this.#backend());
     onTestFinished(() => real.close());
     let stopping: (Point & { readonly dies: boolean }) | undefined;
     const pass = (when: Point['when'], verb: string): void | Promise<void> => {
@@ -102,20 +113,6 @@ export class Site {
   end(life: Life): void {
     life.end();
     if (life.worker !== undefined) this.#gone.add(life.worker);
-  }
-
-  /** Lets time pass, then waits until nothing is due any more, or the one who would fire it is dead. */
-  async pass(ms: number, name: string, { life }: Member): Promise<void> {
-    await this.clock.advance(ms);
-    await vi.waitFor(
-      async () => {
-        await this.clock.advance(1);
-        if (life.over) return;
-        const stored = await this.#stored(name);
-        if ((stored?.dueAt ?? Number.POSITIVE_INFINITY) <= this.clock.now()) throw new Error(`${name} is due`);
-      },
-      { timeout: 15_000, interval: 5 },
-    );
   }
 
   /** What is stored of a schedule. */

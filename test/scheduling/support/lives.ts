@@ -28,8 +28,12 @@ export class Lives {
   failing: 'find' | 'amend' | 'set' | undefined;
   /** At the end of which step of ranks given anew a process dies: its answer never comes. */
   diesAt: number | undefined;
+  /** Before which step of ranks given anew a process stands still, and until when. */
+  stalls: { readonly at: number; readonly until: Promise<void> } | undefined;
   /** Behaves as a store of several processes. */
   isShared = false;
+  /** Queues, by the order of their start from 1 on, that look at the strategy no more. */
+  readonly deaf = new Set<number>();
   #started = 0;
 
   async start(config: Omit<QueueOptions, 'backend'> = {}): Promise<QueueManager> {
@@ -72,6 +76,7 @@ export class Lives {
   }
 
   #backend(): Backend {
+    const n = this.#started;
     const failed = (verb: string): void => {
       if (verb === this.failing) throw new Error('the disk is on fire');
     };
@@ -83,6 +88,7 @@ export class Lives {
         if (changes.some(({ patch }) => patch?.rank === undefined)) return;
         failed(verb);
         this.steps.push(changes.length);
+        return this.steps.length === this.stalls?.at ? this.stalls.until : undefined;
       },
       after: (verb, query) => {
         const isStep =
@@ -99,8 +105,9 @@ export class Lives {
       shared: {
         ...shared,
         get: (query) => {
-          if (query.key === 'strategy') this.marks.push('get');
-          return shared.get(query);
+          if (query.key !== 'strategy') return shared.get(query);
+          this.marks.push('get');
+          return this.deaf.has(n) ? Promise.resolve(undefined) : shared.get(query);
         },
         set: (query) => {
           if (query.key !== 'strategy') return shared.set(query);

@@ -107,6 +107,13 @@ export function place(
   return settleIn(storage, entry, now, reason, floor);
 }
 
+/** Gives up the lease of a request that nobody tried: it keeps its turn. */
+export function putBack(storage: MemoryStorage, entry: Entry, now: number): void {
+  entry.leaseWorker = null;
+  leave(storage, entry);
+  settleIn(storage, entry, now, 'accepted', null);
+}
+
 /** Of a request that is in no index: where others have gone past its turn meanwhile, it gets another one. */
 export function takeTurnAgain({ flows }: MemoryStorage, entry: Entry, now: number): void {
   if (entry.turn !== null) entry.rank = flows.again(entry.turn, entry.rank, now);

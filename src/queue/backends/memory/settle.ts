@@ -12,7 +12,7 @@ import { bind } from './bind.ts';
 import { Effects } from './Effects.ts';
 import type { Entry } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
-import { endAndList, endedBytes, indexExpiry, move, setSender } from './movement.ts';
+import { endAndList, endedBytes, indexExpiry, move, putBack, setSender } from './movement.ts';
 import { raise, rerank } from './ranks.ts';
 
 const NOT_FOUND = Object.freeze({ status: 'notFound' });
@@ -54,7 +54,9 @@ function settleOne(storage: MemoryStorage, settlement: Settlement, now: number):
   if (settlement.result !== undefined) entry.result = settlement.result;
   if (settlement.told !== undefined) entry.told = settlement.told;
   entry.sealed = false;
-  move(storage, entry, settlement.next, now, effects);
+  const { next, notSent } = settlement;
+  if (notSent === true && next.state === 'ready' && next.reason === 'accepted') putBack(storage, entry, now);
+  else move(storage, entry, next, now, effects);
   return {
     status: 'settled',
     state: entry.state,

@@ -1,6 +1,6 @@
+import type { MovedRequest } from '../../types/moved.ts';
 import type { EndedRequest } from '../../types/request.ts';
 import { canMove, isTerminal } from '../../types/states.ts';
-import type { MovedRequest } from '../../types/store.ts';
 import { reasonCode, reasonOf, stateOf } from '../codec.ts';
 import { cascades, victimsOf } from './cascade.ts';
 import { FIRST_LEASE, HALT, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS, ON_FAILURE } from './flags.ts';
@@ -11,7 +11,7 @@ import { BLOCKED, DEAD, HELD, READY, ROW, SCHEDULED, SUCCEEDED, UNKNOWN } from '
 
 const LANE = reasonCode('lane');
 const DEPENDENCY = reasonCode('dependency');
-const ACCEPTED = reasonCode('accepted');
+export const ACCEPTED = reasonCode('accepted');
 const NOT_BEFORE = reasonCode('notBefore');
 const ABANDONED = reasonCode('abandoned');
 /** What is superseded for these reasons lives on in another store, and what waits for it with it. */
@@ -66,14 +66,22 @@ export function raiseHead(rows: Rows, head: Row, { rank, turn }: Pick<Row, 'rank
 
 /**
  * Moves a live request as far towards `ready` as it can get: blocked behind its lane or a predecessor, scheduled until
- * `floor` (the time the move asks for) and its own time have come, else ready. Gives up its lease.
+ * `floor` (the time the move asks for) and its own time have come, else ready. Gives up its lease. `keepsTurn`: others may have gone
+ * past its turn.
  */
-export function advance(rows: Rows, row: Row, reason: number, floor: number | null, now: number): void {
+export function advance(
+  rows: Rows,
+  row: Row,
+  reason: number,
+  floor: number | null,
+  now: number,
+  keepsTurn = false,
+): void {
   const head = row.line === null ? undefined : headOf(rows, row.line);
   const isBehind = head !== undefined && head.seq !== row.seq;
   if (isBehind || row.waits > 0) {
     row.due = floor;
-    takeTurnAgain(rows, row, now);
+    if (!keepsTurn) takeTurnAgain(rows, row, now);
     store(rows, row, BLOCKED, isBehind ? LANE : DEPENDENCY);
     if (isBehind) raiseHead(rows, head, row);
     return;
@@ -87,7 +95,7 @@ export function advance(rows: Rows, row: Row, reason: number, floor: number | nu
     return;
   }
   row.due = null;
-  takeTurnAgain(rows, row, now);
+  if (!keepsTurn) takeTurnAgain(rows, row, now);
   store(rows, row, READY, reason);
 }
 

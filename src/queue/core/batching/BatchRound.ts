@@ -16,6 +16,8 @@ import { shownBy } from './shown.ts';
 import type { Waiting } from './Waiting.ts';
 
 const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
+/** Where no more than one in so many had to go alone, it was they that were too large, not their number. */
+const ONE_IN = 4;
 /** An answer that has more pages is cut off there. */
 const MAX_PAGES = 100;
 /** A redirect is followed by a call of `fetch` that goes alone, where it changed nothing yet. */
@@ -44,6 +46,7 @@ export class BatchRound {
   /** Of the permit, until its first call. */
   #tickets: Tickets | undefined;
   #calls = 0;
+  #sentAlone = 0;
 
   constructor(
     context: Context,
@@ -143,14 +146,30 @@ export class BatchRound {
       const answers = await this.#pages(response, composed, set);
       return this.#answerEach(set, adapter.outcomes(answers, members), called);
     }
-    if (TOO_LARGE.has(response.status)) size.tooLarge(set.length);
-    else if (response.status >= 500) size.failed(sizeThen);
+    const takeBack = TOO_LARGE.has(response.status) ? size.tooLarge(set.length) : undefined;
+    if (response.status >= 500) size.failed(sizeThen);
     const outcomes = bodyError === undefined ? adapter.refused(response, members) : undefined;
     if (outcomes !== undefined) return this.#answerEach(set, outcomes, called);
     const refusal = refusalOf(response.status);
-    if (refusal === 'all') return answerAll(set, result, called);
+    if (refusal === 'all') return this.#answerAlike(set, result, called);
     if (refusal === 'singly') size.refused();
+    const before = this.#sentAlone;
     await this.#sendSmaller(set, refusal === 'singly' ? 1 : Math.ceil(set.length / 2), response.status);
+    const alone = this.#sentAlone - before;
+    if (alone > 0 && alone * ONE_IN <= set.length) takeBack?.();
+  }
+
+  /** What leads elsewhere leads the call there: of a read it says nothing, and that does no harm alone. */
+  async #answerAlike(set: readonly Waiting[], result: TransportResult, called: Sent): Promise<void> {
+    const isElsewhere = result.phase === 'answered' && result.response.status < 400;
+    const alone = isElsewhere ? set.filter(({ arrival }) => arrival.calling.request.effect === 'read') : [];
+    answerAll(
+      set.filter((waiting) => !alone.includes(waiting)),
+      result,
+      called,
+    );
+    for (const waiting of alone) waiting.isSent = false;
+    await this.#sendSingly(alone);
   }
 
   async #sendSmaller(set: readonly Waiting[], to: number, why: number): Promise<void> {
@@ -166,6 +185,7 @@ export class BatchRound {
 
   async #sendAlone(waiting: Waiting): Promise<void> {
     const { calling } = waiting.arrival;
+    this.#sentAlone += 1;
     const call = waiting.arrival.alone();
     const { called } = await this.#callWith([waiting], call, true, () => this.#transmit(calling, call));
     waiting.answer(called.result, called.durationMs, called.timeoutMs);

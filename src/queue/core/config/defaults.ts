@@ -6,10 +6,10 @@ import type { ResolvedConfiguration, ResolvedZone } from './types.ts';
 const HOUR_MS = 3_600_000;
 const MIB = 1_048_576;
 
-/** Longest delay between attempts while a caller waits (DESIGN section 5): somebody's patience is part of the cost. */
+/** Longest delay between attempts while a caller waits: somebody's patience is part of the cost. */
 export const CALLER_MAX_DELAY_MS = 20_000;
 
-/** Every default that does not depend on another option (DESIGN section 5). */
+/** Every default that does not depend on another option. */
 export const DEFAULTS = Object.freeze({
   name: 'queue',
   maxSize: 10_000,

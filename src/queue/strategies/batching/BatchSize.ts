@@ -50,11 +50,16 @@ export class BatchSize {
     this.#size = 2;
   }
 
-  /** A batch of so many was more than the server takes. */
-  tooLarge(members: number): void {
+  /** A batch of so many was more than the server takes. Gives what takes that back, where it was not their number. */
+  tooLarge(members: number): () => void {
+    const [size, ceiling] = [this.#size, this.#ceiling];
     this.#ceiling = Math.max(1, members - 1);
     this.#calm = 0;
     this.#size = Math.max(1, Math.floor(Math.min(this.#size, members) / 2));
+    return () => {
+      this.#size = Math.max(this.#size, size);
+      this.#ceiling = Math.max(this.#ceiling, ceiling);
+    };
   }
 
   /** The server takes no batch at all: none is tried before many went alone. */

@@ -2,7 +2,7 @@ import type { HoldfastError, QueueManager } from '../../../../src/index.ts';
 import { holdfastError } from '../../../../src/index.ts';
 import type { ScriptedServer } from '../../../../src/testing/ScriptedServer.ts';
 
-const LIMIT_MS = 8_000;
+const LIMIT_MS = 60_000;
 
 /** Resolves once `check` holds; rejects after a while. */
 export async function until(check: () => boolean | Promise<boolean>, what: string): Promise<void> {

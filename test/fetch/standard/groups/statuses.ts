@@ -24,7 +24,7 @@ function toldInTheEnd(method: string, status: number): Case {
   return {
     name: `${status} after ${method} is an answer in the end`,
     run: async (fetch, site) => {
-      const answer = await fetch(site.url(`/status/${status}`), { method, queue: { deadline: Date.now() + 300 } });
+      const answer = await fetch(site.url(`/status/${status}`), { method, queue: { deadline: Date.now() + 20_000 } });
       expect([answer.status, answer.type, answer.url]).toEqual([status, 'basic', site.url(`/status/${status}`)]);
       expect(await answer.text()).toBe('body');
     },

@@ -16,8 +16,8 @@ local function promote(ids, now, limit)
 end
 
 -- Of a channel asked for: its senders, how many requests at most, limits of what is sending, parts and, for a probe, among how many it is
--- to be, and whether one that was never sent is wanted; each of the last four may be false or not there.
-local ASKED_SENDERS, ASKED_MOST, ASKED_WITHIN, ASKED_PARTS, ASKED_AMONG, ASKED_FRESH = 2, 3, 4, 5, 6, 7
+-- to be, whether one that was never sent is wanted, and how many are passed over; each of the last five may be false or not there.
+local ASKED_SENDERS, ASKED_MOST, ASKED_WITHIN, ASKED_PARTS, ASKED_AMONG, ASKED_FRESH, ASKED_PAST = 2, 3, 4, 5, 6, 7, 8
 
 -- A part of a channel: what it is stored under, senders, how many of it may be leased yet; how many of those that were read of it are to
 -- be looked at yet, and whether there may be more behind them; its places.
@@ -134,19 +134,29 @@ local function take(asked, parts, now, lease, report)
   end
 end
 
+-- Of the first in order: those that a probe looks among, behind so many that are passed over and round.
+local function candidatesOf(first, past, among)
+  local found = {}
+  for n = 0, math.min(among, #first) - 1 do
+    found[#found + 1] = first[(past + n) % #first + 1]
+  end
+  return found
+end
+
 -- The request to try a channel with, if there is one; and whether some were ended, so that there is more to look at.
 local function choose(asked, parts, now, report)
   q.sync(READY)
   local harmless, best, hasEnded = nil, nil, false
   if roomFor(asked, parts) < 1 then return nil, false end
-  local rows = rowsOf(bestReady(q.placesOf(parts), asked[ASKED_AMONG]))
+  local past, among = asked[ASKED_PAST] or 0, asked[ASKED_AMONG]
+  local rows = rowsOf(candidatesOf(bestReady(q.placesOf(parts), past + among), past, among))
   q.need('records')
   q.loadRecords(rows)
   for _, row in ipairs(rows) do
     if not hasRoom(asked, row) then break end
     if isOver(row, now) then
       hasEnded = true
-      if expire(row, now, report) then break end
+      if expire(row, now, report) or past > 0 then break end
     else
       local isHarmless = bit.band(HARMLESS_EFFECTS, 2 ^ q.fixedOf(row)[F_EFFECT]) ~= 0
       local isWanted = isHarmless

@@ -120,6 +120,12 @@ function q.move(row, state, reason, dueAt, now, report)
   end
 end
 
+-- Gives up the lease of a request that nobody tried: it keeps its turn.
+function q.putBack(row, now)
+  row[WORKER] = false
+  q.settleIn(row, now, BECAUSE_ACCEPTED, false, false)
+end
+
 -- Gives a request a new token and a holder.
 function q.grant(row, worker, untilWhen)
   row[TOKEN] = row[TOKEN] + 1

@@ -160,13 +160,23 @@ function q.needTraffic()
   totals[TRAFFIC] = { totals[REVISION], sums }
 end
 
--- How many more requests of a place may be sent at once, by limits: {zone, channel (false: all of them), sending}, ….
+local function isOf(limit, channel)
+  if not limit[2] or limit[2] == channel then return true end
+  for _, other in ipairs(limit[4]) do
+    if other == channel then return true end
+  end
+  return false
+end
+
+-- How many more requests of a place may be sent at once, by limits: {zone, channel (false: all of them), sending, channels that count
+-- with it}, ….
 function q.roomWithin(limits, place)
   local room, sums = math.huge, q.totals[TRAFFIC][2]
   for _, limit in ipairs(limits) do
     local zone, channel = limit[1], limit[2]
-    if zone == place[P_ZONE] and (not channel or channel == place[P_CHANNEL]) then
+    if zone == place[P_ZONE] and isOf(limit, place[P_CHANNEL]) then
       local sending = sums[channel and q.roomName(zone, channel) or zoneName(zone)] or 0
+      for _, other in ipairs(limit[4]) do sending = sending + (sums[q.roomName(zone, other)] or 0) end
       room = math.min(room, limit[3] - sending)
     end
   end

@@ -145,7 +145,11 @@ local function settleOne(row, one, now)
   setProgress(row, one[6], one[7])
   if one[10] then setResult(row, one[10]) end
   if one[9] ~= KEEP_TOLD then q.mark(row, TOLD, one[9] == NOW_TOLD) end
-  q.move(row, one[3], one[4], one[5], now, report)
+  if one[8] and one[3] == IS_READY and one[4] == BECAUSE_ACCEPTED then
+    q.putBack(row, now)
+  else
+    q.move(row, one[3], one[4], one[5], now, report)
+  end
   q.isWorthTelling = true
   return { DONE, row[STATE], row[STATE] >= IS_SUCCEEDED and row[ENDED_SEQ], report.ended, report.moved }
 end

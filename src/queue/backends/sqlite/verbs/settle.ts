@@ -1,10 +1,10 @@
 import { cascades } from '../cascade.ts';
 import { FIRST_LEASE, HAS_RESULT, TOLD, UNRESOLVED } from '../flags.ts';
-import { abandon, end, ended, mayMove, move, putResult, Report } from '../moves.ts';
+import { ACCEPTED, abandon, advance, end, ended, mayMove, move, putResult, Report } from '../moves.ts';
 import type { PackedEffects, PackedSettlement, PackedSettleResult, Verbs } from '../protocol.ts';
 import { DONE, NOT_FOUND, STALE } from '../protocol.ts';
 import type { Row, Rows } from '../Rows.ts';
-import { SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
+import { READY, SENDING, SUCCEEDED, UNKNOWN } from '../Rows.ts';
 import { change, rewrite } from './amend.ts';
 import { bind } from './bindings.ts';
 
@@ -42,7 +42,8 @@ function settleOne(rows: Rows, settlement: PackedSettlement, now: number): Packe
     ended(rows, row, state, reason, now, report);
   } else {
     rows.sql('UPDATE request SET progress = ? WHERE seq = ?').run(progress, row.seq);
-    move(rows, row, state, reason, due, now);
+    if (notSent && state === READY && reason === ACCEPTED) advance(rows, row, reason, null, now, true);
+    else move(rows, row, state, reason, due, now);
   }
   return [DONE, row.state, endedSeq, report.others];
 }
