@@ -9,7 +9,20 @@ import type { Source } from './pieces.ts';
 import { Pieces, usesOf } from './pieces.ts';
 
 /** What verbs share, in the order in which it sees each other. */
-const SHARED = ['wire', 'answers', 'places', 'rows', 'writes', 'moves', 'flows', 'bindings', 'cascade', 'replace'] as const;
+const SHARED = [
+  'wire',
+  'answers',
+  'places',
+  'rows',
+  'records',
+  'writes',
+  'moves',
+  'lanes',
+  'flows',
+  'bindings',
+  'cascade',
+  'replace',
+] as const;
 
 /** Verbs by the file they are in: each of these files has a script of its own. */
 const VERBS = {
@@ -18,7 +31,8 @@ const VERBS = {
   history: ['append', 'history', 'trim'],
   schedules: ['scheduleSet', 'scheduleGet', 'scheduleList', 'scheduleDelete', 'scheduleDue', 'scheduleNext'],
   enqueue: ['enqueue'],
-  claim: ['claim', 'claimUnknown', 'renew'],
+  claim: ['claim'],
+  leases: ['claimUnknown', 'renew'],
   settle: ['settle', 'amend'],
   recover: ['recover', 'expire'],
   find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
@@ -157,7 +171,7 @@ function numbered(text: string): string {
   const body = text
     .replace(/\bfunction q\.(\w+)\(/g, (_, name: string) => `q[${numberOf(name)}] = function(`)
     .replace(/\bq\.(\w+)/g, (_, name: string) => `q[${numberOf(name)}]`);
-  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('false').join(', ')} }`);
+  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('nil').join(', ')} }`);
 }
 
 /** Legal moves: bits of states, by state. */
