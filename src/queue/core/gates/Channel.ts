@@ -194,6 +194,16 @@ export class Channel {
     return this.openFor(now);
   }
 
+  /** Whether nothing of it is to be sent, not even with a permit that was taken before. */
+  isShut(now: number): boolean {
+    if (this.zone.paused || now < this.zone.notBefore) return true;
+    for (const { breaker } of this.scopes) {
+      const status = breaker?.status(now);
+      if (status === 'open' || status === 'isolated') return true;
+    }
+    return false;
+  }
+
   /** Whether a call that starts now finds out if a gate may open. */
   isProbing(now: number): boolean {
     if (this.zone.isProbing) return true;
