@@ -1,6 +1,7 @@
-import usual from './vitest.config.ts';
+import { defineConfig } from 'vitest/config';
+import { EACH } from './vitest.config.ts';
 import { DEEP, DEEPER, DEEPER_BY } from './vitest.deep.ts';
 
-const include = [...DEEP, ...DEEPER];
-
-export default { ...usual, test: { ...usual.test, include, exclude: ['**/node_modules/**'], env: DEEPER_BY } };
+export default defineConfig({
+  test: { ...EACH, globalSetup: ['test/globalSetup.ts'], include: [...DEEP, ...DEEPER], env: DEEPER_BY },
+});

@@ -42,6 +42,7 @@ describe('a definition is refused', () => {
     ],
     ['with an unknown policy', { ...good, missed: 'runonce' }, /^missed: a known name \(did you mean 'runOnce'\?\)/],
     ['with policies that exclude each other', { ...good, missed: 'runAll', overlap: 'skip' }, /^overlap: 'queue'/],
+    ['that wants all and replaces them', { ...good, missed: 'runAll', overlap: 'replace' }, /^overlap: 'queue'/],
     ['with too much to make up for', { ...good, maxMissed: 1_001 }, /^maxMissed: a whole number of 1 to 1000/],
     ['without a request', { cron: '0 3 * * *' }, /^request: an object/],
     [
@@ -93,6 +94,7 @@ describe('a definition is refused', () => {
     ['with an option of another verb', { ...good, options: { key: 'x' } }, /^options.key: .*unknown option/],
     ['with a priority nobody knows', { ...good, options: { priority: 'urgent' } }, /^options.priority/],
     ['with tags that are none', { ...good, options: { tags: 'nightly' } }, /^options.tags/],
+    ['with a replacement but no lane', { ...good, overlap: 'replace', options: { lane: null } }, /^options.lane/],
     ['with a queue but no lane', { ...good, overlap: 'queue', options: { lane: null } }, /^options.lane/],
     ['with no time to be sent in', { ...good, options: { expiresAfterMs: 0 } }, /^options.expiresAfterMs/],
   ])('%s', async (_, options, expected) => {

@@ -52,8 +52,8 @@ export class Resolver {
   /** Asked to look since the look under way began. */
   #again = false;
   #isStopped = false;
-  /** Zones that were tried last by a look at what is in doubt. */
-  readonly #hadTurn = new Set<Zone>();
+  /** When zones that are down were tried last, by a look at what is in doubt. */
+  readonly #lookedAt = new WeakMap<Zone, number>();
 
   constructor(
     context: Context,
@@ -114,12 +114,12 @@ export class Resolver {
 
   /** In turns with what waits, so that neither keeps the other from ever being tried. */
   async #tryWith(zone: Zone): Promise<void> {
-    if (this.#hadTurn.delete(zone) && zone.mayHaveWork) return;
+    if (this.#lookedAt.get(zone) === zone.triedAt && zone.mayHaveWork) return;
     const now = this.#context.clock.monotonicNow();
     const whole = this.#zones.channelNamed(zone, zone.name);
     if (whole.take(1, now) === 0) return;
     try {
-      if ((await this.#look([zone], 1)) > 0) this.#hadTurn.add(zone);
+      if ((await this.#look([zone], 1)) > 0) this.#lookedAt.set(zone, zone.triedAt);
     } finally {
       whole.giveBack(1, now);
       // What waits was kept from trying the zone meanwhile.

@@ -146,8 +146,6 @@ export interface RequestStore {
 }
 
 export const PROMOTIONS_PER_CLAIM = 64;
-/** Requests among which a probe looks for one whose repetition is harmless. */
-export const PROBE_CANDIDATES = 16;
 
 export interface ChannelSenders {
   readonly channel: string;

@@ -1,5 +1,6 @@
 import type { HoldfastError } from '../../../errors.ts';
-import type { Packable, Packer, Unpacker } from './msgpack.ts';
+import type { Packable, Packer } from './msgpack.ts';
+import { Unpacker } from './msgpack.ts';
 import type { Verb } from './script.ts';
 
 /** A script as calls of one queue run it. */
@@ -14,7 +15,7 @@ export interface LinkOptions {
   readonly scripts: ReadonlyMap<Verb, LoadedScript>;
   /** Channel of news about changes. */
   readonly news: string;
-  /** A call not answered for so long is given up. */
+  /** A call is given up that was not answered for so long, or, while it waits behind others, when none of these was. */
   readonly commandTimeoutMs: number;
   /** Ms a lease lasts; null: the caller's times are used as they are. */
   readonly leaseMs: () => number | null;
@@ -31,7 +32,8 @@ export interface Call {
   /** 0: it only reads. */
   readonly number: number;
   readonly argument: Buffer;
-  readonly givenAt: number;
+  /** Since when the server could have answered it; moved on by what is not the server's fault. */
+  askedAt: number;
   /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
   epoch: number;
   /** How often it was sent. */
@@ -55,4 +57,11 @@ export interface Ask {
 export interface Caller {
   readonly packer: Packer;
   call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker>;
+}
+
+/** What a call answered that took effect unheard. */
+export function recalled(answer: Buffer): Buffer | undefined {
+  const from = new Unpacker(answer);
+  from.array();
+  return from.isNothing() ? undefined : from.bytes();
 }

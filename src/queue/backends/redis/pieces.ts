@@ -2,8 +2,8 @@
 interface Piece {
   readonly file: string;
   readonly text: string;
-  /** What it mentions, as names of other pieces. */
-  readonly uses: readonly string[];
+  /** What it mentions. */
+  uses: readonly string[];
 }
 
 /** A file of pieces, in the order in which they see each other. */
@@ -27,6 +27,7 @@ export class Pieces {
 
   constructor(sources: readonly Source[]) {
     for (const { file, text } of sources) for (const one of split(text)) this.#add(file, one);
+    for (const piece of this.#ordered) piece.uses = piece.uses.filter((name) => this.#byName.has(name));
   }
 
   #add(file: string, text: string): void {
@@ -54,11 +55,13 @@ export class Pieces {
         open.push(...piece.uses);
       }
     }
-    const texts = new Map<string, string>();
-    for (const piece of this.#ordered) {
-      if (needed.has(piece)) texts.set(piece.file, `${texts.get(piece.file) ?? ''}${piece.text}\n`);
+    const texts = new Map<string, string[]>();
+    for (const { file, text } of this.#ordered.filter((piece) => needed.has(piece))) {
+      const known = texts.get(file);
+      if (known === undefined) texts.set(file, [text]);
+      else known.push(text);
     }
-    return [...texts].map(([file, text]) => ({ file, text }));
+    return [...texts].map(([file, lines]) => ({ file, text: `${lines.join('\n')}\n` }));
   }
 }
 

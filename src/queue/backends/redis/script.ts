@@ -14,8 +14,10 @@ const SHARED = [
   'answers',
   'places',
   'rows',
+  'records',
   'writes',
   'moves',
+  'lanes',
   'flows',
   'bindings',
   'cascade',
@@ -29,7 +31,8 @@ const VERBS = {
   history: ['append', 'history', 'trim'],
   schedules: ['scheduleSet', 'scheduleGet', 'scheduleList', 'scheduleDelete', 'scheduleDue', 'scheduleNext'],
   enqueue: ['enqueue'],
-  claim: ['claim', 'claimUnknown', 'renew'],
+  claim: ['claim'],
+  leases: ['claimUnknown', 'renew'],
   settle: ['settle', 'amend'],
   recover: ['recover', 'expire'],
   find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
@@ -168,7 +171,7 @@ function numbered(text: string): string {
   const body = text
     .replace(/\bfunction q\.(\w+)\(/g, (_, name: string) => `q[${numberOf(name)}] = function(`)
     .replace(/\bq\.(\w+)/g, (_, name: string) => `q[${numberOf(name)}]`);
-  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('false').join(', ')} }`);
+  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('nil').join(', ')} }`);
 }
 
 /** Legal moves: bits of states, by state. */

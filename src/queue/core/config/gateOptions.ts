@@ -92,8 +92,8 @@ export interface RetryBudgetOptions {
 
 /**
  * Answers of reads that are given again while the zone takes no call, marked as `degraded`: to whoever could have shared them, until a write to the
- * same path or lane is accepted, and never those with `no-store`. An answer that `fetch` hands on as it comes in is not remembered, as nobody
- * else reads it: only what was read whole is.
+ * same path or lane is accepted, and never those with `no-store`. An answer that `fetch` hands on as it comes in is remembered once its caller has
+ * read it to its end.
  */
 export interface StaleReadOptions {
   /** Not older than that. */

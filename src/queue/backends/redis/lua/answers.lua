@@ -17,8 +17,8 @@ function q.fence()
 end
 
 -- What is kept in both: the answer as it is, connection and number as a list.
-function q.keptOf(number)
-  local kept = call('HMGET', ANSWERS, q.turnOf(number), q.fence())
+function q.keptIn(turn, fence)
+  local kept = call('HMGET', ANSWERS, turn, fence)
   return kept[1], kept[2] and cmsgpack.unpack(kept[2]) or { 0, 0 }
 end
 
@@ -27,6 +27,6 @@ function q.answerAgain(kept, number)
   local answer = kept and cmsgpack.unpack(kept)
   if not answer or answer[1] ~= number then return nil end
   if not answer[2] then return answer[3] end
-  q.need('claim')
+  q.need('records')
   return cmsgpack.pack(q.claimedBefore(answer[2], answer[3]))
 end

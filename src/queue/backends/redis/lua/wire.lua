@@ -77,5 +77,5 @@ end
 
 -- Members of a sorted set of names that begin with `prefix`, in order.
 function q.under(key, prefix, limit)
-  return call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. string.rep('\255', 20), 'LIMIT', 0, limit)
+  return call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. string.rep('\255', 20), 'LIMIT', '0', limit)
 end
