@@ -53,12 +53,12 @@ function define(open: () => Promise<Site>): void {
     first.queue.pause();
     await first.queue.schedules.set('tick', { everyMs: EVERY_MS, request, overlap: 'replace' });
     const begin = site.clock.now();
-    await site.pass(EVERY_MS, 'tick', first);
+    await site.clock.advance(EVERY_MS);
     first.diesAt({ when: 'after', verb: 'amend' });
-    await site.pass(EVERY_MS, 'tick', first);
+    await site.clock.advance(EVERY_MS);
     site.end(first.life);
     const second = await site.open();
-    await site.pass(1_000, 'tick', second);
+    await site.clock.advance(1_000);
     expect(await site.record('tick')).toMatchObject({ fired: 2, missed: 0, last: { dueAt: begin + 2 * EVERY_MS } });
     const { requests } = await second.queue.find({ tags: ['schedule:tick'] });
     expect(requests.map(({ state }) => state === 'cancelled')).toEqual([true, false]);
