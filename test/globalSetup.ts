@@ -9,7 +9,9 @@ export default function prepare(): void {
   requireRedis();
   requireSqlite();
   buildPackage();
-  execFileSync(process.execPath, ['scripts/copy-lua.mjs'], { cwd: ROOT, stdio: 'inherit' });
+  for (const script of ['scripts/copy-lua.mjs', 'scripts/join-modules.mjs']) {
+    execFileSync(process.execPath, [script], { cwd: ROOT, stdio: 'inherit' });
+  }
 }
 
 /** Says loudly what of Redis will not be tested. Throws instead with `CI` set: there, leaving it out is a failure. */
@@ -32,9 +34,9 @@ function requireSqlite(): void {
 }
 
 /**
- * Brings `dist` up to date before any test: worker threads and child processes cannot load TypeScript on every
- * supported Node. The build is incremental, about half a second when nothing changed. Type errors are counted
- * and do not stop the tests (`npm run check` fails on them); what the compiler wrote is what runs.
+ * Brings `dist` up to date before any test: child processes cannot load TypeScript on every supported Node. The build is
+ * incremental, about half a second when nothing changed. Type errors are counted and do not stop the tests (`npm run check`
+ * fails on them); what the compiler wrote is what runs.
  */
 function buildPackage(): void {
   try {

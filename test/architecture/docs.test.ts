@@ -6,7 +6,7 @@ import { ROOT } from './support/project.ts';
 
 interface OptionGroup {
   readonly name: string;
-  readonly options: readonly { readonly name: string; readonly fallback: string }[];
+  readonly options: readonly { readonly name: string; readonly meaning: string; readonly fallback: string }[];
 }
 
 interface ErrorsScript {
@@ -47,6 +47,16 @@ describe('a generated page', () => {
 });
 
 describe.skipIf(!existsSync(`${CONFIG}/defaults.ts`))('the comment of an option', () => {
+  it('says what it means', async () => {
+    const { optionGroupsOf } = await script<OptionsScript>('docs-options.mjs');
+    const files = [`${CONFIG}/options.ts`, `${CONFIG}/gateOptions.ts`, `${ROOT}src/queue/types/redis.ts`];
+    const groups = files.flatMap((file) => optionGroupsOf(readFileSync(file, 'utf8')));
+    const silent = groups.flatMap(({ name, options }) =>
+      options.filter(({ meaning }) => meaning === '').map((option) => `${name}.${option.name}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
   const literal = (value: unknown): string =>
     typeof value === 'string' ? `'${value}'` : String(value).replace(/\B(?=(\d{3})+$)/g, '_');
 

@@ -41,6 +41,12 @@ describe('the source', () => {
     expect(placesWhere(others, /\bprocess\.(on|once|addListener|prependListener)\b/)).toEqual([]);
   });
 
+  it('does not import the module whose import loads the fetch of newer Nodes', () => {
+    const library = src.filter(({ path }) => !path.startsWith('src/testing/'));
+    const loading = library.map((file) => ({ ...file, imports: file.imports.filter(({ kind }) => kind !== 'type') }));
+    expect(importersOf(loading, ['node:http', 'http'])).toEqual([]);
+  });
+
   it('keeps no variable at module level', () => {
     expect(placesWhere(src, /^(export )?(let|var)\s/m)).toEqual([]);
   });

@@ -49,6 +49,16 @@ if (globalThis[key] !== dispatcher) console.log('the dispatcher changed');
 if (globalThis.fetch !== ownFetch) console.log('fetch changed');
 `;
 
+/** Opens both durable stores: one has a thread in a file of its own, the other reads its script; nothing listens on port 1. */
+const OPEN_STORES = `
+import { QuickSetup } from 'holdfast';
+const queue = await QuickSetup.sqlite('queue.db', { closeTimeoutMs: 0 });
+const request = await queue.enqueue({ method: 'POST', url: 'http://127.0.0.1:1/' });
+await queue.close();
+const refused = await QuickSetup.redis({ port: 1 }).catch((error) => error);
+console.log(typeof request.id, refused.code);
+`;
+
 describe.skipIf(!existsSync(`${ROOT}src/index.ts`))('the packed package', () => {
   let folder: string;
   let installed: string;
@@ -91,7 +101,7 @@ describe.skipIf(!existsSync(`${ROOT}src/index.ts`))('the packed package', () => 
     );
     expect(files).toEqual(expect.arrayContaining(named.map((path) => path.replace('./', ''))));
     expect(files).toContain('LICENSE');
-    expect(files).toContain('dist/queue/backends/redis/lua/enqueue.lua');
+    expect(files).toContain('lib/lua/enqueue.lua');
     expect(files.filter((path) => /(^test|\.test\.|node_modules|tsbuildinfo|^bench|^scripts)/.test(path))).toEqual([]);
   });
 
@@ -107,6 +117,12 @@ describe.skipIf(!existsSync(`${ROOT}src/index.ts`))('the packed package', () => 
     });
     expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
     expect(await readdir(installed, { recursive: true })).toEqual(before);
+  });
+
+  it('finds what its stores have beside the modules', async () => {
+    await writeFile(join(installed, 'stores.js'), OPEN_STORES);
+    const { stdout } = await run(process.execPath, ['stores.js'], { cwd: installed, timeout: 15_000 });
+    expect(stdout).toBe('string BACKEND_UNAVAILABLE\n');
   });
 
   it('is imported without its optional packages', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
@@ -102,7 +103,7 @@ describeRedis('a call that waits', () => {
     const server = await serverWith();
     const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
     const calls = enqueueMany(backend, 100);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    execFileSync('sleep', ['2.5']);
     expect(await seqsOf(calls)).toEqual(upTo(100));
   }, 30_000);
 

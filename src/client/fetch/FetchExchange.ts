@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { AnswerCopy, HttpResponse } from '../../queue/types/request.ts';
 import type { TransportCall, TransportResult } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
@@ -8,6 +7,7 @@ import { transportError } from '../transport/transportError.ts';
 import { asError } from './failure.ts';
 import { HeldAnswer } from './HeldAnswer.ts';
 import type { Hop, HopDispatcher, PlatformFetch } from './platform.ts';
+import { STATUS_CODES } from './statusCodes.ts';
 import type { BodyListener, WireHandler, WireHead, WireListener, WireSink } from './wireHandler.ts';
 import { listening, passing, sinkOf } from './wireHandler.ts';
 

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { FetchTerms, HeaderList, HttpResponse } from '../../queue/types/request.ts';
 import type { HopDispatcher, PlatformFetch } from './platform.ts';
+import { STATUS_CODES } from './statusCodes.ts';
 import { sinkOf } from './wireHandler.ts';
 
 export interface Materials {

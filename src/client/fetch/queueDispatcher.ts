@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { stringify } from 'node:querystring';
 import { holdfastError } from '../../errors.ts';
 import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
@@ -7,6 +6,7 @@ import { isBypassedByNature } from './bypass.ts';
 import { asError, fetchFailure } from './failure.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import type { Hop, Platform } from './platform.ts';
+import { STATUS_CODES } from './statusCodes.ts';
 import type { WireHandler, WireSink } from './wireHandler.ts';
 import { listening, passing, sinkOf } from './wireHandler.ts';
 

@@ -1,8 +1,9 @@
 import type { Timer } from '../../system/clock.ts';
 import { resolved, sentAfresh } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
+import type { Binding } from '../types/binding.ts';
 import type { Progress, StoredRequest } from '../types/request.ts';
-import type { Binding, Move } from '../types/store.ts';
+import type { Move } from '../types/store.ts';
 import { bindingOf } from './bindings.ts';
 import type { ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { Consequences } from './consequences.ts';

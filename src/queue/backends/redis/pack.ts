@@ -1,3 +1,4 @@
+import type { Binding } from '../../types/binding.ts';
 import type { ClaimTerms } from '../../types/claimTerms.ts';
 import { PROBE_CANDIDATES } from '../../types/claimTerms.ts';
 import type {
@@ -10,7 +11,7 @@ import type {
   RequestContent,
   StoredResult,
 } from '../../types/request.ts';
-import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import type { Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
 import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
 import { shareOf } from '../flowShare.ts';

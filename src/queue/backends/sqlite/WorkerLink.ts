@@ -4,11 +4,11 @@ import { HoldfastError } from '../../../errors.ts';
 import type { FromWorker, PackedError, ToWorker, Verb, Verbs } from './protocol.ts';
 
 /**
- * The compiled worker, also when this file runs as TypeScript (in this package's tests): not every supported Node loads
- * TypeScript in a thread, and one compiled copy serves all. Building the package first is the tests' business.
+ * The worker of the built package, also when this file runs as TypeScript (in this package's tests): not every supported Node
+ * loads TypeScript in a thread, and one file is loaded sooner than many. Building the package first is the tests' business.
  */
 const WORKER_URL = new URL(
-  import.meta.url.endsWith('.ts') ? '../../../../dist/queue/backends/sqlite/worker.js' : './worker.js',
+  import.meta.url.endsWith('.ts') ? '../../../../lib/worker.js' : './worker.js',
   import.meta.url,
 );
 
