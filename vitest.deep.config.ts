@@ -1,4 +1,7 @@
-import usual from './vitest.config.ts';
-import { DEEP } from './vitest.deep.ts';
+import { defineConfig } from 'vitest/config';
+import { EACH } from './vitest.config.ts';
+import { DEEP, DEEPER, DEEPER_BY } from './vitest.deep.ts';
 
-export default { ...usual, test: { ...usual.test, include: DEEP, exclude: ['**/node_modules/**'] } };
+export default defineConfig({
+  test: { ...EACH, globalSetup: ['test/globalSetup.ts'], include: [...DEEP, ...DEEPER], env: DEEPER_BY },
+});

@@ -98,6 +98,7 @@ export type { Signature } from './queue/strategies/signature.ts';
 export type * from './queue/types/auth.ts';
 export type * from './queue/types/backend.ts';
 export type * from './queue/types/batch.ts';
+export type * from './queue/types/binding.ts';
 export type * from './queue/types/calls.ts';
 export type * from './queue/types/events.ts';
 export type {
@@ -109,7 +110,9 @@ export type {
   QueuedRequestInit,
   Respond,
 } from './queue/types/fetch.ts';
+export type * from './queue/types/housekeeping.ts';
 export type { Logger } from './queue/types/logger.ts';
+export type * from './queue/types/moved.ts';
 export type * from './queue/types/request.ts';
 export type * from './queue/types/scheduling.ts';
 export type { Reason, RequestState, TerminalState, WaitingState } from './queue/types/states.ts';

@@ -1,6 +1,9 @@
+/** Fewer letters begin names that have nothing to do with what was meant. */
+const SHORTEST_BEGINNING = 3;
+
 /**
- * The candidate that `name` was most likely meant to be, for messages about unknown keys; undefined when none is close.
- * Differences in letter case do not count as distance.
+ * The candidate that `name` was most likely meant to be, for messages about unknown keys: the one with the fewest slips, else the only one that
+ * begins with it; undefined when none is close. Differences in letter case do not count as distance.
  */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
@@ -13,7 +16,12 @@ export function nearestName(name: string, candidates: readonly string[]): string
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? (wanted.length >= SHORTEST_BEGINNING ? onlyOneThatBegins(wanted, candidates) : undefined);
+}
+
+function onlyOneThatBegins(wanted: string, candidates: readonly string[]): string | undefined {
+  const [first, ...others] = candidates.filter((candidate) => candidate.toLowerCase().startsWith(wanted));
+  return others.length === 0 ? first : undefined;
 }
 
 /** Levenshtein distance by rows; `limit` when it is that or more. */

@@ -46,6 +46,7 @@ export class ApiClient {
     }
   }
 
+  /** Reads. Rejects with REQUEST_EXPIRED where it could not be sent within `readTtlMs`. */
   get<T = unknown>(path: string, options?: CallOptions<T>): Call<T> {
     return this.request('GET', path, undefined, options);
   }
@@ -55,18 +56,22 @@ export class ApiClient {
     return this.request('HEAD', path, undefined, options);
   }
 
+  /** `body`: a string, bytes, `FormData`, `Blob`, `URLSearchParams`, or a plain value that is sent as JSON. */
   post<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
     return this.request('POST', path, body, options);
   }
 
+  /** Puts the whole of a thing in its place; those of one path are sent one at a time, in the order of the calls. */
   put<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
     return this.request('PUT', path, body, options);
   }
 
+  /** Sends plain values as `application/json`: with the header `content-type: application/merge-patch+json` it may be sent again where its answer was lost. */
   patch<T = unknown>(path: string, body?: unknown, options?: CallOptions<T>): Call<T> {
     return this.request('PATCH', path, body, options);
   }
 
+  /** Removes a thing. That it is not there any more is no failure. */
   delete<T = unknown>(path: string, options?: CallOptions<T>): Call<T> {
     return this.request('DELETE', path, undefined, options);
   }

@@ -1,9 +1,10 @@
 import type { Problem } from '../errors.ts';
 import { HoldfastError } from '../errors.ts';
-import { nearestName } from '../nearestName.ts';
+import { problemWords } from '../problemWords.ts';
 import type { Schema } from '../queue/core/handles/schema.ts';
 import type { AuthProvider } from '../queue/types/auth.ts';
 import type { CallQueue, HeadersInput, RequestOptions } from '../queue/types/calls.ts';
+import { suggestion } from '../suggestion.ts';
 import type { Query } from './clientUrl.ts';
 
 /** Options of one call; those of the queue win over the client's. */
@@ -99,14 +100,12 @@ function pick(
     }
   }
   if (problems !== undefined) {
-    const message = `Unknown option of ${what}: ${problems.map(({ path, expected }) => `${path} (${expected})`).join('; ')}.`;
+    const message = `Unknown option of ${what}: ${problemWords(problems)}`;
     throw new HoldfastError('CONFIG_INVALID', message, { problems });
   }
   return picked ?? defaults;
 }
 
 function unknownKey(key: string, known: readonly string[]): Problem {
-  const nearest = nearestName(key, known);
-  const expected = nearest === undefined ? `one of ${known.join(', ')}` : `did you mean ${nearest}?`;
-  return { path: key, expected, got: 'an unknown option' };
+  return { path: key, expected: suggestion(key, known), got: 'an unknown option' };
 }

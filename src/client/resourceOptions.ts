@@ -1,11 +1,12 @@
 import type { Problem } from '../errors.ts';
 import { HoldfastError } from '../errors.ts';
-import { nearestName } from '../nearestName.ts';
+import { problemWords } from '../problemWords.ts';
 import type { ProbeFunction } from '../queue/core/config/options.ts';
 import type { Schema } from '../queue/core/handles/schema.ts';
 import type { ResourceRules } from '../queue/core/resources.ts';
 import type { ConflictStrategy } from '../queue/strategies/conflict.ts';
 import type { OnUnknown } from '../queue/types/request.ts';
+import { suggestion } from '../suggestion.ts';
 
 /** One kind of thing that an API has, and what is to be done about it when things go wrong: written once, by the author of the client. */
 export interface ResourceOptions<T = unknown> extends Omit<ResourceRules, 'name' | 'onConflict'> {
@@ -49,9 +50,7 @@ export function assertResource(name: unknown, options: Omit<ResourceOptions, 'sc
   };
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(KNOWN, key)) continue;
-    const nearest = nearestName(key, Object.keys(KNOWN));
-    const expected = nearest === undefined ? `one of ${Object.keys(KNOWN).join(', ')}` : `did you mean ${nearest}?`;
-    problems.push({ path: key, expected, got: 'an unknown option' });
+    problems.push({ path: key, expected: suggestion(key, Object.keys(KNOWN)), got: 'an unknown option' });
   }
   const { path, yields, version, staleAfterMs, onConflict, onGone, onUnknown, probe, stamp, patchType } = options;
   expect('name', typeof name === 'string' && name !== '', 'a non-empty string');
@@ -73,10 +72,8 @@ export function assertResource(name: unknown, options: Omit<ResourceOptions, 'sc
   }
   expect('equals', options.equals === undefined || typeof options.equals === 'function', 'a function');
   if (problems.length === 0) return;
-  const words = problems.map((problem) => `${problem.path} (${problem.expected})`).join('; ');
-  throw new HoldfastError('CONFIG_INVALID', `The resource ${String(name)} is not declared right: ${words}.`, {
-    problems,
-  });
+  const message = `The resource ${String(name)} is not declared right: ${problemWords(problems)}`;
+  throw new HoldfastError('CONFIG_INVALID', message, { problems });
 }
 
 function isPointer(value: unknown): boolean {

@@ -34,5 +34,5 @@ function unescaped(name: string): string {
 
 function invalid(path: string, expected: string): HoldfastError {
   const problems = [{ path, expected, got: 'something else' }];
-  return new HoldfastError('REQUEST_INVALID', `the request is invalid: ${path}: expected ${expected}`, { problems });
+  return new HoldfastError('REQUEST_INVALID', `the call is invalid: ${path}: expected ${expected}`, { problems });
 }

@@ -1,15 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { EVENT_NAMES } from '../../src/queue/types/eventNames.ts';
 import { ROOT } from './support/project.ts';
 
 interface OptionGroup {
   readonly name: string;
-  readonly options: readonly { readonly name: string; readonly fallback: string }[];
+  readonly options: readonly { readonly name: string; readonly meaning: string; readonly fallback: string }[];
 }
 
 interface ErrorsScript {
   renderErrorsPage(codes: typeof ERROR_CODES): string;
+}
+
+interface EventsScript {
+  eventsPage(root: URL): string;
+  eventsOf(source: string): readonly { readonly name: string; readonly meaning: string }[];
 }
 
 interface OptionsScript {
@@ -26,6 +32,14 @@ describe('a generated page', () => {
     expect(readFileSync(`${ROOT}docs/errors.md`, 'utf8')).toBe(renderErrorsPage(ERROR_CODES));
   });
 
+  it('of events equals the map of the source, and says of each when it comes', async () => {
+    const { eventsPage, eventsOf } = await script<EventsScript>('docs-events.mjs');
+    expect(readFileSync(`${ROOT}docs/events.md`, 'utf8')).toBe(eventsPage(new URL(`file://${ROOT}`)));
+    const events = eventsOf(readFileSync(`${ROOT}src/queue/types/events.ts`, 'utf8'));
+    expect(events.map(({ name }) => name)).toEqual([...EVENT_NAMES]);
+    expect(events.filter(({ meaning }) => meaning === '')).toEqual([]);
+  });
+
   it.skipIf(!existsSync(`${ROOT}src/index.ts`))('of options equals the options of the source', async () => {
     const { optionsPage } = await script<OptionsScript>('docs-options.mjs');
     expect(readFileSync(`${ROOT}docs/options.md`, 'utf8')).toBe(optionsPage(new URL(`file://${ROOT}`)));
@@ -33,6 +47,16 @@ describe('a generated page', () => {
 });
 
 describe.skipIf(!existsSync(`${CONFIG}/defaults.ts`))('the comment of an option', () => {
+  it('says what it means', async () => {
+    const { optionGroupsOf } = await script<OptionsScript>('docs-options.mjs');
+    const files = [`${CONFIG}/options.ts`, `${CONFIG}/gateOptions.ts`, `${ROOT}src/queue/types/redis.ts`];
+    const groups = files.flatMap((file) => optionGroupsOf(readFileSync(file, 'utf8')));
+    const silent = groups.flatMap(({ name, options }) =>
+      options.filter(({ meaning }) => meaning === '').map((option) => `${name}.${option.name}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
   const literal = (value: unknown): string =>
     typeof value === 'string' ? `'${value}'` : String(value).replace(/\B(?=(\d{3})+$)/g, '_');
 

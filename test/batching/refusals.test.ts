@@ -82,6 +82,18 @@ describe('a refusal of a whole call', () => {
     ]);
   });
 
+  it('that leads elsewhere is no answer to a read, which is asked by itself', async () => {
+    const one = await batchWorld();
+    one.answerCall = () => ({ status: 302, headers: [['location', '/sign-in']] });
+    const accepted = await enqueueAll(one, [...paths(3).map(get), ...paths(3, '/posts').map((path) => post(path))]);
+    await one.test.clock.advance(1_000);
+    const states = await Promise.all(accepted.map(async ({ id }) => (await one.test.queue.get(id))?.state));
+    expect(states.slice(0, 3)).toEqual(Array(3).fill('succeeded'));
+    expect(one.calls.slice(1)).toEqual(paths(3).map((path) => [path]));
+    expect(states.slice(3)).toEqual(Array(3).fill('held'));
+    expect(one.test.queue.zones.get(ZONE).concurrency.inUse).toBe(0);
+  });
+
   it('is read by what its status speaks of', () => {
     expect([400, 409, 413, 422].map(refusalOf)).toEqual(['halves', 'halves', 'halves', 'halves']);
     expect([403, 404, 405, 501].map(refusalOf)).toEqual(['singly', 'singly', 'singly', 'singly']);

@@ -238,7 +238,8 @@ describeStores('a batch', (store) => {
     expect(ends.every(({ state }) => state === 'succeeded')).toBe(true);
     expect(often(site.applied)).toEqual({ most: 1, all: 60 });
     expect(renewals).toBeLessThanOrEqual(2);
-    expect(seen.filter((token) => token === 'Bearer old').length).toBeLessThanOrEqual(4);
+    // Besides the two calls at once of each process, what goes out while its renewal waits for the store is refused too.
+    expect(seen.filter((token) => token === 'Bearer old').length).toBeLessThanOrEqual(10);
   });
 
   it('is of requests that wait for ids only once these are known', TIMEOUT, async () => {

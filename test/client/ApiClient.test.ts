@@ -163,7 +163,7 @@ describe('a call that fails', () => {
   it('is not given to the queue when an option is unknown', async () => {
     const { api, queue } = await clientOf(givesNote);
     const options = { Priorty: 1, tags: ['a'] } as object;
-    const problem = { path: 'Priorty', expected: 'did you mean priority?', got: 'an unknown option' };
+    const problem = { path: 'Priorty', expected: "a known name (did you mean 'priority'?)", got: 'an unknown option' };
     await expect(api.get('/', options)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       details: { problems: [problem] },
@@ -228,7 +228,7 @@ describe('options of a client', () => {
     const error = catchError(() => new ApiClient(options as ApiClientOptions));
     expect(error).toMatchObject({
       code: 'CONFIG_INVALID',
-      details: { problems: [{ path: 'basUrl', expected: 'did you mean baseUrl?' }, { path: 'key' }] },
+      details: { problems: [{ path: 'basUrl', expected: "a known name (did you mean 'baseUrl'?)" }, { path: 'key' }] },
     });
   });
 });

@@ -10,11 +10,12 @@ describe('the nearest name', () => {
     ['maxByte', 'maxBytes'],
     ['lanes', 'lane'],
     ['maxConcurency', 'maxConcurrency'],
+    ['prio', 'priority'],
   ])('of %s is %s', (name, expected) => {
     expect(nearestName(name, KEYS)).toBe(expected);
   });
 
-  it.each(['colour', 'x', ''])('of %j is none', (name) => {
+  it.each(['colour', 'x', '', 'pr', 'max'])('of %j is none', (name) => {
     expect(nearestName(name, KEYS)).toBeUndefined();
   });
 });

@@ -228,7 +228,7 @@ describe('validateConfiguration', () => {
     [{ zones: { crm: { ...zone, idempotency: { header: 'x', ttlM: 1 } } } }, 'ttlMs'],
     [{ zones: { crm: { ...zone, healthCheck: { path: '/', expectedStatus: 200 } } } }, 'expectStatus'],
   ])('names the nearest known key of %j', (input, nearest) => {
-    expect(validateConfiguration(input)).toMatchObject([{ expected: `a known option: did you mean '${nearest}'?` }]);
+    expect(validateConfiguration(input)).toMatchObject([{ expected: `a known name (did you mean '${nearest}'?)` }]);
   });
 
   it.each([

@@ -93,11 +93,11 @@ describe('the gates of a zone', () => {
         staleReads: {},
       }),
     ).toEqual([
-      expect.stringContaining("zones.crm.breaker.openMS: a known option: did you mean 'openMs'?"),
+      expect.stringContaining("zones.crm.breaker.openMS: a known name (did you mean 'openMs'?)"),
       expect.stringContaining('zones.crm.endpoint.of: a function'),
       expect.stringContaining('zones.crm.endpoint.maxConcurrency: a whole number of at least 1'),
       expect.stringContaining('zones.crm.endpoint.byName.a.rateLimit.perMs: milliseconds'),
-      expect.stringContaining("zones.crm.classes.reads: a known option: did you mean 'read'?"),
+      expect.stringContaining("zones.crm.classes.reads: a known name (did you mean 'read'?)"),
       expect.stringContaining('zones.crm.priorityShares.bulk: a number above 0, up to 1'),
       expect.stringContaining('zones.crm.retryBudget: an object of options, or false'),
       expect.stringContaining('zones.crm.failover.3'),

@@ -9,8 +9,8 @@ import { Player } from './support/Player.ts';
 import { redisStore } from './support/redisStore.ts';
 import { sqliteStore } from './support/sqliteStore.ts';
 
-/** More in a night's run: ORACLE_RUNS=2000. A failure prints its seed and path; ORACLE_SEED repeats it. */
-const numRuns = Number(env('ORACLE_RUNS') ?? 60);
+/** More by `npm run test:deep`. A failure prints its seed and path; ORACLE_SEED repeats it. */
+const numRuns = Number(env('ORACLE_RUNS') ?? 30);
 /** A change is judged by the same sequences each time; at a desk they are new ones. */
 const seed = env('ORACLE_SEED') ?? (env('CI') === undefined ? undefined : '20261122');
 /** Shrinking plays a thousand sequences more: it is cut short, so that a difference is told before the test's own time is up. */

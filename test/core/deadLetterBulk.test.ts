@@ -152,7 +152,7 @@ describe('a bulk replay', () => {
       expect((error.details as { problems: object[] }).problems).toMatchObject([
         { path: 'options.ratePerSecond' },
         { path: 'options.expect' },
-        { path: 'options.dryrun', expected: '"dryRun"?' },
+        { path: 'options.dryrun', expected: "a known name (did you mean 'dryRun'?)" },
         { path: 'options.onProgress' },
         { path: 'options.signal' },
         { path: 'options.dryRun' },

@@ -253,10 +253,10 @@ describe('a filter of dead letters', () => {
       expect(error.code).toBe('REQUEST_INVALID');
       expect(error.details).toMatchObject({
         problems: [
-          { path: 'filter.signatur', expected: '"signature"?' },
+          { path: 'filter.signatur', expected: "a known name (did you mean 'signature'?)" },
           { path: 'filter.status', got: '4x' },
           { path: 'filter.endedAfter', expected: 'epoch milliseconds' },
-          { path: 'filter.reason', expected: '"rejected"?', got: 'rejectd' },
+          { path: 'filter.reason', expected: "a known name (did you mean 'rejected'?)", got: 'rejectd' },
           { path: 'filter.ids', expected: 'an array of strings' },
           { path: 'filter.replayed', expected: 'true or false' },
           { path: 'filter.state' },

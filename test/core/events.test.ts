@@ -42,6 +42,13 @@ describe('events', () => {
     expect(events[4]).toMatchObject({ state: 'succeeded', reason: 'applied', status: 200 });
   });
 
+  it('of a name that is misspelt are refused, and so is what cannot be called', async () => {
+    const { queue } = await world();
+    const misspelt = () => queue.on('request:setled' as 'request:settled', () => undefined);
+    expect(misspelt).toThrow("expected a known name (did you mean 'request:settled'?), got request:setled");
+    expect(() => queue.on('request:settled', undefined as never)).toThrow('listener: expected a function');
+  });
+
   it('say settled exactly once per request, whatever the end', async () => {
     const test = await world();
     const settled = record(test.queue, 'request:settled');

@@ -195,7 +195,8 @@ describe('a change behind others of its lane', () => {
       const { test, api, server, first, second } = await between();
       server.script.always(({ headers, method }) => {
         const isSecond = method === 'PATCH' && new Map(headers).get('if-match') === '"v2"';
-        if (isSecond && api.at('/tickets/7')?.['title'] === 'b') api.edit('/tickets/7', { title: 'theirs' });
+        const { title } = api.at('/tickets/7') ?? {};
+        if (isSecond && title === 'b') api.edit('/tickets/7', { title: 'theirs' });
         return undefined;
       });
       await test.clock.advance(MINUTE_MS);

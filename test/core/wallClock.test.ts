@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hang, park, resetBeforeApply, unavailable } from '../../src/testing/serverSteps.ts';
 import {
   call,
+  DAY_MS,
   drain,
   enqueue,
   expectNoPermitsHeld,
@@ -109,5 +110,28 @@ describe('a retry that a wall clock going back has moved into the future', () =>
     await test.clock.settle();
     test.clock.setWall(test.clock.now() - HOUR_MS);
     expect(await drain(test, MINUTE_MS)).toMatchObject({ succeeded: 1 });
+  });
+});
+
+describe('what was accepted while the wall clock was ahead', () => {
+  it.each([
+    ['priority', {}],
+    ['deadline', { deadline: undefined }],
+  ] as const)('waits no longer for that under %s', async (priorityStrategy, options) => {
+    const test = await start({ config: { priorityStrategy, maxConcurrency: 1 } });
+    test.queue.pause();
+    const right = test.clock.now();
+    test.clock.setWall(right + DAY_MS);
+    await enqueue(test.queue, 'POST', '/notes/old', {}, options);
+    await test.clock.advance(MINUTE_MS);
+    await enqueue(test.queue, 'POST', '/notes/later', {}, options);
+    test.clock.setWall(test.clock.now() - DAY_MS);
+    await test.clock.advance(10 * MINUTE_MS);
+    for (let n = 0; n < 3; n += 1) await enqueue(test.queue, 'POST', `/notes/${n}`, {}, { ...options, priority: 9 });
+    test.queue.resume();
+    await drain(test, MINUTE_MS);
+    expect(test.server.ledger.entries.map(({ request }) => request.path)).toEqual(
+      ['old', 'later', '0', '1', '2'].map((name) => `/notes/${name}`),
+    );
   });
 });

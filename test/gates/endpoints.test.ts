@@ -183,6 +183,27 @@ describe('an endpoint of a zone', () => {
     expect(network.underWay).toBe(5);
   });
 
+  it('holds its limit over processes for requests of all priorities together', async () => {
+    const config = { zones: zones({ endpoint: { of: byFirstSegment, maxConcurrency: 3 } }) };
+    const first = await rig({ config, isShared: true });
+    const { storage, clock, network, server } = first;
+    const second = await rig({ config, isShared: true, storage, clock, network, seed: 2 });
+    server.script.always(park);
+    for (const { queue } of [first, second]) {
+      for (const [n, priority] of [10, 1, 3, 5, 10, 1, 3, 5].entries()) {
+        await queue.enqueue(put(`/some/${priority}/${queue === first.queue ? 1 : 2}/${n}`), { priority });
+        await clock.settle();
+        expect(network.underWay).toBeLessThanOrEqual(3);
+      }
+    }
+    await clock.advance(5 * SECOND_MS);
+    expect(network.underWay).toBe(3);
+    server.script.clear();
+    server.release();
+    await clock.advance(MINUTE_MS);
+    expect((await first.queue.counts()).succeeded).toBe(16);
+  });
+
   it('does without a limit that says nothing of it, and keeps those that all endpoints have', async () => {
     const rateLimit = { max: 2, perMs: MINUTE_MS, algorithm: 'slidingWindow' } as const;
     const test = await gated({

@@ -244,6 +244,24 @@ describe('a request that the zone cannot cope with', () => {
   });
 });
 
+describe('several requests that the zone cannot cope with', () => {
+  it.each([
+    ['503', 10, 40, () => unavailable()],
+    ['silence', 10, 40, () => hang],
+    ['503', 20, 400, () => unavailable()],
+    ['silence', 40, 400, () => hang],
+  ])('do not keep the zone from all others for ever (%s, %i before %i)', async (_, count, good, fault) => {
+    const test = await gated({ maxConcurrency: 100 });
+    test.server.script.always(unavailable());
+    for (let n = 0; n < count; n += 1) await test.queue.enqueue(put(`/poison/${n}`), { priority: 9 });
+    await enqueueEach(test.queue, good);
+    await test.clock.advance(5 * MINUTE_MS);
+    test.server.script.always(({ path }) => (path.startsWith('/poison') ? fault() : undefined));
+    const areServed = async () => (await test.queue.counts()).succeeded >= good;
+    expect(await test.clock.advanceUntil(areServed, 2 * HOUR_MS)).toBe(true);
+  });
+});
+
 describe('what happens to a breaker', () => {
   it('is told in order, with what it was decided on', async () => {
     const test = await gated();

@@ -41,7 +41,7 @@ describe('the budget for retries', () => {
     expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0, unknown: 0 });
     const { requests } = await test.queue.find({}, { limit: 200 });
     expect(Math.max(...requests.map(({ progress }) => progress.faults))).toBe(0);
-  });
+  }, 60_000);
 
   it('parks nothing for longer than the longest delay, so that all go soon after the zone is back', async () => {
     const test = await gated(NO_BREAKER);
@@ -52,7 +52,7 @@ describe('the budget for retries', () => {
     expect((await latestDueAt(test)) - test.clock.now()).toBeLessThanOrEqual(60_000);
     await test.clock.advance(70 * SECOND_MS);
     expect((await test.queue.counts()).succeeded).toBe(200);
-  });
+  }, 60_000);
 
   it('parks nothing of waiting callers for longer than they are patient', async () => {
     const test = await gated(NO_BREAKER);

@@ -1,8 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import type { Backend } from '../../src/queue/types/backend.ts';
+import type { Binding } from '../../src/queue/types/binding.ts';
 import type { StoredRequest } from '../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../src/queue/types/request.ts';
-import type { Binding, Move, Settlement } from '../../src/queue/types/store.ts';
+import type { Move, Settlement } from '../../src/queue/types/store.ts';
 import { describeRedis } from './support/describeRedis.ts';
 import { enqueue, newRequest, openStore } from './support/openStore.ts';
 import { RedisServer } from './support/RedisServer.ts';

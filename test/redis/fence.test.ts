@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { Packer, Unpacker } from '../../src/queue/backends/redis/msgpack.ts';
-import { KEY_NAMES, loadScript } from '../../src/queue/backends/redis/script.ts';
+import { loadScripts } from '../../src/queue/backends/redis/script.ts';
 import { describeRedis } from './support/describeRedis.ts';
 import { RedisServer } from './support/RedisServer.ts';
 
@@ -18,13 +18,14 @@ async function handle(): Promise<(number: number, connection: number, previous: 
   open.push(() => server.dispose());
   const redis = new Redis({ port: server.port });
   open.push(() => redis.disconnect());
-  const script = loadScript();
+  const script = loadScripts().get('append');
+  if (script === undefined) throw new Error('no script for this verb');
   await redis.script('LOAD', script.text);
-  const keys = KEY_NAMES.map((name) => `holdfast:{fence}:${name}`);
+  const keys = script.keys.map((name) => `holdfast:{fence}:${name}`);
   const packer = new Packer();
   return async (number, connection, previous) => {
     const entries = [['stream', 1, `"${number}"`]];
-    const argument = packer.pack(['append', number, false, 1_000, 'h', 'news', entries, 'history']);
+    const argument = packer.pack(['append', number, false, 1_000, 'h', 'news', entries]);
     const place = `${connection} ${previous}`;
     try {
       const answer = await redis.callBuffer('evalsha', script.sha, keys.length, ...keys, argument, place);

@@ -35,15 +35,20 @@ describe('a definition is refused', () => {
     ['with nothing due between', { ...good, startAt: 2e12, endAt: 2e12 + 1 }, /^endAt: a due time before it/],
     ['that is over', { ...good, endAt: 1e12 }, /^endAt: a due time before it/],
     ['with a date that is none', { ...good, startAt: new Date('x') }, /^startAt: epoch/],
-    ['with a misspelled option', { ...good, timezone: 'UTC' }, /^timezone: "timeZone"\?, an unknown option/],
-    ['with an unknown policy', { ...good, missed: 'runonce' }, /^missed: "runOnce"\?/],
+    [
+      'with a misspelled option',
+      { ...good, timezone: 'UTC' },
+      /^timezone: a known name \(did you mean 'timeZone'\?\), an unknown option/,
+    ],
+    ['with an unknown policy', { ...good, missed: 'runonce' }, /^missed: a known name \(did you mean 'runOnce'\?\)/],
     ['with policies that exclude each other', { ...good, missed: 'runAll', overlap: 'skip' }, /^overlap: 'queue'/],
+    ['that wants all and replaces them', { ...good, missed: 'runAll', overlap: 'replace' }, /^overlap: 'queue'/],
     ['with too much to make up for', { ...good, maxMissed: 1_001 }, /^maxMissed: a whole number of 1 to 1000/],
     ['without a request', { cron: '0 3 * * *' }, /^request: an object/],
     [
       'with a request that says what nobody knows',
       { ...good, request: { ...request, boddy: 1 } },
-      /^request.boddy: "body"\?/,
+      /^request.boddy: a known name \(did you mean 'body'\?\)/,
     ],
     [
       'with an address that is none',
@@ -89,6 +94,7 @@ describe('a definition is refused', () => {
     ['with an option of another verb', { ...good, options: { key: 'x' } }, /^options.key: .*unknown option/],
     ['with a priority nobody knows', { ...good, options: { priority: 'urgent' } }, /^options.priority/],
     ['with tags that are none', { ...good, options: { tags: 'nightly' } }, /^options.tags/],
+    ['with a replacement but no lane', { ...good, overlap: 'replace', options: { lane: null } }, /^options.lane/],
     ['with a queue but no lane', { ...good, overlap: 'queue', options: { lane: null } }, /^options.lane/],
     ['with no time to be sent in', { ...good, options: { expiresAfterMs: 0 } }, /^options.expiresAfterMs/],
   ])('%s', async (_, options, expected) => {

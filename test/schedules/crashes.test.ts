@@ -47,6 +47,23 @@ function define(open: () => Promise<Site>): void {
     }
   });
 
+  it('that dies between what it replaces and the firing leaves the due time to be fired', async () => {
+    const site = await open();
+    const first = await site.open();
+    first.queue.pause();
+    await first.queue.schedules.set('tick', { everyMs: EVERY_MS, request, overlap: 'replace' });
+    const begin = site.clock.now();
+    await site.clock.advance(EVERY_MS);
+    first.diesAt({ when: 'after', verb: 'amend' });
+    await site.clock.advance(EVERY_MS);
+    site.end(first.life);
+    const second = await site.open();
+    await site.clock.advance(1_000);
+    expect(await site.record('tick')).toMatchObject({ fired: 2, missed: 0, last: { dueAt: begin + 2 * EVERY_MS } });
+    const { requests } = await second.queue.find({ tags: ['schedule:tick'] });
+    expect(requests.map(({ state }) => state === 'cancelled')).toEqual([true, false]);
+  });
+
   it('beside another that lives fires nothing that this one fires', async () => {
     const site = await open();
     const [first, second] = [await site.open(), await site.open()];

@@ -199,6 +199,24 @@ describe('a request that has not ended', () => {
     expect(arrived(test)).toBe(2);
   });
 
+  it('gives its place to the next where that replaces it, unless it was sent: then the next waits behind it', async () => {
+    const test = await world();
+    const told = record(test.queue, 'schedule:fired');
+    test.queue.pause();
+    await test.queue.schedules.set('report', { everyMs: 10 * SECOND_MS, request, overlap: 'replace' });
+    await test.clock.advance(35 * SECOND_MS);
+    expect(await test.queue.counts()).toMatchObject({ ready: 1, cancelled: 2 });
+    expect(await test.queue.get(told[2]?.requestId ?? '')).toMatchObject({ state: 'ready' });
+    test.server.script.next(park);
+    test.queue.resume();
+    await test.clock.advance(26 * SECOND_MS);
+    expect(await test.queue.counts()).toMatchObject({ sending: 1, blocked: 1, cancelled: 4 });
+    test.server.release();
+    await test.clock.advance(SECOND_MS);
+    expect(arrived(test)).toBe(2);
+    expect(await test.queue.schedules.get('report')).toMatchObject({ fired: 6, missed: 0, overlapped: 0 });
+  });
+
   it('is no reason to wait, where they may overlap', async () => {
     const test = await world();
     test.server.script.always(hang);

@@ -40,7 +40,7 @@ async function counting(schedules: number) {
     for (let n = 1; n < schedules; n += 1) {
       const own = { ...definition, startAt: clock.now() + 2 * HOUR_MS + n, everyMs: 24 * HOUR_MS };
       const position = positionAfter(timesOf(own), clock.now(), []);
-      const record = newRecord(own, position, clock.now());
+      const record = newRecord(own, position, clock.now(), '');
       await store.schedules.set({ name: `schedule ${n}`, ...written(record) });
     }
   }

@@ -52,7 +52,7 @@ describe('a time zone', () => {
     if (definition === undefined) throw new Error('it was not stored');
     const odd = { ...definition, cron: '* * * * *', timeZone: 'America/Not_Yet_Known', everyMs: null };
     const due = { dueAt: site.clock.now() + 1, runTo: null, fired: [], judgedUntil: null };
-    await site.write('odd', written(newRecord(odd, due, site.clock.now())));
+    await site.write('odd', written(newRecord(odd, due, site.clock.now(), '')));
     await site.clock.advance(65 * SECOND_MS);
     expect(await queue.schedules.get('sound')).toMatchObject({ fired: 6 });
     expect((await queue.schedules.list()).schedules.map(({ name, fired }) => [name, fired])).toEqual([

@@ -74,3 +74,15 @@ describe.each(['memory', 'sqlite'] as const)('what was moved to another store (%
     expect(Math.max(...ranks(found))).toBe(14);
   });
 });
+
+it('what was moved to a store that a queue works on is given its rank by that within seconds', async () => {
+  const [source, destination] = [await places.sqlite(), await places.sqlite()];
+  await filled(source, { priorityStrategy: 'weighted' }, 30);
+  const { queue, isRanked } = await started(destination(), {});
+  expect((await migrateQueue(source(), destination())).moved).toBe(30);
+  await isRanked;
+  const { requests } = await queue.find({});
+  expect(requests.map(({ rank }) => rank)).toEqual(
+    requests.map(({ acceptedAt, priority }) => acceptedAt - priority * 60_000),
+  );
+});

@@ -99,4 +99,29 @@ describeBackends('with work of all waiting', (makeStore) => {
       expect(waited).toBeLessThanOrEqual(bound + 6);
     }
   });
+
+  it('a kind that was found to be slow and to fail waits for a bounded number of the fastest under adaptive', async () => {
+    let now = 0;
+    const ranking = new Ranking(strategy('adaptive'), () => now);
+    const content = (path: string) => ({ method: 'GET', path, headers: [], body: null });
+    const kinds = { '/fast': [1, 200], '/usual': [1_000, 200], '/slow': [1e6, 500] } as const;
+    for (const minute of [0, 1]) {
+      now = minute * 60_000;
+      for (const [path, [durationMs, status]] of Object.entries(kinds)) {
+        const result = { phase: 'answered', response: { status, headers: [], body: new Uint8Array() } } as const;
+        for (let n = 0; n < 100; n += 1) ranking.ended({ content: content(path), zone: 'api' }, { result, durationMs });
+      }
+    }
+    const { accept, claim } = desk(await opened(), ranking);
+    await accept(Array.from({ length: 5 }, () => ({ content: content('/fast') })));
+    await accept([{ content: content('/slow'), tags: ['slow'] }]);
+    let waited = 0;
+    for (let isSent = false; !isSent && waited < 1_000; waited += 1) {
+      await accept([{ content: content('/fast') }]);
+      isSent = (await claim(1)).some(({ tags }) => tags.includes('slow'));
+    }
+    // The weights are 16 and 1/16, and the five of before come first.
+    expect(waited).toBeGreaterThan(200);
+    expect(waited).toBeLessThanOrEqual(256 + 6);
+  });
 });

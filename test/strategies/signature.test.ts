@@ -89,6 +89,12 @@ describe('a masked message', () => {
     ['bad  \n\t digest 9f86d081884c7d65', 'bad digest {id}'],
     ['unknown user ann@example.com', 'unknown user {text}'],
     ['price -12.50 is below 0', 'price {n} is below {n}'],
+    ['Order INV20261129 is paid', 'Order {id} is paid'],
+    ['Ticket T12345 is closed', 'Ticket {id} is closed'],
+    ['no row 5f3c9a, see 0x7ffee4', 'no row {id}, see {id}'],
+    ['took 12ms of 34567ms', 'took {n}ms of {n}ms'],
+    ['E1234: OAuth2 and x509v3 failed', 'E1234: OAuth2 and x509v3 failed'],
+    ['AADSTS700016: no such application', 'AADSTS700016: no such application'],
     ['', ''],
   ])('of %j is %j', (text, masked) => {
     expect(maskedText(text)).toBe(masked);

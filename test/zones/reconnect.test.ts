@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ZoneOptions } from '../../src/queue/core/config/options.ts';
 import type { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { env } from '../conformance/support/env.ts';
 import { folder, onFile } from '../core/harness.ts';
 import { eventOf } from './support/events.ts';
 import { rounded, tell } from './support/figures.ts';
@@ -10,6 +11,8 @@ import type { Arrival } from './support/Gauge.ts';
 import { Gauge } from './support/Gauge.ts';
 
 const BATCH = 500;
+/** 10,000 by `npm run test:deep`. */
+const WAITING = Number(env('ZONE_WAITING') ?? 4_000);
 const LIMIT = 20;
 const RAMP_MS = 3_000;
 const HOLD_MS = 10;
@@ -83,13 +86,12 @@ async function expectAllOnce({ queue, gauge }: Comeback, waiting: number): Promi
 }
 
 describe('a zone that comes back', () => {
-  it('to 10,000 that wait is never given more at once than its limit and the ramp allow, and each once', async () => {
-    const waiting = 10_000;
+  it(`to ${WAITING} that wait is never given more at once than its limit and the ramp allow, and each once`, async () => {
     // Fewer for what it refused would be another reason for few.
-    const back = await cameBack(waiting, { adaptiveConcurrency: false });
+    const back = await cameBack(WAITING, { adaptiveConcurrency: false });
     const { arrivals } = back.gauge;
     const most = (of: readonly Arrival[]): number => of.reduce((sofar, { underWay }) => Math.max(sofar, underWay), 0);
-    tell('10,000 waiting', {
+    tell(`${WAITING} waiting`, {
       'most at once/allowed at the end of each ninth of the ramp': ninths(back, most, limitAt),
       'most at all': back.gauge.most,
       's to serve all': rounded(((arrivals.at(-1)?.at ?? 0) - back.onlineAt) / 1_000),
@@ -97,7 +99,7 @@ describe('a zone that comes back', () => {
     const above = arrivals.filter(({ at, underWay }) => underWay > limitAt(at - back.onlineAt));
     expect(above.map(({ at, underWay }) => [Math.round(at - back.onlineAt), underWay])).toEqual([]);
     expect(back.gauge.most).toBe(LIMIT);
-    await expectAllOnce(back, waiting);
+    await expectAllOnce(back, WAITING);
   });
 
   it('is never given more in a time than its rate and the ramp allow', async () => {

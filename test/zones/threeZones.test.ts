@@ -14,7 +14,8 @@ const AT_ONCE = 4;
 const HOLD_MS = 4;
 const OPEN_MS = 400;
 const RETRY_AFTER_S = 1;
-const TIMEOUT_MS = 300;
+/** Of what hangs; whoever answers is well within it, also on a busy machine. */
+const TIMEOUT_MS = 1_000;
 /** Waiting for each of the zones that are sick. */
 const WAITING = 40;
 const CALLS = 100;
@@ -113,72 +114,75 @@ async function play(kind: Kind, idempotency: ZoneOptions['idempotency']) {
   return { queue, alone, well, hanging, refusing };
 }
 
-describe.each<Kind>(['sqlite', 'memory'])('three zones, one of which hangs and one refuses (%s)', (kind) => {
+describe('three zones, one of which hangs and one refuses', () => {
   it.each([
-    ['with keys', 'ietf'],
-    ['without keys', undefined],
-  ] as const)('the third is served as if alone, the others get probes only (%s)', async (name, idempotency) => {
-    const { queue, alone, well, hanging, refusing } = await play(kind, idempotency);
-    const [hung, refused] = [new Watched(queue, 'hanging', hanging), new Watched(queue, 'refusing', refusing)];
-    const areClosed = Promise.all([
-      eventOf(queue, 'breaker:opened', ({ zone }) => zone === 'hanging'),
-      eventOf(queue, 'breaker:opened', ({ zone }) => zone === 'refusing'),
-    ]);
-    const areProbed = Promise.all([
-      eventOf(queue, 'breaker:halfOpened', ({ zone }) => zone === 'hanging', 3),
-      eventOf(queue, 'breaker:halfOpened', ({ zone }) => zone === 'refusing', 3),
-    ]);
-    for (let n = 0; n < WAITING; n += 1) {
-      for (const { origin } of [hanging, refusing]) {
-        await queue.enqueue({ method: 'POST', url: `${origin}/things/${n}`, body: { n } });
+    ['sqlite', 'with keys', 'ietf'],
+    ['memory', 'without keys', undefined],
+  ] as const)(
+    'the third is served as if alone, the others get probes only (%s, %s)',
+    async (kind, name, idempotency) => {
+      const { queue, alone, well, hanging, refusing } = await play(kind, idempotency);
+      const [hung, refused] = [new Watched(queue, 'hanging', hanging), new Watched(queue, 'refusing', refusing)];
+      const areClosed = Promise.all([
+        eventOf(queue, 'breaker:opened', ({ zone }) => zone === 'hanging'),
+        eventOf(queue, 'breaker:opened', ({ zone }) => zone === 'refusing'),
+      ]);
+      const areProbed = Promise.all([
+        eventOf(queue, 'breaker:halfOpened', ({ zone }) => zone === 'hanging', 3),
+        eventOf(queue, 'breaker:halfOpened', ({ zone }) => zone === 'refusing', 3),
+      ]);
+      for (let n = 0; n < WAITING; n += 1) {
+        for (const { origin } of [hanging, refusing]) {
+          await queue.enqueue({ method: 'POST', url: `${origin}/things/${n}`, body: { n } });
+        }
       }
-    }
-    await areClosed;
+      await areClosed;
 
-    const ratios: number[] = [];
-    let isOver = false;
-    const over = areProbed.then(() => {
-      isOver = true;
-    });
-    while (!isOver || ratios.length < 4) {
-      ratios.push(p99(await served(queue, well)) / p99(await served(alone, well)));
-    }
-    await over;
-    const [hungMs, refusedMs] = [hung.openMs, refused.openMs];
-    const [hungProbes, refusedProbes] = [hung.probes, refused.probes];
-
-    for (const gauge of [hanging, refusing]) gauge.serve();
-    const own = await whenIdle(queue);
-    const states = (zone: string, state: string): number =>
-      own.filter((request) => request.zone === zone && request.state === state).length;
-    tell(`three zones, ${kind}, ${name}`, {
-      'p99 beside over alone, median of rounds': rounded(ratios.toSorted((a, b) => a - b)[ratios.length >> 1] ?? 0),
-      rounds: ratios.length,
-      'hanging: before it closed': hung.before,
-      probes: `${hungProbes} of ${openingsWithin(hungMs)} in ${Math.round(hungMs)} ms`,
-      'refusing: before it closed': refused.before,
-      'its probes': `${refusedProbes} of ${Math.floor(refusedMs / 1_000 / RETRY_AFTER_S)} in ${Math.round(refusedMs)} ms`,
-      'in the end, hanging': `${states('hanging', 'succeeded')} succeeded ${states('hanging', 'held')} held`,
-      refusing: `${states('refusing', 'succeeded')} succeeded ${states('refusing', 'held')} held`,
-    });
-
-    // What was out when the first of them told, and one more round of the one that takes its time to be told of.
-    expect(hung.before).toBeLessThanOrEqual(2 * AT_ONCE);
-    expect(refused.before).toBeLessThanOrEqual(AT_ONCE);
-    expect(hungProbes).toBeGreaterThanOrEqual(2);
-    expect(hungProbes).toBeLessThanOrEqual(openingsWithin(hungMs));
-    expect(refusedProbes).toBeGreaterThanOrEqual(2);
-    expect(refusedProbes).toBeLessThanOrEqual(Math.floor(refusedMs / 1_000 / RETRY_AFTER_S));
-    expect(own.length).toBe(2 * WAITING);
-    expect(states('refusing', 'succeeded')).toBe(WAITING);
-    for (const { zone, state, content } of own) {
-      const applied = (zone === 'hanging' ? hanging : refusing).server.ledger.applied(content.path);
-      const isHeld = state === 'held' && idempotency === undefined;
-      expect({ path: content.path, state, applied }).toEqual({
-        path: content.path,
-        state: isHeld ? 'held' : 'succeeded',
-        applied: isHeld ? expect.toSatisfy((count: number) => count <= 1) : 1,
+      const ratios: number[] = [];
+      let isOver = false;
+      const over = areProbed.then(() => {
+        isOver = true;
       });
-    }
-  });
+      while (!isOver || ratios.length < 4) {
+        ratios.push(p99(await served(queue, well)) / p99(await served(alone, well)));
+      }
+      await over;
+      const [hungMs, refusedMs] = [hung.openMs, refused.openMs];
+      const [hungProbes, refusedProbes] = [hung.probes, refused.probes];
+
+      for (const gauge of [hanging, refusing]) gauge.serve();
+      const own = await whenIdle(queue);
+      const states = (zone: string, state: string): number =>
+        own.filter((request) => request.zone === zone && request.state === state).length;
+      tell(`three zones, ${kind}, ${name}`, {
+        'p99 beside over alone, median of rounds': rounded(ratios.toSorted((a, b) => a - b)[ratios.length >> 1] ?? 0),
+        rounds: ratios.length,
+        'hanging: before it closed': hung.before,
+        probes: `${hungProbes} of ${openingsWithin(hungMs)} in ${Math.round(hungMs)} ms`,
+        'refusing: before it closed': refused.before,
+        'its probes': `${refusedProbes} of ${Math.floor(refusedMs / 1_000 / RETRY_AFTER_S)} in ${Math.round(refusedMs)} ms`,
+        'in the end, hanging': `${states('hanging', 'succeeded')} succeeded ${states('hanging', 'held')} held`,
+        refusing: `${states('refusing', 'succeeded')} succeeded ${states('refusing', 'held')} held`,
+      });
+
+      // What was out when the first of them told, and one more round of the one that takes its time to be told of.
+      expect(hung.before).toBeLessThanOrEqual(2 * AT_ONCE);
+      expect(refused.before).toBeLessThanOrEqual(AT_ONCE);
+      expect(hungProbes).toBeGreaterThanOrEqual(2);
+      expect(hungProbes).toBeLessThanOrEqual(openingsWithin(hungMs));
+      expect(refusedProbes).toBeGreaterThanOrEqual(2);
+      expect(refusedProbes).toBeLessThanOrEqual(Math.floor(refusedMs / 1_000 / RETRY_AFTER_S));
+      expect(own.length).toBe(2 * WAITING);
+      expect(states('refusing', 'succeeded')).toBe(WAITING);
+      for (const { zone, state, content } of own) {
+        const applied = (zone === 'hanging' ? hanging : refusing).server.ledger.applied(content.path);
+        const isHeld = state === 'held' && idempotency === undefined;
+        expect({ path: content.path, state, applied }).toEqual({
+          path: content.path,
+          state: isHeld ? 'held' : 'succeeded',
+          applied: isHeld ? expect.toSatisfy((count: number) => count <= 1) : 1,
+        });
+      }
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
-import { nearestName } from '../../nearestName.ts';
 import { isJson } from '../../queue/strategies/jsonValue.ts';
+import { suggestion } from '../../suggestion.ts';
 
 /** Options that every adapter has. */
 export interface BatchOptions {
@@ -37,9 +37,7 @@ export class OptionCheck {
     this.expect(path === '' ? 'options' : path, isObject, 'an object', value);
     if (!isObject) return {};
     for (const key of Object.keys(value).filter((name) => !known.includes(name))) {
-      const nearest = nearestName(key, known);
-      const expected =
-        nearest === undefined ? `one of ${known.join(', ')}` : `a known option: did you mean '${nearest}'?`;
+      const expected = suggestion(key, known);
       this.#problems.push({ path: path === '' ? key : `${path}.${key}`, expected, got: 'an unknown option' });
     }
     return { ...value };

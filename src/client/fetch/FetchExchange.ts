@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../../queue/types/request.ts';
+import type { AnswerCopy, HttpResponse } from '../../queue/types/request.ts';
 import type { TransportCall, TransportResult } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
 import { http } from '../../system/http.ts';
@@ -163,6 +163,10 @@ export class FetchExchange {
       maxBytes: this.#parts.maxBytes,
       ready: (body, bodyError) => this.#answered(answer, head, hop, body, bodyError),
       over: () => this.#parts.over(),
+      decode: (body, done) =>
+        this.#decode({ status: head.status, headers: head.headers, body }, (result) =>
+          done(result.phase === 'answered' && result.bodyError === undefined ? result.response : undefined),
+        ),
     });
     answer.begin();
     return answer;
@@ -187,9 +191,14 @@ export class FetchExchange {
       this.#parts.ended(marked);
     };
     const response: HttpResponse = { status: head.status, headers: head.headers, body };
-    const encodings = body.length === 0 || live?.isPartial === true ? undefined : encodingsOf(head.headers);
     if (bodyError !== undefined) end({ phase: 'answered', response, bodyError });
-    else if (encodings === undefined) end({ phase: 'answered', response });
+    else if (live?.isPartial === true) end({ phase: 'answered', response });
+    else this.#decode(response, end);
+  }
+
+  #decode(response: HttpResponse, end: (result: TransportResult) => void): void {
+    const encodings = response.body.byteLength === 0 ? undefined : encodingsOf(response.headers);
+    if (encodings === undefined) end({ phase: 'answered', response });
     else decodeBody(response, encodings, this.#parts.maxBytes, end);
   }
 
@@ -261,7 +270,14 @@ export class FetchExchange {
   ): boolean {
     this.#release();
     this.#parts.over();
-    const live = { isPartial: true, isRepeatable: false, take, whole: () => undefined, release };
+    const live = {
+      isPartial: true,
+      isRepeatable: false,
+      take,
+      whole: () => undefined,
+      copyTo: (copy: AnswerCopy) => copy.over(undefined),
+      release,
+    };
     const isAwaited = this.#call.live?.isAwaited() === true;
     const response = { status, headers, body: new Uint8Array(0), ...(isAwaited && { live }) };
     this.#parts.ended({ phase: 'answered', ...this.#marks(), response });

@@ -1,4 +1,4 @@
-import type { HeaderList, LiveAnswer } from '../../queue/types/request.ts';
+import type { AnswerCopy, HeaderList, HttpResponse, LiveAnswer } from '../../queue/types/request.ts';
 import type { LiveCall } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
 import { transportError } from '../transport/transportError.ts';
@@ -26,6 +26,8 @@ export interface HeldAnswerParts {
   ready(body: Buffer, error: Error | undefined): void;
   /** It was taken, or let go. */
   over(): void;
+  /** Gives the answer with this body as one that is kept; undefined where it cannot be decoded. */
+  decode(body: Buffer, decoded: (answer: HttpResponse | undefined) => void): void;
 }
 
 /** So long a body is awaited after its head, for the sake of those who ask for it later; its caller wants it now. */
@@ -49,6 +51,9 @@ export class HeldAnswer implements LiveAnswer {
   #error: Error | undefined;
   #whole: Buffer | undefined;
   #timer: Timer | undefined;
+  /** Set while somebody wants what its taker reads. */
+  #copy: AnswerCopy | undefined;
+  #copied: Buffer[] = [];
   /** Set when it is given: a caller was waiting for it, and nobody else. */
   isForCaller = false;
 
@@ -57,7 +62,8 @@ export class HeldAnswer implements LiveAnswer {
   }
 
   get isPartial(): boolean {
-    return !this.#isComplete;
+    // What came after it was given is not in what was given, though all of it may be here by now.
+    return this.#whole === undefined;
   }
 
   get isRepeatable(): boolean {
@@ -78,7 +84,7 @@ export class HeldAnswer implements LiveAnswer {
   }
 
   received(chunk: Buffer): boolean {
-    if (this.#state === 'taken') return this.#parts.sink.data(chunk);
+    if (this.#state === 'taken') return this.#pass(chunk);
     if (this.#state === 'gone') return true;
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
@@ -99,7 +105,7 @@ export class HeldAnswer implements LiveAnswer {
 
   completed(): void {
     this.#isComplete = true;
-    if (this.#state === 'taken') this.#parts.sink.complete();
+    if (this.#state === 'taken') this.#complete();
     else if (!this.#isReady) this.#give(undefined);
   }
 
@@ -132,10 +138,10 @@ export class HeldAnswer implements LiveAnswer {
     const response = signal === undefined ? native : native.then(tied);
     sink.head(head, resume, headers);
     let isFlowing = true;
-    for (const chunk of this.#chunks) isFlowing = sink.data(chunk) && isFlowing;
+    for (const chunk of this.#chunks) isFlowing = this.#pass(chunk) && isFlowing;
     this.#chunks = [];
     if (this.#error !== undefined) this.#fail(this.#error);
-    else if (this.#isComplete) sink.complete();
+    else if (this.#isComplete) this.#complete();
     else if (this.#isPaused && isFlowing) resume();
     return response;
   }
@@ -144,10 +150,15 @@ export class HeldAnswer implements LiveAnswer {
     return this.#whole === undefined ? undefined : { headers: this.#parts.head.headers, body: this.#whole };
   }
 
+  copyTo(copy: AnswerCopy): void {
+    this.#copy = copy;
+  }
+
   release(): void {
     if (this.#state !== 'held') return;
     this.#state = 'gone';
     this.#chunks = [];
+    this.#endCopy();
     this.#parts.over();
     this.#parts.native.catch(ignore);
     const reason = new Error('nobody waits for this answer');
@@ -155,8 +166,32 @@ export class HeldAnswer implements LiveAnswer {
     if (!this.#isComplete && this.#error === undefined) this.#parts.abort(reason);
   }
 
+  #pass(chunk: Buffer): boolean {
+    if (this.#copy?.takes(chunk.length) === true) this.#copied.push(chunk);
+    else if (this.#copy !== undefined) this.#endCopy();
+    return this.#parts.sink.data(chunk);
+  }
+
+  #complete(): void {
+    const copy = this.#copy;
+    if (copy !== undefined) {
+      this.#copy = undefined;
+      this.#parts.decode(Buffer.concat(this.#copied), (whole) => copy.over(whole));
+      this.#copied = [];
+    }
+    this.#parts.sink.complete();
+  }
+
+  /** There is to be none. */
+  #endCopy(): void {
+    this.#copy?.over(undefined);
+    this.#copy = undefined;
+    this.#copied = [];
+  }
+
   /** Fetch loses an error that comes before it has made the response. */
   #fail(error: Error): void {
+    this.#endCopy();
     this.#parts.native.then(() => this.#parts.sink.fail(error), ignore);
   }
 

@@ -1,10 +1,10 @@
 import type { Problem } from '../../errors.ts';
 import { REQUEST_OPTIONS } from '../../queue/core/admit.ts';
 import { SETTINGS } from '../../queue/core/fetchSettings.ts';
-import { suggestion } from '../../queue/core/filter.ts';
 import { invalidRequest } from '../../queue/core/target.ts';
 import type { RequestOptions } from '../../queue/types/calls.ts';
 import type { FetchOptions, FetchSettings } from '../../queue/types/fetch.ts';
+import { suggestion } from '../../suggestion.ts';
 
 /** What concerns `fetch`, and what is the queue's. */
 export interface SplitOptions {

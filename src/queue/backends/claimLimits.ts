@@ -1,4 +1,5 @@
 import type { ClaimTerms, SendingLimit } from '../types/claimTerms.ts';
+import { PROBE_CANDIDATES } from '../types/claimTerms.ts';
 import type { Effect } from '../types/request.ts';
 import type { ChannelSenders } from '../types/store.ts';
 
@@ -49,10 +50,17 @@ export function roomWithin(
 ): number {
   let room = Number.POSITIVE_INFINITY;
   for (const limit of limits ?? []) {
-    if (limit.zone !== zone || (limit.channel !== undefined && limit.channel !== channel)) continue;
-    room = Math.min(room, limit.sending - traffic.sending(zone, limit.channel));
+    if (limit.zone !== zone || !isOf(limit, channel)) continue;
+    let sending = traffic.sending(zone, limit.channel);
+    for (const other of limit.with ?? []) sending += traffic.sending(zone, other);
+    room = Math.min(room, limit.sending - sending);
   }
   return room;
+}
+
+function isOf(limit: SendingLimit, channel: string | undefined): boolean {
+  if (limit.channel === undefined || limit.channel === channel) return true;
+  return channel !== undefined && limit.with?.includes(channel) === true;
 }
 
 /** How many more requests of several places together may be sent at once. */
@@ -95,4 +103,10 @@ export function openParts({ channel, senders, calls, perCall, parts }: ChannelSe
     left: Math.min(part.calls * perCall, most),
   }));
   return all.filter(({ left }) => left >= 1);
+}
+
+/** Of the first {@link PROBE_CANDIDATES} and `past`, in order: those that a probe looks among, as `past` says of them. */
+export function candidatesOf<T>(first: readonly T[], past: number): readonly T[] {
+  const count = Math.min(first.length, PROBE_CANDIDATES);
+  return Array.from({ length: count }, (_, n) => first[(past + n) % first.length] as T); // below its length
 }

@@ -192,6 +192,7 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return replayPlan(this.#use().engine, options);
   }
 
+  /** How the queue, its store and its zones are, as this process sees them. */
   health(): Promise<QueueHealth> {
     return healthOf(this.#use().engine);
   }
@@ -256,6 +257,7 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().localIds.bind(localId, serverId);
   }
 
+  /** Makes requests of that resource sendable by this process: what `ApiClient.resource` does. Returns its undo. */
   registerResource(rules: ResourceRules): () => void {
     return this.#use().engine.registerResource(rules);
   }
@@ -265,10 +267,12 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().principals;
   }
 
+  /** Writes that ended unsuccessfully: what failed of the same, how many, and to try again. */
   get deadLetters(): DeadLetters {
     return this.#use().deadLetters;
   }
 
+  /** Requests that are set aside for a decision: unknown outcomes, missing credentials, conflicts. */
   get held(): Held {
     return this.#use().held;
   }
@@ -283,6 +287,11 @@ export class QueueManager implements ResourceQueue, EventSource, AsyncDisposable
     return this.#use().engine.zoneDesk;
   }
 
+  /**
+   * Calls `listener` with each event of that name, in this process; returns what ends that. What it throws is logged.
+   *
+   * @throws REQUEST_INVALID for a name that no event has
+   */
   on<N extends QueueEventName>(name: N, listener: (event: QueueEventMap[N]) => void): () => void {
     return this.#emitter.on(name, listener);
   }

@@ -1,4 +1,5 @@
 import type { HoldfastError, Problem } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import { inferEffect, isHarmless } from '../strategies/effect.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
@@ -15,7 +16,6 @@ import { encodeBody, ofBytes } from './body.ts';
 import { checkInput, checkOptions } from './checkCall.ts';
 import type { Context } from './context.ts';
 import { requestPart, ruleFor } from './fetchSettings.ts';
-import { suggestion } from './filter.ts';
 import type { Channel } from './gates/Channel.ts';
 import { headerOf, listHeaders } from './headerList.ts';
 import type { Identities } from './identify.ts';

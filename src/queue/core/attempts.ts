@@ -16,7 +16,6 @@ import type { Declared } from './declared.ts';
 import type { FetchCallers } from './fetchCallers.ts';
 import type { Flight, Permit } from './flights.ts';
 import { Flights } from './flights.ts';
-import { afterProbe } from './gates/afterProbe.ts';
 import type { Channel, Tickets } from './gates/Channel.ts';
 import type { CallEnd } from './gates/Feedback.ts';
 import type { Route } from './gates/Route.ts';
@@ -173,8 +172,7 @@ export class Attempts {
       ? this.#plainJob(flight, await this.#sending.send(flight, NO_CREDENTIAL))
       : await this.#attempt(flight);
     this.#giveBack(flight);
-    const settled = flight.isProbe === true ? afterProbe(job, flight.permit.via, this.#context) : job;
-    this.#settler.add(this.#maybeTellEarly(settled, request));
+    this.#settler.add(this.#maybeTellEarly(job, request));
     this.#events.wake();
   }
 

@@ -4,8 +4,8 @@ import { valueAt } from '../strategies/jsonPointer.ts';
 import { laneKey } from '../strategies/lane.ts';
 import { parseLocalId } from '../strategies/localId.ts';
 import { percentDecoded } from '../strategies/percentDecoded.ts';
+import type { Binding } from '../types/binding.ts';
 import type { HttpResponse } from '../types/request.ts';
-import type { Binding } from '../types/store.ts';
 import type { SentRequest } from './sentRequest.ts';
 
 const DEFAULT_YIELDS = '/id';

@@ -1,10 +1,10 @@
 import type { ErrorCode, Problem } from '../../errors.ts';
 import { HoldfastError, holdfastError } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../types/logger.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { RequestStore } from '../types/store.ts';
-import { suggestion } from './filter.ts';
 import type { LetterFilter } from './letterFilter.ts';
 import { Pace } from './pace.ts';
 import { OF_THE_QUEUE } from './queueTrouble.ts';

@@ -1,8 +1,8 @@
 import type { Problem } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import { parseLocalId } from '../strategies/localId.ts';
 import type { RequestInput, RequestOptions } from '../types/calls.ts';
 import type { Effect, OnFailure, OnUnknown } from '../types/request.ts';
-import { suggestion } from './filter.ts';
 import { invalidRequest } from './target.ts';
 
 const FIELDS: ReadonlySet<string> = new Set(

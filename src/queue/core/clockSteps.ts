@@ -1,16 +1,19 @@
 import type { StoredRequest } from '../types/request.ts';
 import type { Change } from '../types/store.ts';
 import type { Context } from './context.ts';
+import { untiered } from './gates/channelName.ts';
 
 /** A smaller step is left alone: what was to wait a second waits two. */
 const SMALLEST_STEP_MS = 1_000;
 const STEP = 256;
+const WAITING = ['ready', 'scheduled', 'blocked', 'unknown', 'held'] as const;
 /** Of the requests that wait when the queue starts, so many are looked at: a step while nobody ran is rare. */
 const LOOKED_AT_AT_START = 1_024;
 
 /**
  * Notices when the wall clock stepped back, and brings retries and looks that were computed by the former time to the
- * present one; else they would stand still for as long as the step was. A request that its caller wants sent at a given time keeps it.
+ * present one; else they would stand still for as long as the step was. A request that its caller wants sent at a given time keeps it. What
+ * was accepted by the former time takes the rank it would have by the present one; else it would wait for as long behind whatever is new.
  */
 export class ClockSteps {
   readonly #context: Context;
@@ -30,10 +33,33 @@ export class ClockSteps {
   /** Repairs what a step since the last look left. True when there was one. */
   async look(): Promise<boolean> {
     const offset = offsetOf(this.#context);
-    const hasSteppedBack = offset < this.#offset - SMALLEST_STEP_MS;
+    const stepMs = this.#offset - offset;
+    const hasSteppedBack = stepMs > SMALLEST_STEP_MS;
+    if (hasSteppedBack) {
+      await this.#bringForward(Number.POSITIVE_INFINITY);
+      await this.#rankAnew(stepMs);
+    }
+    // Known once it is repaired: where the store is away, the next look finds it again.
     this.#offset = offset;
-    if (hasSteppedBack) await this.#bringForward(Number.POSITIVE_INFINITY);
     return hasSteppedBack;
+  }
+
+  async #rankAnew(stepMs: number): Promise<void> {
+    const { backend, clock, ranking } = this.#context;
+    const now = clock.now();
+    const filter = { state: WAITING, acceptedAfter: now + 1 };
+    for (let after: number | null = null; ; ) {
+      const page = await backend.requests.find({ filter, order: 'accepted', after, limit: STEP });
+      const changes = page.requests.flatMap((request): Change[] => {
+        const acceptedAt = Math.min(now, request.acceptedAt - stepMs);
+        const rank = ranking.rank({ ...request, acceptedAt }, untiered(request.channel));
+        if (rank.form !== 'value' || rank.value >= request.rank) return [];
+        return [{ id: request.id, from: WAITING, patch: { raise: rank } }];
+      });
+      if (changes.length > 0) await backend.requests.amend({ now, changes });
+      if (page.next === null) return;
+      after = page.next;
+    }
   }
 
   async #bringForward(atMost: number): Promise<void> {

@@ -12,6 +12,7 @@ import type { Channel } from './gates/Channel.ts';
 import type { Failover } from './gates/Failover.ts';
 import type { ProbeLeases } from './gates/ProbeLeases.ts';
 import { isKeptBack, partsOfClaim } from './gates/parts.ts';
+import { probeTerms } from './gates/probeTerms.ts';
 import type { Teller } from './tell.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
@@ -36,6 +37,8 @@ interface Asked {
   /** Monotonic ms. */
   readonly takenAt: number;
   readonly isProbe: boolean;
+  /** How many in a row failed before it. */
+  readonly failedProbes: number;
   /** What each tier of it may have of the permits; undefined where it has but one. */
   readonly parts: readonly ClaimPart[] | undefined;
   /** The channel's hints when it was asked. */
@@ -147,6 +150,7 @@ export class Dispatcher {
     }
     channel.batching?.asked(channel.hints);
     if (isOwn && isCanary) failover.canarySent(zone, now);
+    const { failedProbes } = via;
     const untried = via.zone.connectivity;
     via.zone.trying(now, this.#context.random.number);
     const least = Math.max(this.#parts.minPriority(), via.minPriority(now));
@@ -159,6 +163,7 @@ export class Dispatcher {
       perCall,
       takenAt: now,
       isProbe,
+      failedProbes,
       parts,
       hints: channel.hints,
       untried,
@@ -209,7 +214,7 @@ export class Dispatcher {
     }
   }
 
-  #queryOf({ channel, via, permits, perCall, isProbe, parts }: Asked): ClaimQuery['channels'][number] {
+  #queryOf({ channel, via, permits, perCall, isProbe, failedProbes, parts }: Asked): ClaimQuery['channels'][number] {
     const base = {
       channel: channel.name,
       senders: channel.senders,
@@ -218,12 +223,11 @@ export class Dispatcher {
       ...(via === channel && { within: via.within }),
       ...(parts !== undefined && { parts }),
     };
-    if (!isProbe) return base;
-    // The second time it goes wrong it may be the request: one that was never sent is tried then.
-    const tries = Math.max(...channel.scopes.map(({ breaker }) => breaker?.tries ?? 0));
-    if (tries % 2 === 0 && tries > 0) return { ...base, probe: 'fresh' };
-    // Where the API knows requests by their keys, a repetition of any is harmless.
-    return channel.zone.policy.idempotency === undefined ? { ...base, probe: 'harmless' } : base;
+    return isProbe ? { ...base, ...this.#probeTermsOf(channel, failedProbes) } : base;
+  }
+
+  #probeTermsOf({ zone }: Channel, failed: number): ReturnType<typeof probeTerms> {
+    return probeTerms(failed, zone.policy.idempotency !== undefined, this.#context.random.number);
   }
 
   /** Another process finds out about it. */

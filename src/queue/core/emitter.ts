@@ -1,5 +1,10 @@
 import { EventEmitter } from 'eventemitter3';
+import type { Problem } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
+import { problemWords } from '../../problemWords.ts';
+import { suggestion } from '../../suggestion.ts';
 import type { Clock } from '../../system/clock.ts';
+import { EVENT_NAMES } from '../types/eventNames.ts';
 import type { EventSource, QueueEventMap, QueueEventName } from '../types/events.ts';
 import type { Logger } from '../types/logger.ts';
 
@@ -25,6 +30,7 @@ export class Emitter implements EventSource {
   }
 
   on<N extends QueueEventName>(name: N, listener: (event: QueueEventMap[N]) => void): () => void {
+    assertEvent(name, listener);
     const guarded: Listener = (event) => {
       try {
         const returned: unknown = (listener as Listener)(event);
@@ -55,4 +61,16 @@ export class Emitter implements EventSource {
       error: error instanceof Error ? error.message : String(error),
     });
   }
+}
+
+/** Of a name that is misspelt nothing would ever be heard. */
+function assertEvent(name: unknown, listener: unknown): void {
+  const problems: Problem[] = [];
+  if (!EVENT_NAMES.has(name)) {
+    const expected = suggestion(String(name), [...EVENT_NAMES].map(String));
+    problems.push({ path: 'event', expected, got: String(name) });
+  }
+  if (typeof listener !== 'function') problems.push({ path: 'listener', expected: 'a function', got: typeof listener });
+  if (problems.length === 0) return;
+  throw new HoldfastError('REQUEST_INVALID', `nothing can be listened to: ${problemWords(problems)}`, { problems });
 }

@@ -1,9 +1,9 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
-import { nearestName } from '../../nearestName.ts';
+import { problemWords } from '../../problemWords.ts';
+import { suggestion } from '../../suggestion.ts';
 import type { RequestFilter } from '../types/request.ts';
 import { REASONS, REQUEST_STATES } from '../types/states.ts';
-import { problemWords } from './problemWords.ts';
 
 const FIELDS = [
   'ids',
@@ -45,12 +45,6 @@ export function unknownOptions(given: object, known: readonly string[]): Problem
   return Object.keys(given)
     .filter((name) => !known.includes(name))
     .map((name) => ({ path: name, expected: suggestion(name, known), got: 'an unknown option' }));
-}
-
-/** Names what was probably meant. */
-export function suggestion(name: string, candidates: readonly string[]): string {
-  const nearest = nearestName(name, candidates);
-  return nearest === undefined ? `one of ${candidates.join(', ')}` : `"${nearest}"?`;
 }
 
 function checkWords(

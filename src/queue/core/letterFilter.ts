@@ -1,8 +1,9 @@
 import type { Problem } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import { failureOf, signatureOf } from '../strategies/signature.ts';
 import type { RequestFilter, StoredRequest } from '../types/request.ts';
 import { REASONS } from '../types/states.ts';
-import { invalidFilter, suggestion } from './filter.ts';
+import { invalidFilter } from './filter.ts';
 
 /** All statuses that begin with the same digit. */
 export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx';

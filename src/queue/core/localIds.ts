@@ -1,8 +1,9 @@
 import { HoldfastError } from '../../errors.ts';
 import { makeLocalId, parseLocalId } from '../strategies/localId.ts';
+import type { Binding } from '../types/binding.ts';
 import type { LocalId } from '../types/calls.ts';
 import { REQUEST_STATES } from '../types/states.ts';
-import type { Binding, Change } from '../types/store.ts';
+import type { Change } from '../types/store.ts';
 import type { Context } from './context.ts';
 import { notFound } from './lookup.ts';
 import { invalidRequest } from './target.ts';

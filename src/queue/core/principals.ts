@@ -1,11 +1,12 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { RequestState } from '../types/states.ts';
 import type { AmendResult, Change } from '../types/store.ts';
 import type { AuthHolds } from './authHolds.ts';
 import type { Context } from './context.ts';
-import { suggestion, unknownOptions } from './filter.ts';
+import { unknownOptions } from './filter.ts';
 import type { LiveCredentials } from './liveCredentials.ts';
 import type { Seals } from './seals.ts';
 import { invalidRequest } from './target.ts';

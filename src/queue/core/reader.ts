@@ -62,7 +62,8 @@ export class Reader {
     });
     const fault = faultOf(result);
     const endedAt = clock.monotonicNow();
-    zone.gates.breaker?.ended(ticket, fault === 'none' ? 'success' : 'failure', endedAt - startedAt, endedAt);
+    const shown = fault === 'none' ? 'success' : 'failure';
+    zone.gates.met(ticket, { requestId: request.id, shown, durationMs: endedAt - startedAt }, endedAt);
     if (fault !== 'none') sight.fault = fault;
     if (result.phase !== 'answered') {
       this.#observed(zone, evidenceOf(result), result.error);

@@ -1,12 +1,12 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
+import { problemWords } from '../../problemWords.ts';
 import type { Timer } from '../../system/clock.ts';
 import type { QueueOptions } from './config/options.ts';
 import { configurationProblems } from './config/problems.ts';
 import { resolveFlows } from './config/schedulingSchema.ts';
 import type { Context } from './context.ts';
 import { unknownOptions } from './filter.ts';
-import { problemWords } from './problemWords.ts';
 import type { Strategy } from './ranking.ts';
 import type { StoredMark } from './rankMark.ts';
 import { expireRanks, freshMark, isSameOrder, MARK_KEY, markToJson, readMark, UNMARKED } from './rankMark.ts';

@@ -1,8 +1,9 @@
 import type { Timer } from '../../system/clock.ts';
 import { resolved, sentAfresh } from '../strategies/progress.ts';
 import { mayResend } from '../strategies/resend.ts';
+import type { Binding } from '../types/binding.ts';
 import type { Progress, StoredRequest } from '../types/request.ts';
-import type { Binding, Move } from '../types/store.ts';
+import type { Move } from '../types/store.ts';
 import { bindingOf } from './bindings.ts';
 import type { ProbeFunction, ProbeVerdict } from './config/options.ts';
 import type { Consequences } from './consequences.ts';
@@ -51,8 +52,8 @@ export class Resolver {
   /** Asked to look since the look under way began. */
   #again = false;
   #isStopped = false;
-  /** Zones that were tried last by a look at what is in doubt. */
-  readonly #hadTurn = new Set<Zone>();
+  /** When zones that are down were tried last, by a look at what is in doubt. */
+  readonly #lookedAt = new WeakMap<Zone, number>();
 
   constructor(
     context: Context,
@@ -113,12 +114,12 @@ export class Resolver {
 
   /** In turns with what waits, so that neither keeps the other from ever being tried. */
   async #tryWith(zone: Zone): Promise<void> {
-    if (this.#hadTurn.delete(zone) && zone.mayHaveWork) return;
+    if (this.#lookedAt.get(zone) === zone.triedAt && zone.mayHaveWork) return;
     const now = this.#context.clock.monotonicNow();
     const whole = this.#zones.channelNamed(zone, zone.name);
     if (whole.take(1, now) === 0) return;
     try {
-      if ((await this.#look([zone], 1)) > 0) this.#hadTurn.add(zone);
+      if ((await this.#look([zone], 1)) > 0) this.#lookedAt.set(zone, zone.triedAt);
     } finally {
       whole.giveBack(1, now);
       // What waits was kept from trying the zone meanwhile.

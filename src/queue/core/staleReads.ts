@@ -1,6 +1,6 @@
 import { headerValue } from '../strategies/headerValue.ts';
 import { storedResult } from '../strategies/storedResult.ts';
-import type { HeaderList, HttpResponse, RequestContent } from '../types/request.ts';
+import type { HeaderList, HttpResponse, LiveAnswer, RequestContent } from '../types/request.ts';
 import type { Admitted } from './admit.ts';
 import type { Context } from './context.ts';
 import type { Placed } from './placeIndex.ts';
@@ -21,10 +21,25 @@ interface Remembered extends Placed {
   readonly madeAtWall: number;
 }
 
+/** A good answer that its only caller is reading: what there is of it so far. */
+interface Awaited extends Placed {
+  readonly digest: string;
+  readonly shelf: Shelf;
+  bytes: number;
+}
+
 /** Those of one zone, the one unused the longest first. */
 interface Shelf {
   readonly byDigest: Map<string, Remembered>;
   bytes: number;
+  readonly awaited: Map<string, Awaited>;
+  awaitedBytes: number;
+}
+
+/** When an answer came: monotonic and wall time. */
+interface Arrival {
+  readonly at: number;
+  readonly atWall: number;
 }
 
 /** What a remembered answer takes beside its text. */
@@ -44,6 +59,7 @@ export class StaleReads implements ReadMemory {
   readonly #ended: (id: string) => void;
   readonly #shelves = new Map<string, Shelf>();
   readonly #places = new PlaceIndex<Remembered>();
+  readonly #awaitedPlaces = new PlaceIndex<Awaited>();
 
   /** `ended`: nothing of the request needs to be remembered. */
   constructor(context: Context, standstill: Standstill, seals: Seals, ended: (id: string) => void) {
@@ -57,16 +73,59 @@ export class StaleReads implements ReadMemory {
     const { digest, zone } = read;
     // A server that fails says nothing about what it said before; one that refuses does.
     if (zone.policy.staleReads === undefined || answer.status >= 500) return;
-    const before = this.#shelves.get(zone.name)?.byDigest.get(digest);
+    const shelf = this.#shelves.get(zone.name);
+    const [before, awaited] = [shelf?.byDigest.get(digest), shelf?.awaited.get(digest)];
     if (before !== undefined) this.#forget(before);
+    if (awaited !== undefined) this.#giveUp(awaited);
     const isKept = isGood && answer.status >= 200 && answer.status <= 299;
-    if (isKept && !isFreshOnly(content) && !isUnkeepable(answer.headers))
-      this.#keep(read, zone.policy.staleReads, answer);
+    if (!isKept || isFreshOnly(content) || isUnkeepable(answer.headers)) return;
+    const { live, ...rest } = answer;
+    const { clock } = this.#context;
+    const arrival = { at: clock.monotonicNow(), atWall: clock.now() };
+    if (live?.isPartial === true) this.#keepOnceRead(read, zone.policy.staleReads, live, arrival, rest);
+    else this.#keep(read, zone.policy.staleReads, arrival, rest);
+  }
+
+  /** Its one caller reads it: when that has read it to its end, and nothing came in between, it is kept. */
+  #keepOnceRead(
+    read: JoinableRead,
+    policy: { readonly maxBytes: number },
+    live: LiveAnswer,
+    arrival: Arrival,
+    answer: HttpResponse,
+  ): void {
+    const { digest, place, lane, zone } = read;
+    const shelf = this.#shelfOf(zone.name);
+    const one: Awaited = { digest, place, lane, shelf, bytes: 0 };
+    shelf.awaited.set(digest, one);
+    this.#awaitedPlaces.add(one);
+    live.copyTo({
+      takes: (bytes) => {
+        if (!isAwaited(one) || shelf.awaitedBytes + bytes > policy.maxBytes) return false;
+        one.bytes += bytes;
+        shelf.awaitedBytes += bytes;
+        return true;
+      },
+      over: (whole) => {
+        if (!isAwaited(one)) return;
+        this.#giveUp(one);
+        if (whole !== undefined) this.#keep(read, policy, arrival, { ...answer, ...whole });
+      },
+    });
+  }
+
+  #giveUp(one: Awaited): void {
+    const { shelf, digest, bytes } = one;
+    if (!isAwaited(one)) return;
+    shelf.awaited.delete(digest);
+    shelf.awaitedBytes -= bytes;
+    this.#awaitedPlaces.remove(one);
   }
 
   #keep(
     { digest, place, lane, zone }: JoinableRead,
     policy: { readonly maxBytes: number },
+    arrival: Arrival,
     answer: HttpResponse,
   ): void {
     const { body, ...rest } = storedResult(answer, false, policy.maxBytes);
@@ -74,7 +133,6 @@ export class StaleReads implements ReadMemory {
     const bytes = OVERHEAD_BYTES + 2 * digest.length + place.length + body.byteLength + sizeOf(rest.headers);
     if (bytes > policy.maxBytes) return;
     const shelf = this.#shelfOf(zone.name);
-    const { clock } = this.#context;
     const ageMs = 1_000 * ageOf(answer.headers);
     const one: Remembered = {
       digest,
@@ -84,8 +142,8 @@ export class StaleReads implements ReadMemory {
       // Of its own: its caller may do with the bytes what it likes.
       response: { ...rest, body: new Uint8Array(body) },
       bytes,
-      madeAt: clock.monotonicNow() - ageMs,
-      madeAtWall: clock.now() - ageMs,
+      madeAt: arrival.at - ageMs,
+      madeAtWall: arrival.atWall - ageMs,
     };
     shelf.byDigest.set(digest, one);
     shelf.bytes += bytes;
@@ -127,6 +185,7 @@ export class StaleReads implements ReadMemory {
 
   closeFor(write: Placed): void {
     for (const one of this.#places.changedBy(write)) this.#forget(one);
+    for (const one of this.#awaitedPlaces.changedBy(write)) this.#giveUp(one);
   }
 
   /** Not by who is away, nor in place of an answer that something else comes before. */
@@ -144,7 +203,7 @@ export class StaleReads implements ReadMemory {
   #shelfOf(zone: string): Shelf {
     const known = this.#shelves.get(zone);
     if (known !== undefined) return known;
-    const shelf: Shelf = { byDigest: new Map(), bytes: 0 };
+    const shelf: Shelf = { byDigest: new Map(), bytes: 0, awaited: new Map(), awaitedBytes: 0 };
     this.#shelves.set(zone, shelf);
     return shelf;
   }
@@ -167,6 +226,10 @@ export function staleReadsOf(
 ): StaleReads | undefined {
   const isAsked = Object.values(context.config.zones).some(({ staleReads }) => staleReads !== undefined);
   return isAsked ? new StaleReads(context, standstill, seals, ended) : undefined;
+}
+
+function isAwaited(one: Awaited): boolean {
+  return one.shelf.awaited.get(one.digest) === one;
 }
 
 /** It asks for what the server has now (RFC 9111, and `cache` of fetch). */

@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors.ts';
 import { HoldfastError } from '../../errors.ts';
+import { problemWords } from '../../problemWords.ts';
 import type { RequestInput, RequestOptions } from '../types/calls.ts';
-import { problemWords } from './problemWords.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
@@ -81,7 +81,7 @@ function withoutSecrets(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/\/\/[^/]*@/, '//');
 }
 
-/** REQUEST_INVALID that says everything at once. */
+/** REQUEST_INVALID that says everything at once: of a request, or of any other call of the queue. */
 export function invalidRequest(problems: readonly Problem[]): HoldfastError<'REQUEST_INVALID'> {
-  return new HoldfastError('REQUEST_INVALID', `the request is invalid: ${problemWords(problems)}`, { problems });
+  return new HoldfastError('REQUEST_INVALID', `the call is invalid: ${problemWords(problems)}`, { problems });
 }

@@ -1,7 +1,7 @@
+import type { MovedRequest } from '../types/moved.ts';
 import type { EndedRequest, HttpResponse, StoredRequest } from '../types/request.ts';
 import type { Reason, RequestState } from '../types/states.ts';
 import { isTerminal } from '../types/states.ts';
-import type { MovedRequest } from '../types/store.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
 import type { Detached } from './detached.ts';

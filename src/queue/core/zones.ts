@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../errors.ts';
+import { suggestion } from '../../suggestion.ts';
 import { RetryBudget } from '../strategies/limits/RetryBudget.ts';
 import type { Sender } from '../types/request.ts';
 import type { Batching } from './batching/Batching.ts';
@@ -90,8 +91,9 @@ export class Zones {
   mustBeNamed(name: string): Zone {
     const zone = this.named(name);
     if (zone !== undefined) return zone;
-    throw new HoldfastError('REQUEST_INVALID', `no zone "${name}" is configured`, {
-      problems: [{ path: 'zone', expected: `one of ${[...this.#byName.keys()].join(', ') || 'none'}`, got: name }],
+    const expected = suggestion(name, [...this.#byName.keys()]);
+    throw new HoldfastError('REQUEST_INVALID', `there is no zone "${name}": expected ${expected}`, {
+      problems: [{ path: 'zone', expected, got: name }],
     });
   }
 

@@ -102,6 +102,11 @@ export function isProbeDue(state: Connectivity, now: number): boolean {
   return state.closedAt !== null && state.probeAt !== null && (now >= state.probeAt || now < state.closedAt);
 }
 
+/** How many probes of a closed gate in a row came to nothing, as far as the time until the next one tells: four at most. */
+export function failedProbes({ probeDelayMs }: Connectivity): number {
+  return Math.ceil(Math.log2(probeDelayMs / FIRST_PROBE_DELAY_MS));
+}
+
 /** A probe starts: the one after it is scheduled at once, twice as far away (5 s, doubled, at most 60 s, +0–20 %). */
 export function probeStarted(state: Connectivity, now: number, random: () => number): Connectivity {
   if (!isClosed(state)) return state;

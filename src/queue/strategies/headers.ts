@@ -74,7 +74,8 @@ const SECRET_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /** `author` and `authority` are content, not credentials: they would be lost with the process that accepted the request. */
-const SECRET_NAME = /secret|token|api[-_]?key|auth(?!or(?!i[sz]))|signature|credential/i;
+const SECRET_NAME =
+  /secret|token|(?:api|access|private|subscription|functions|shared)[-_]?key|auth(?!or(?!i[sz]))|signature|credential|passw(?:or)?d|passphrase|(?:^|[-_])jwt(?:$|[-_])|^(?:sig|hmac|pwd)$/i;
 
 /** Positions in a listing are called tokens too, but give nobody access; each page would be another principal. */
 const PAGE_TOKEN = /^\$?(?:next|page|continuation|skip|sync|start)[-_]?(?:page)?[-_]?token$/i;

@@ -16,7 +16,12 @@ const CLOCK_TIME = /\b\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?\b/gi;
 /** A single quote within a word is an apostrophe. */
 const QUOTED = /"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|(?<![\p{L}\p{N}])'[^']*'(?![\p{L}\p{N}])/gu;
 const ADDRESS = /[^\s@<>()[\],;:{}]{1,64}@[^\s@<>()[\],;:{}]{1,128}/g;
-const WORD = /[A-Za-z0-9]{8,}/g;
+const WORD = /[A-Za-z0-9]{5,}/g;
+/** A number with its unit. */
+const MEASURE = /^\d+[A-Za-z]+$/;
+/** Of letters and digits: so many digits are no part of a name, nor do these change places so often in one. */
+const MANY_DIGITS = 5;
+const MANY_PARTS = 5;
 const NUMBER = /(?<![A-Za-z0-9{])[+-]?\d+(?:[.,:]\d+)*/g;
 
 /**
@@ -35,7 +40,20 @@ export function maskedText(text: string): string {
     .replace(HTTP_DATE, '{time}')
     .replace(CLOCK_TIME, '{time}')
     .replace(ADDRESS, '{text}')
-    .replace(WORD, (word) => (/[a-z]/i.test(word) && isOpaque(word) ? '{id}' : word))
+    .replace(WORD, (word, at: number, whole: string) => (isId(word) && !isCode(word, at, whole) ? '{id}' : word))
     .replace(NUMBER, '{n}');
   return masked.length > MAX_LENGTH ? `${masked.slice(0, MAX_LENGTH - 3)}...` : masked;
+}
+
+function isId(word: string): boolean {
+  if (!/[a-z]/i.test(word)) return false;
+  if (isOpaque(word)) return true;
+  const digits = word.replaceAll(/\D/g, '').length;
+  const parts = word.match(/\d+|\D+/g) ?? [];
+  return !MEASURE.test(word) && (digits >= MANY_DIGITS || parts.length >= MANY_PARTS);
+}
+
+/** `AADSTS50034: …`: what it begins with says which error it is. */
+function isCode(word: string, at: number, whole: string): boolean {
+  return at === 0 && whole[word.length] === ':' && /^[A-Z]+\d+$/.test(word);
 }

@@ -3,9 +3,12 @@ import type { AuthProvider } from './auth.ts';
 import type { Effect, HttpResponse, Json, OnFailure, OnUnknown } from './request.ts';
 import type { Reason, TerminalState } from './states.ts';
 
+/** `critical` 10, `high` 8, `normal` 5, `low` 3, `bulk` 1. */
 export type PriorityName = 'critical' | 'high' | 'normal' | 'low' | 'bulk';
+/** A name, or a whole number from 1 (least) to 10. */
 export type Priority = PriorityName | number;
 
+/** What `fetch` takes as headers; undefined values are left out. */
 export type HeadersInput =
   | Headers
   | Readonly<Record<string, string | readonly string[] | undefined>>
@@ -13,6 +16,7 @@ export type HeadersInput =
 
 /** What to send. */
 export interface RequestInput {
+  /** In any case: `post` is sent as `POST`. */
   readonly method: string;
   /** Absolute `http:` or `https:` URL. */
   readonly url: string | URL;
@@ -37,7 +41,10 @@ export interface RequestOptions {
   readonly lane?: string | null | undefined;
   /** @default inferred from method and content type */
   readonly effect?: Effect | undefined;
-  /** Accepted once per queue while its record is kept. @default an Idempotency-Key header the caller sent */
+  /**
+   * By what the queue knows the request again: accepted once while its record is kept. The server is told it only where the zone declares
+   * `idempotency`. @default an Idempotency-Key header the caller sent
+   */
   readonly key?: string | undefined;
   /** Epoch ms or Date before which it is not sent. */
   readonly notBefore?: number | Date | undefined;
@@ -45,8 +52,9 @@ export interface RequestOptions {
   readonly deadline?: number | Date | undefined;
   /** Ids of requests that must have succeeded first. */
   readonly after?: readonly string[] | undefined;
+  /** Names of your own, to find, wait for and subscribe to requests by, and to make flows of. @default none */
   readonly tags?: readonly string[] | undefined;
-  /** Never join another request. @default true: it may join */
+  /** False: it never joins another request. @default true */
   readonly dedupe?: boolean | undefined;
   /** Whose request it is. @default derived from its credentials */
   readonly principal?: string | undefined;
@@ -89,6 +97,7 @@ export interface Settled {
   readonly response: HttpResponse | undefined;
   /** Why it did not succeed, ready to be thrown; undefined when it succeeded. */
   readonly error: HoldfastError | undefined;
+  /** It joined a request that was there. */
   readonly deduplicated: boolean;
   /** The answer is one of before, given as the zone takes no call (`staleReads`); its header `age` says how old it is. Nothing was stored. */
   readonly degraded?: true | undefined;

@@ -1,8 +1,14 @@
+/** Requests among which a probe looks for one whose repetition is harmless. */
+export const PROBE_CANDIDATES = 16;
+/** Requests that a probe passes over at most. */
+export const MOST_PASSED = 1_024;
+
 /** How many requests may be `sending` at once in a zone, whoever leased them and for whatever sender. */
 export interface SendingLimit {
   readonly zone: string;
-  /** Set: in this channel of the zone alone. */
+  /** Set: in this channel of the zone alone, and those of `with`, together. */
   readonly channel?: string | undefined;
+  readonly with?: readonly string[] | undefined;
   readonly sending: number;
 }
 
@@ -38,4 +44,9 @@ export interface ClaimTerms {
    * these. `fresh`: the first of these that was never sent goes before others. `within` and `parts` hold for it.
    */
   readonly probe?: 'harmless' | 'fresh' | undefined;
+  /**
+   * With `probe`: so many of the first are passed over without a look, at most `MOST_PASSED`. What it is looked for among begins behind
+   * them and goes on from the first where the last is reached; where there are not more than `past` at all, these are counted round.
+   */
+  readonly past?: number | undefined;
 }

@@ -44,25 +44,35 @@ interface OfBreaker extends Base {
 
 /** Every event, by name: `subject:pastTense`, one readonly, JSON-safe object each. */
 export interface QueueEventMap {
+  /** It is stored, and waits in `state`. */
   'request:accepted': OfRequest & {
     readonly state: RequestState;
     readonly method: string;
     readonly effect: Effect;
     readonly lane: string | null;
   };
+  /** A call joined it instead of being stored itself. */
   'request:deduplicated': OfRequest & { readonly state: RequestState };
+  /** An attempt begins; `attempt` is its number in the record, from 1. */
   'request:dispatched': OfRequest & { readonly attempt: number };
+  /**
+   * An attempt failed and another one follows, not before `dueAt` (epoch ms). Its answer had `status`, or it had none and the transport's
+   * code is in `error`.
+   */
   'request:retrying': OfRequest & {
     readonly attempt: number;
     readonly dueAt: number;
     readonly status: number | null;
     readonly error: string | null;
   };
+  /** It may or may not have been applied: it is being found out. `attempt` is null where no attempt of this process left it so. */
   'request:unknown': OfRequest & { readonly attempt: number | null; readonly reason: Reason };
+  /** What became of an unknown or held one is known, or decided. */
   'request:resolved': OfRequest & {
     readonly how: 'resend' | 'probe' | 'lateAnswer' | 'reconcile' | 'operator';
     readonly state: RequestState;
   };
+  /** Set aside until somebody or something decides: `queue.held`. */
   'request:held': OfRequest & { readonly reason: Reason };
   /** The server has something else than the request was made for; `round` counts from 1. */
   'conflict:detected': OfRequest & { readonly trigger: ConflictTrigger; readonly round: number };
@@ -88,8 +98,11 @@ export interface QueueEventMap {
   'batch:sent': OfBatch & { readonly size: number; readonly status: number | null; readonly durationMs: number };
   /** A batch of `from` requests was not taken whole (`why`: the status): it is sent again in halves, of `to` at most. */
   'batch:split': OfBatch & { readonly from: number; readonly to: number; readonly why: number };
+  /** It answers again, after so many ms. */
   'zone:online': Base & { readonly zone: string; readonly offlineMs: number };
+  /** It cannot be reached; `error` is the code of the last failure, or else its message. What waits for it goes on waiting. */
   'zone:offline': Base & { readonly zone: string; readonly error: string | null };
+  /** Somebody else answers in its place: a sign-in page, a gateway. */
   'zone:captive': Base & { readonly zone: string };
   /** The server asked for no calls until then (epoch ms); `channel` differs from `zone` where it meant an endpoint. */
   'zone:limited': Base & { readonly zone: string; readonly channel: string; readonly until: number };
@@ -105,6 +118,7 @@ export interface QueueEventMap {
   'breaker:halfOpened': OfBreaker;
   /** It works again, and is given more calls from minute to minute. */
   'breaker:recovering': OfBreaker;
+  /** It is given all its calls again. */
   'breaker:closed': OfBreaker;
   /** Fewer or more calls at once than before, for what calls met. */
   'limit:changed': Base & {
@@ -114,6 +128,7 @@ export interface QueueEventMap {
     readonly to: number;
     readonly cause: string;
   };
+  /** Calls of that kind usually take longer or shorter than before: attempts are given another time. */
   'timeout:changed': Base & {
     readonly zone: string;
     readonly channel: string;
@@ -121,7 +136,9 @@ export interface QueueEventMap {
     readonly fromMs: number;
     readonly toMs: number;
   };
+  /** By `queue.pause()`; null: all zones. */
   'zone:paused': Base & { readonly zone: string | null };
+  /** By `queue.resume()`; null: all zones. */
   'zone:resumed': Base & { readonly zone: string | null };
   /** A schedule made a request: for the due time `dueAt`, or by hand (null). */
   'schedule:fired': Base & {
@@ -143,9 +160,11 @@ export interface QueueEventMap {
     readonly cause: 'late' | 'overlap' | 'refused';
     readonly code: string | null;
   };
+  /** The store is open and repaired, and sending begins: `waiting` requests have not ended. */
   'queue:started': Base & { readonly worker: string; readonly waiting: number };
   /** All that waited has the order of that strategy; `requests` were given another rank. Told by the process that did it. */
   'queue:reranked': Base & { readonly strategy: PriorityStrategy; readonly requests: number };
+  /** A call was refused with `QUEUE_FULL`. */
   'queue:full': Base & { readonly waiting: number };
   /** How near the queue is to what it can take; `pressure` is smoothed, 0 to 1 and above. */
   'queue:levelChanged': Base & { readonly from: Level; readonly to: Level; readonly pressure: number };
@@ -153,8 +172,11 @@ export interface QueueEventMap {
   'queue:shed': Base & { readonly priority: number; readonly level: Level };
   /** Nobody waits for `idle()` any more: what was waited for came to rest, or the queue closes. Not told unless somebody asked. */
   'queue:idle': Base;
+  /** After it, nothing is told any more. */
   'queue:closed': Base;
+  /** The store does not answer, or refuses: `code` is that of the error. Once, until it works again. */
   'backend:failed': Base & { readonly code: string; readonly message: string };
+  /** The store works again. */
   'backend:recovered': Base;
 }
 

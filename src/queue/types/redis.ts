@@ -20,7 +20,9 @@ export interface RedisOptions extends RedisAddress {
   readonly sentinelName?: string | undefined;
   /** Of the sentinels, where they ask for one. */
   readonly sentinelPassword?: string | undefined;
+  /** Of the server's access list. @default its default user */
   readonly username?: string | undefined;
+  /** Of that user. @default none */
   readonly password?: string | undefined;
   /** Number of the database. @default 0 */
   readonly db?: number | undefined;

@@ -299,8 +299,18 @@ export interface LiveAnswer {
   }): Promise<Response> | undefined;
   /** Headers and body as they came, encodings included, once all of it is there. */
   whole(): { readonly headers: HeaderList; readonly body: Uint8Array } | undefined;
+  /** Has what its taker reads noted for others, too. Before it is taken; once. */
+  copyTo(copy: AnswerCopy): void;
   /** Nobody wants it: closes the wire. */
   release(): void;
+}
+
+/** Who wants an answer beside its taker, if it is read to its end. */
+export interface AnswerCopy {
+  /** So many more bytes came. Whether they are to be kept: after a false nothing is. */
+  takes(bytes: number): boolean;
+  /** All of it, decoded; undefined where that was not to be had. Once. */
+  over(whole: HttpResponse | undefined): void;
 }
 
 export interface StoredResult {

@@ -1,4 +1,7 @@
+import type { Binding } from './binding.ts';
 import type { ClaimTerms } from './claimTerms.ts';
+import type { ExpireResult, PurgeQuery, RecoverQuery, RecoverResult } from './housekeeping.ts';
+import type { MovedRequest } from './moved.ts';
 import type {
   EndedRequest,
   NewRequest,
@@ -143,8 +146,6 @@ export interface RequestStore {
 }
 
 export const PROMOTIONS_PER_CLAIM = 64;
-/** Requests among which a probe looks for one whose repetition is harmless. */
-export const PROBE_CANDIDATES = 16;
 
 export interface ChannelSenders {
   readonly channel: string;
@@ -199,11 +200,6 @@ export interface ClaimResult {
   readonly claimed: readonly StoredRequest[];
   readonly ended: readonly EndedRequest[];
   /** Others that the ends moved: unblocked, or held for a dead predecessor. */
-  readonly moved: readonly MovedRequest[];
-}
-
-export interface ExpireResult {
-  readonly ended: readonly EndedRequest[];
   readonly moved: readonly MovedRequest[];
 }
 
@@ -283,25 +279,6 @@ export type AmendResult =
   | { readonly status: 'refused'; readonly state: RequestState }
   | { readonly status: 'notFound' };
 
-/** What a local id stands for. The first one stays: a local id that is bound is not bound again, and makes no alias. */
-export interface Binding {
-  readonly localId: string;
-  /** As the server wrote it: a number stays one. */
-  readonly serverId: string | number;
-  readonly type: string;
-  readonly zone: string;
-  readonly requestId: string;
-  /** Epoch ms. */
-  readonly boundAt: number;
-  /**
-   * The lanes of the entity by its local id and by its server id: as long as the first has live requests, newcomers that name
-   * the second are accepted into the first (their record says so), so that one entity keeps one order. A replacement by one that
-   * waits does not interrupt that. Once the first is empty the alias is gone for good. None is made where the second has live
-   * requests already or is an alias itself, or where nothing but the request that binds lives in the first. Not told by `bindings`.
-   */
-  readonly alias?: { readonly local: string; readonly server: string } | undefined;
-}
-
 export interface Settlement {
   readonly id: string;
   readonly token: number;
@@ -328,16 +305,6 @@ export interface SettleBatch {
   readonly settlements: readonly Settlement[];
 }
 
-/** A request other than the one named that the step moved: unblocked, held for a dead predecessor. */
-export interface MovedRequest {
-  readonly id: string;
-  readonly zone: string;
-  readonly channel: string;
-  readonly state: RequestState;
-  readonly reason: Reason;
-  readonly dueAt: number | null;
-}
-
 export type SettleResult =
   | {
       readonly status: 'settled';
@@ -350,19 +317,6 @@ export type SettleResult =
     }
   | { readonly status: 'stale'; readonly state: RequestState }
   | { readonly status: 'notFound' };
-
-export interface RecoverQuery {
-  readonly worker: string;
-  readonly now: number;
-  readonly leaseNow: number;
-  readonly limit: number;
-}
-
-export interface RecoverResult {
-  readonly recovered: readonly MovedRequest[];
-  readonly ended: readonly EndedRequest[];
-  readonly more: boolean;
-}
 
 export interface FindQuery {
   readonly filter: RequestFilter;
@@ -386,18 +340,4 @@ export interface CountRow {
   readonly count: number;
   /** Content bytes of these requests; 0 for terminal states. */
   readonly bytes: number;
-}
-
-export interface PurgeQuery {
-  readonly now: number;
-  readonly limit: number;
-  readonly keepAfter: number;
-  /** Delete these, whatever retention says. */
-  readonly ids?: readonly string[] | undefined;
-  readonly retention: {
-    readonly succeededMs: number;
-    readonly deadMs: number;
-    readonly maxRecords: number;
-    readonly maxBytes: number;
-  };
 }

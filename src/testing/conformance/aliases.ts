@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Binding } from '../../queue/types/store.ts';
+import type { Binding } from '../../queue/types/binding.ts';
 import { group } from './group.ts';
 import type { Held, Trial } from './Trial.ts';
 import { ids } from './Trial.ts';

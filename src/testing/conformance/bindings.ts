@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Binding, PurgeQuery } from '../../queue/types/store.ts';
+import type { Binding } from '../../queue/types/binding.ts';
+import type { PurgeQuery } from '../../queue/types/housekeeping.ts';
 import { group } from './group.ts';
 import type { Trial } from './Trial.ts';
 

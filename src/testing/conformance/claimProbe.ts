@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { MOST_PASSED, PROBE_CANDIDATES } from '../../queue/types/claimTerms.ts';
 import type { Effect, NewRequest, StoredRequest } from '../../queue/types/request.ts';
 import type { ClaimQuery } from '../../queue/types/store.ts';
-import { PROBE_CANDIDATES } from '../../queue/types/store.ts';
 import { group } from './group.ts';
 import type { Trial } from './Trial.ts';
 import { ids } from './Trial.ts';
@@ -206,9 +206,11 @@ async function sent(t: Trial, fields: Partial<NewRequest>): Promise<string> {
   return held.id;
 }
 
-export const claimFreshProbeGroup = group('claim of a probe with what was never sent', (test) => {
-  const fresh = (t: Trial, fields: Partial<Channel> = {}) => probe(t, { probe: 'fresh', ...fields });
+function fresh(t: Trial, fields: Partial<Channel> = {}): Promise<StoredRequest[]> {
+  return probe(t, { probe: 'fresh', ...fields });
+}
 
+export const claimFreshProbeGroup = group('claim of a probe with what was never sent', (test) => {
   test('one that was never sent goes before what is harmless and before what is better', async (t) => {
     const best = await sent(t, ranked(1));
     const read = await sent(t, { ...READ, ...ranked(0) });
@@ -288,5 +290,72 @@ export const claimFreshProbeGroup = group('claim of a probe with what was never 
     assert.deepEqual(ids(await fresh(t, { parts, within: within(1) })), [never.id]);
     assert.deepEqual(await fresh(t, { parts, within: within(1) }), []);
     assert.deepEqual(ids(await fresh(t, { parts, within: within(2) })), [before]);
+  });
+});
+
+export const claimProbePastGroup = group('claim of a probe that passes some over', (test) => {
+  test('takes the best behind them, and none of them', async (t) => {
+    await fill(t, 3 * PROBE_CANDIDATES);
+    const [first] = await probe(t, { past: 5 });
+    assert.equal(first?.rank, 5);
+    const [second] = await probe(t, { past: PROBE_CANDIDATES + 1 });
+    assert.equal(second?.rank, PROBE_CANDIDATES + 2);
+    assert.deepEqual(await t.counts(), { ready: 3 * PROBE_CANDIDATES - 2, sending: 2 });
+  });
+
+  test('looks among the first so many behind them', async (t) => {
+    await fill(t, PROBE_CANDIDATES + 3);
+    const near = await t.accept({ ...READ, ...ranked(PROBE_CANDIDATES + 3) });
+    await t.accept({ ...READ, ...ranked(PROBE_CANDIDATES + 6) });
+    assert.equal((await probe(t, { past: 3 }))[0]?.rank, 3);
+    assert.deepEqual(ids(await probe(t, { past: 3 })), [near.id]);
+  });
+
+  test('goes on from the first behind the last', async (t) => {
+    const read = await t.accept({ ...READ, ...ranked(0) });
+    await fill(t, 4, (n) => ranked(n + 1));
+    assert.deepEqual(ids(await probe(t, { past: 3 })), [read.id]);
+    assert.equal((await probe(t, { past: 3 }))[0]?.rank, 4);
+  });
+
+  test('counts round where there are no more than it passes over', async (t) => {
+    await fill(t, 5);
+    const ranks: unknown[] = [];
+    for (const past of [1_000 + 7, 6, 1]) ranks.push((await probe(t, { past }))[0]?.rank);
+    // Of five the third, of four the third, of three the second.
+    assert.deepEqual(ranks, [2, 3, 1]);
+    assert.equal((await probe(t, { past: 1 }))[0]?.rank, 4);
+    assert.equal((await probe(t, { past: MOST_PASSED }))[0]?.rank, 0);
+    assert.deepEqual(await probe(t, { past: MOST_PASSED }), []);
+  });
+
+  test('counts over parts and senders together', async (t) => {
+    await fill(t, 6, (n) => ({
+      channel: n % 2 === 0 ? 'p' : 'q',
+      sender: n % 3 === 0 ? '' : 'client:a',
+      ...ranked(n),
+    }));
+    const terms = { senders: ['', 'client:a'], parts: partsOf('p', 'q') };
+    assert.equal((await probe(t, { ...terms, past: 3 }))[0]?.rank, 3);
+    assert.equal((await probe(t, { ...terms, past: 3 }))[0]?.rank, 4);
+  });
+
+  test('ends nothing of what it passes over', async (t) => {
+    const over = { expiresAt: t.now + 1 };
+    const passed = await t.accept({ ...over, ...ranked(0) });
+    const late = await t.accept({ ...over, ...ranked(1) });
+    const next = await t.accept({ ...READ, ...ranked(2) });
+    t.now += 1;
+    assert.deepEqual(ids(await probe(t, { past: 1 })), [next.id]);
+    await t.stands(passed.id, 'ready');
+    await t.stands(late.id, 'dead');
+  });
+
+  test('takes one that was never sent before others', async (t) => {
+    await sent(t, { ...READ, ...ranked(2) });
+    await sent(t, ranked(1));
+    const never = await t.accept(ranked(0));
+    assert.deepEqual(ids(await fresh(t, { past: 1 })), [never.id]);
+    assert.equal((await fresh(t, { past: 1 }))[0]?.rank, 2);
   });
 });

@@ -55,6 +55,25 @@ export const claimWithinGroup = group('claim within limits of what is sending', 
     assert.equal((await claim(t, channel([{ zone: 'api', channel: 'api', sending: 3 }]))).length, 3);
   });
 
+  test('a limit of a channel counts what is leased in those that are named with it', async (t) => {
+    for (const name of ['api!low', 'api!bulk', 'other']) {
+      await fill(t, 5, { channel: name });
+      await t.claim(1, { channel: name });
+    }
+    await fill(t, 5);
+    const limit = (sending: number): Within => [
+      { zone: 'api', channel: 'api', with: ['api!low', 'api!bulk', 'none'], sending },
+    ];
+    assert.deepEqual(await claim(t, channel(limit(2))), []);
+    assert.deepEqual(await claim(t, channel(limit(2), { channel: 'api!low' })), []);
+    assert.equal((await claim(t, channel(limit(2), { channel: 'other' }))).length, 4);
+    const parts = ['api!bulk', 'api'].map((name) => ({ channel: name, calls: 9 }));
+    assert.equal((await claim(t, channel(limit(5), { parts }))).length, 3);
+    assert.deepEqual(await claim(t, channel(limit(5), { parts })), []);
+    assert.equal((await claim(t, channel(limit(6), { channel: 'api!low', probe: 'harmless', calls: 1 }))).length, 1);
+    assert.deepEqual(await claim(t, channel(limit(6))), []);
+  });
+
   test('limits of other zones and channels are nothing to it', async (t) => {
     await fill(t, 3);
     const within = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { MovedRequest } from '../../queue/types/moved.ts';
 import type { EndedRequest, NewRequest } from '../../queue/types/request.ts';
-import type { MovedRequest } from '../../queue/types/store.ts';
 import type { Trial } from './Trial.ts';
 
 /** What the failure of a request did to others, in one step. */

@@ -5,7 +5,7 @@ import { carriedGroup, conditionGroup } from './carried.ts';
 import { cascadeGroup } from './cascades.ts';
 import { claimGroup } from './claim.ts';
 import { claimPartsGroup } from './claimParts.ts';
-import { claimFreshProbeGroup, claimProbeGroup } from './claimProbe.ts';
+import { claimFreshProbeGroup, claimProbeGroup, claimProbePastGroup } from './claimProbe.ts';
 import { claimWithinGroup, enqueueWithinGroup } from './claimWithin.ts';
 import { closeGroup } from './close.ts';
 import { concurrencyGroup } from './concurrency.ts';
@@ -56,6 +56,7 @@ export const CONFORMANCE_GROUPS: readonly ConformanceGroup[] = Object.freeze([
   claimWithinGroup,
   claimPartsGroup,
   claimProbeGroup,
+  claimProbePastGroup,
   claimFreshProbeGroup,
   unknownGroup,
   leaseGroup,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { PurgeQuery } from '../../queue/types/store.ts';
+import type { PurgeQuery } from '../../queue/types/housekeeping.ts';
 import { group } from './group.ts';
 import type { Trial } from './Trial.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { PurgeQuery } from '../../queue/types/housekeeping.ts';
 import type { RankForm, RankRaise } from '../../queue/types/request.ts';
-import type { PurgeQuery } from '../../queue/types/store.ts';
 import { group } from './group.ts';
 import type { Accepted, Trial } from './Trial.ts';
 import { ids } from './Trial.ts';

@@ -18,7 +18,7 @@ export const LAYERS: readonly Layer[] = [
   // Helpers of one function each that know nothing; also the version.
   {
     name: 'errors',
-    files: /^src\/(errors|nearestName|closeOnSignals|version)\.ts$/,
+    files: /^src\/(errors|nearestName|suggestion|problemWords|closeOnSignals|version)\.ts$/,
     knows: [],
     knowsTypesOf: ['types'],
   },

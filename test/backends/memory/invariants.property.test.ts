@@ -7,7 +7,7 @@ import { env } from '../../conformance/support/env.ts';
 import { Player } from '../../conformance/support/Player.ts';
 import { assertConsistent } from './assertConsistent.ts';
 
-const numRuns = Number(env('MEMORY_RUNS') ?? 300);
+const numRuns = Number(env('MEMORY_RUNS') ?? 150);
 
 it('every index of the memory store stays true to its requests', { timeout: 60_000 + numRuns * 200 }, async () => {
   await fc.assert(

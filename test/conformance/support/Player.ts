@@ -1,4 +1,5 @@
 import type { Backend, OpenOptions } from '../../../src/queue/types/backend.ts';
+import type { Binding } from '../../../src/queue/types/binding.ts';
 import type {
   Carried,
   Firing,
@@ -9,7 +10,7 @@ import type {
 } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import { isTerminal, REQUEST_STATES } from '../../../src/queue/types/states.ts';
-import type { Binding, Change, ClaimResult, Move, RequestPatch, Settlement } from '../../../src/queue/types/store.ts';
+import type { Change, ClaimResult, Move, RequestPatch, Settlement } from '../../../src/queue/types/store.ts';
 import type {
   BindingCommand,
   CarriedCommand,

@@ -255,6 +255,12 @@ const within = fc.array(
   fc.oneof(
     fc.record({ zone: fc.constantFrom('x', 'x', 'z'), sending: fc.nat({ max: 6 }) }),
     fc.record({ zone: fc.constantFrom('x', 'x', 'z'), channel, sending: fc.nat({ max: 4 }) }),
+    fc.record({
+      zone: fc.constantFrom('x', 'z'),
+      channel,
+      with: fc.uniqueArray(channel, { maxLength: 2 }),
+      sending: fc.nat({ max: 4 }),
+    }),
   ),
   { maxLength: 3 },
 );
@@ -272,6 +278,7 @@ const terms = fc.record({
   parts: onceIn(2, parts, undefined),
   perCall: fc.constantFrom(1, 1, 2),
   probe: onceIn(4, fc.constantFrom('harmless' as const, 'fresh' as const), undefined),
+  past: onceIn(2, fc.nat({ max: 20 }), undefined),
 });
 const askedSenders = fc.subarray([...senders], { minLength: 1 });
 

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { TraceCall } from '../../../src/queue/strategies/breaker/simulate.ts';
 import { simulate } from '../../../src/queue/strategies/breaker/simulate.ts';
 import { seededRandom } from '../../../src/testing/seededRandom.ts';
+import { env } from '../../conformance/support/env.ts';
 
-const SEEDS = 1_000;
+/** 1,000 by `npm run test:deep`. */
+const SEEDS = Number(env('BREAKER_SEEDS') ?? 200);
 const TEN_MINUTES = 600_000;
 const HOUR_MS = 3_600_000;
 

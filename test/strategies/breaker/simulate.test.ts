@@ -96,6 +96,25 @@ describe('a simulation', () => {
     expect(simulate({}, trace)).toEqual(simulate({}, trace));
   });
 
+  it('takes what is undefined in a policy for absent', () => {
+    const trace = outage(60, 20, 60);
+    expect(simulate({ openMs: undefined }, trace)).toEqual(simulate({}, trace));
+  });
+
+  it.each([
+    [{ consecutiveFailure: 5 }, 'policy.consecutiveFailure', "a known name (did you mean 'consecutiveFailures'?)"],
+    [{ openMs: Number.NaN }, 'policy.openMs', 'a number from 0'],
+    [{ windowMs: null }, 'policy.windowMs', 'a number from 0'],
+  ])('refuses the policy %j', (policy, path, expected) => {
+    let thrown: unknown;
+    try {
+      simulate(policy as object, []);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(holdfastError(thrown, 'CONFIG_INVALID')?.details.problems).toMatchObject([{ path, expected }]);
+  });
+
   it.each([
     ['earlier than the one before it', [5, 4]],
     ['at no time', [5, Number.NaN]],

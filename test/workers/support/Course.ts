@@ -21,6 +21,11 @@ export class Course {
     this.onApplied(this.count);
   }
 
+  /** Since the last application, or the beginning. */
+  get quietMs(): number {
+    return Date.now() - this.#lastAt;
+  }
+
   get count(): number {
     return this.#latencies.length;
   }

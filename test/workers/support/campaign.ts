@@ -13,7 +13,7 @@ import type { Intent, ProducerOrder, QueueOrder, SharedBackend } from './order.t
 import { Producers } from './Producers.ts';
 import { summarise } from './summary.ts';
 import type { Temper } from './tempers.ts';
-import { within } from './within.ts';
+import { whileMoving } from './within.ts';
 
 /** Callers of a producer at once. */
 const CALLERS = 10;
@@ -33,15 +33,15 @@ export interface CampaignOptions {
   /** Each of the ten callers of a producer waits for the result of every so many of its requests: this bounds what waits. */
   readonly awaitEvery: number;
   readonly temper: Temper;
-  /** All must have ended by then. */
-  readonly deadlineMs: number;
+  /** So long without an application before all has ended is too long. */
+  readonly standstillMs: number;
   /** Takes a line for each thing that happens. */
   readonly report: (line: string) => void;
 }
 
 export interface Verdict {
   readonly findings: Findings;
-  /** What else went wrong: processes that ended by themselves, or did not end when told; a deadline that was missed. */
+  /** What else went wrong: processes that ended by themselves, or did not end when told; a standstill. */
   readonly mishaps: readonly string[];
   readonly accepted: number;
   /** Requests that arrived again and were known by their key. */
@@ -73,7 +73,7 @@ class Campaign {
   }
 
   async run(): Promise<Verdict> {
-    const { seed, deadlineMs } = this.#options;
+    const { seed, standstillMs } = this.#options;
     await this.#crew.opened();
     const mischief = new Mischief({
       ...this.#options,
@@ -84,7 +84,7 @@ class Campaign {
     this.#course.onApplied = (count) => mischief.reached(count);
     await using observer = this.#observer();
     try {
-      await within(this.#work(observer), deadlineMs, 'everything to end');
+      await whileMoving(this.#work(observer), () => this.#course.quietMs, standstillMs, 'everything to end');
     } catch (error) {
       this.#mishaps.push(String(error));
       await this.#producers.kick(); // what they said so far counts

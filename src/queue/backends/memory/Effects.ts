@@ -1,6 +1,6 @@
+import type { MovedRequest } from '../../types/moved.ts';
 import type { EndedRequest } from '../../types/request.ts';
 import type { TerminalState } from '../../types/states.ts';
-import type { MovedRequest } from '../../types/store.ts';
 import type { Entry } from './Entry.ts';
 
 const NOTHING: readonly never[] = Object.freeze([]);

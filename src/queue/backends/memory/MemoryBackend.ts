@@ -1,7 +1,8 @@
 import { HoldfastError } from '../../../errors.ts';
 import type { Backend, BackendCapabilities, History, OpenOptions, SharedState } from '../../types/backend.ts';
+import type { Binding } from '../../types/binding.ts';
 import type { ScheduleStore } from '../../types/schedule.ts';
-import type { Binding, RequestStore } from '../../types/store.ts';
+import type { RequestStore } from '../../types/store.ts';
 import { claim, claimUnknown, renew } from './claim.ts';
 import { enqueue } from './enqueue.ts';
 import { count, find, nextDueAt } from './find.ts';

@@ -1,6 +1,6 @@
 import type { WorkerIdentity } from '../../types/backend.ts';
+import type { Binding } from '../../types/binding.ts';
 import type { Sender } from '../../types/request.ts';
-import type { Binding } from '../../types/store.ts';
 import { Traffic } from '../claimLimits.ts';
 import type { Entry, EntryLane, EntryPartition } from './Entry.ts';
 import { FlowBook } from './FlowBook.ts';

@@ -1,4 +1,4 @@
-import type { Binding } from '../../types/store.ts';
+import type { Binding } from '../../types/binding.ts';
 import type { Entry } from './Entry.ts';
 import type { MemoryStorage } from './MemoryStorage.ts';
 

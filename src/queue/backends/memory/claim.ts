@@ -1,8 +1,9 @@
+import { PROBE_CANDIDATES } from '../../types/claimTerms.ts';
 import type { StoredRequest } from '../../types/request.ts';
 import type { ChannelSenders, ClaimQuery, ClaimResult, RenewQuery, UnknownQuery } from '../../types/store.ts';
-import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import type { OpenPart } from '../claimLimits.ts';
-import { HARMLESS_EFFECTS, openParts, roomWithin } from '../claimLimits.ts';
+import { candidatesOf, HARMLESS_EFFECTS, openParts, roomWithin } from '../claimLimits.ts';
 import { Effects } from './Effects.ts';
 import type { Entry, EntryPartition } from './Entry.ts';
 import type { Heap } from './Heap.ts';
@@ -64,8 +65,9 @@ function partsOf(step: Step, channel: Channel): HeapsOfPart[] {
 function probe(step: Step, channel: Channel): void {
   if (channel.calls * channel.perCall < 1) return;
   const heaps = partsOf(step, channel).flatMap((part) => part.heaps);
+  const { past = 0 } = channel;
   for (;;) {
-    const candidates = firstOf(heaps, PROBE_CANDIDATES);
+    const candidates = candidatesOf(firstOf(heaps, past + PROBE_CANDIDATES), past);
     const stop = candidates.findIndex((entry) => !hasRoom(step, channel, entry));
     const open = stop === -1 ? candidates : candidates.slice(0, stop);
     const met =

@@ -1,5 +1,5 @@
+import type { PurgeQuery } from '../../types/housekeeping.ts';
 import { isTerminal } from '../../types/states.ts';
-import type { PurgeQuery } from '../../types/store.ts';
 import { forgetBindings } from './bind.ts';
 import type { Entry } from './Entry.ts';
 import type { Log } from './Log.ts';

@@ -1,6 +1,6 @@
 import type { OpenOptions, WorkerIdentity } from '../../types/backend.ts';
+import type { ExpireResult, RecoverQuery, RecoverResult } from '../../types/housekeeping.ts';
 import { isTerminal } from '../../types/states.ts';
-import type { ExpireResult, RecoverQuery, RecoverResult } from '../../types/store.ts';
 import { Effects } from './Effects.ts';
 import type { Entry, EntryPartition, ExpiryNode } from './Entry.ts';
 import { isBefore } from './Heap.ts';

@@ -11,6 +11,7 @@ import type {
 import type { RedisOptions } from '../../types/redis.ts';
 import type { ScheduleStore } from '../../types/schedule.ts';
 import type { RequestStore } from '../../types/store.ts';
+import type { LoadedScript } from './call.ts';
 import { committer, WAIT_TIMEOUT_MS } from './commit.ts';
 import { historyOver, sharedStateOver } from './companions.ts';
 import type { Connection } from './connection.ts';
@@ -20,7 +21,8 @@ import { News } from './News.ts';
 import { RedisLink } from './RedisLink.ts';
 import { requestsOver } from './requests.ts';
 import { schedulesOver } from './schedules.ts';
-import { KEY_NAMES, loadScript } from './script.ts';
+import type { Script, Verb } from './script.ts';
+import { loadScripts } from './script.ts';
 import { askServer, checkServer, durabilityOf } from './server.ts';
 
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -42,7 +44,7 @@ export interface RedisBackendParts {
 type Phase = 'new' | 'open' | 'closed';
 
 /**
- * A store on a Redis or Valkey server that processes on many machines may share. Each verb is one run of one script, which is atomic;
+ * A store on a Redis or Valkey server that processes on many machines may share. Each verb is one run of a script, which is atomic;
  * calls do not wait for each other's answers, are made again when the connection was lost, and take effect once. Leases,
  * semaphores and buckets are judged by the server's clock. Needs ioredis.
  */
@@ -93,12 +95,10 @@ export class RedisBackend implements Backend {
 
   async #open(options: OpenOptions): Promise<void> {
     const prefix = `${this.#options.keyPrefix ?? 'holdfast'}:{${this.#options.name ?? 'queue'}}:`;
-    const keys = KEY_NAMES.map((name) => prefix + name);
     const connection = connect(this.#options, prefix);
     const news = `${prefix}news`;
     const link = new RedisLink(connection, this.#clock, {
-      script: loadScript(),
-      keys,
+      scripts: scriptsOf(prefix),
       news,
       commandTimeoutMs: this.#options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
       leaseMs: () => (this.#isTimeGiven ? null : options.leaseMs),
@@ -218,6 +218,17 @@ export class RedisBackend implements Backend {
       server: this.#connection?.where ?? '',
     });
   }
+}
+
+/** The scripts, given the keys of one queue. */
+function scriptsOf(prefix: string): Map<Verb, LoadedScript> {
+  const given = new Map<Script, LoadedScript>();
+  const give = (script: Script): LoadedScript => {
+    const known = given.get(script) ?? { ...script, keys: script.keys.map((name) => prefix + name) };
+    given.set(script, known);
+    return known;
+  };
+  return new Map([...loadScripts()].map(([verb, script]) => [verb, give(script)]));
 }
 
 function readWorker(from: Unpacker): WorkerIdentity {

@@ -1,12 +1,13 @@
 import { holdfastError } from '../../../errors.ts';
 import type { Clock, Timer } from '../../../system/clock.ts';
-import type { Ask, Call, Caller, LinkOptions } from './call.ts';
+import type { Ask, Call, Caller, LinkOptions, LoadedScript } from './call.ts';
+import { recalled } from './call.ts';
 import type { Connection } from './connection.ts';
 import { failure, judge, unanswered } from './errors.ts';
 import type { Packable } from './msgpack.ts';
 import { Packer, Unpacker } from './msgpack.ts';
 import type { Verb } from './script.ts';
-import { MOST_UNANSWERED, partOf } from './script.ts';
+import { MOST_UNANSWERED } from './script.ts';
 
 /** How often it is looked whether the server still answers. */
 const LOOK_MS = 1_000;
@@ -43,6 +44,9 @@ export class RedisLink implements Caller {
   #handle = '';
   #cause: unknown;
   #heardAt = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  /** When it is to be looked next. */
+  #lookAt = 0;
   #bytesRead = 0;
   /** When the present try to connect began, the connection was lost, and it came back from an outage. Monotonic ms. */
   #triedAt = 0;
@@ -79,6 +83,7 @@ export class RedisLink implements Caller {
 
   open(): void {
     this.#triedAt = this.#clock.monotonicNow();
+    this.#lookAt = this.#triedAt;
     this.#connection.open({
       ready: () => this.#ready(),
       lost: (cause) => this.#lost(cause),
@@ -130,7 +135,7 @@ export class RedisLink implements Caller {
         await commit();
         if (epoch === this.#epoch) return;
       } catch (error) {
-        const isLate = this.#clock.monotonicNow() - call.givenAt >= this.#options.commandTimeoutMs;
+        const isLate = this.#clock.monotonicNow() - call.askedAt >= this.#options.commandTimeoutMs;
         if (isLate || holdfastError(error) !== undefined || judge(error) !== undefined) throw error;
       }
       isSure = false;
@@ -148,7 +153,7 @@ export class RedisLink implements Caller {
     const length = leaseMs();
     const number = writes ? ++this.#lastNumber : 0;
     const time = length === null ? (leaseNow ?? 0) : false;
-    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload, partOf(verb)]);
+    const argument = this.#packer.pack([verb, number, time, length ?? 0, this.#handle, news, payload]);
     return new Promise((resolve, reject) => {
       if (this.#isClosed) {
         reject(unanswered(this.#connection.where, verb, false, new Error('the store was closed')));
@@ -158,7 +163,7 @@ export class RedisLink implements Caller {
         verb,
         number,
         argument,
-        givenAt: this.#clock.monotonicNow(),
+        askedAt: this.#clock.monotonicNow(),
         epoch: 0,
         sends: 0,
         isGivenUp: false,
@@ -226,13 +231,14 @@ export class RedisLink implements Caller {
 
   /** `previous`: number of the call before it that is to take effect first. */
   #send(call: Call, previous: number): void {
-    const { script, keys } = this.#options;
     const epoch = this.#epoch;
     call.epoch = epoch;
+    if (call.sends === 0) call.askedAt = this.#askedAt(call);
     const isRecall = call.isGivenUp;
     const argument = isRecall ? this.#recall(call) : call.argument;
+    const script = this.#options.scripts.get(isRecall ? 'recall' : call.verb) as LoadedScript; // every verb has one
     call.sends += 1;
-    this.#connection.run(script.sha, keys, argument, `${epoch} ${previous}`).then(
+    this.#connection.run(script, argument, `${epoch} ${previous}`).then(
       (answer) => {
         if (call.epoch === epoch) this.#receive(call, isRecall ? recalled(answer) : answer);
       },
@@ -242,14 +248,21 @@ export class RedisLink implements Caller {
     );
   }
 
+  /** What was never sent waits for as long as those before it are answered. */
+  #askedAt({ sends, askedAt }: Call): number {
+    return sends === 0 ? Math.max(askedAt, this.#answeredAt) : askedAt;
+  }
+
   /** Asks what became of a call instead of making it, now that nobody waits for it. */
   #recall({ number }: Call): Buffer {
-    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number], partOf('recall')]);
+    return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number]]);
   }
 
   /** `answer` undefined: it never took effect. */
   #receive(call: Call, answer: Buffer | undefined): void {
     this.#heardAt = this.#clock.monotonicNow();
+    this.#answeredAt = this.#heardAt;
+    this.#cause = undefined;
     this.#remove(call);
     if (answer !== undefined) {
       if (call.isGivenUp) this.#undo(call.undo, answer);
@@ -303,7 +316,7 @@ export class RedisLink implements Caller {
       this.#isLoading = false;
       this.#pump();
     };
-    this.#connection.load(this.#options.script.text).then(loaded, (error: unknown) => {
+    this.#connection.load([...new Set(this.#options.scripts.values())]).then(loaded, (error: unknown) => {
       this.#cause = error;
       this.#clock.schedule(AGAIN_MS, loaded);
     });
@@ -314,8 +327,11 @@ export class RedisLink implements Caller {
     if (this.#isClosed) return;
     this.#timer = this.#clock.schedule(LOOK_MS, () => this.#look());
     const now = this.#clock.monotonicNow();
+    this.#standStill(now - this.#lookAt);
+    this.#lookAt = now + LOOK_MS;
     for (const call of [...this.#calls]) {
-      if (!call.isGivenUp && now - call.givenAt >= this.#options.commandTimeoutMs) this.#giveUp(call, this.#cause);
+      if (!call.isGivenUp && now - this.#askedAt(call) >= this.#options.commandTimeoutMs)
+        this.#giveUp(call, this.#cause);
     }
     this.#answered();
     if (!this.#isReady) {
@@ -334,6 +350,14 @@ export class RedisLink implements Caller {
       if (silentMs >= IDLE_MS) this.call('look', false, { writes: false }).catch(() => undefined);
       else this.#heardAt = Math.max(this.#heardAt, now - IDLE_MS);
     }
+  }
+
+  /** While this process did not run, nobody was silent: answers may have come that it has not read yet. */
+  #standStill(ms: number): void {
+    if (ms < LOOK_MS) return;
+    this.#heardAt += ms;
+    this.#triedAt += ms;
+    for (const call of this.#calls) call.askedAt += ms;
   }
 
   /** Gives the connection up and has another one made. */
@@ -369,11 +393,4 @@ export class RedisLink implements Caller {
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
-}
-
-/** What a call answered that took effect unheard. */
-function recalled(answer: Buffer): Buffer | undefined {
-  const from = new Unpacker(answer);
-  from.array();
-  return from.isNothing() ? undefined : from.bytes();
 }

@@ -1,13 +1,21 @@
 import type { HoldfastError } from '../../../errors.ts';
-import type { Packable, Packer, Unpacker } from './msgpack.ts';
-import type { Script, Verb } from './script.ts';
+import type { Packable, Packer } from './msgpack.ts';
+import { Unpacker } from './msgpack.ts';
+import type { Verb } from './script.ts';
+
+/** A script as calls of one queue run it. */
+export interface LoadedScript {
+  readonly text: string;
+  readonly sha: string;
+  readonly keys: readonly string[];
+}
 
 export interface LinkOptions {
-  readonly script: Script;
-  readonly keys: readonly string[];
+  /** By the verbs that they run. */
+  readonly scripts: ReadonlyMap<Verb, LoadedScript>;
   /** Channel of news about changes. */
   readonly news: string;
-  /** A call not answered for so long is given up. */
+  /** A call is given up that was not answered for so long, or, while it waits behind others, when none of these was. */
   readonly commandTimeoutMs: number;
   /** Ms a lease lasts; null: the caller's times are used as they are. */
   readonly leaseMs: () => number | null;
@@ -20,11 +28,12 @@ export interface LinkOptions {
 
 /** A call that has no answer yet. */
 export interface Call {
-  readonly verb: string;
+  readonly verb: Verb;
   /** 0: it only reads. */
   readonly number: number;
   readonly argument: Buffer;
-  readonly givenAt: number;
+  /** Since when the server could have answered it; moved on by what is not the server's fault. */
+  askedAt: number;
   /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
   epoch: number;
   /** How often it was sent. */
@@ -48,4 +57,11 @@ export interface Ask {
 export interface Caller {
   readonly packer: Packer;
   call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker>;
+}
+
+/** What a call answered that took effect unheard. */
+export function recalled(answer: Buffer): Buffer | undefined {
+  const from = new Unpacker(answer);
+  from.array();
+  return from.isNothing() ? undefined : from.bytes();
 }

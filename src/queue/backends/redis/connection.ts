@@ -1,3 +1,5 @@
+import type { LoadedScript } from './call.ts';
+
 /** What came to an end with a connection. */
 export interface ConnectionEvents {
   /** It can be used, for the first time or again. */
@@ -12,10 +14,10 @@ export interface Connection {
   readonly where: string;
   /** Starts connecting, and goes on trying until it is closed. */
   open(events: ConnectionEvents): void;
-  /** Runs the script by its hash. */
-  run(sha: string, keys: readonly string[], argument: Buffer, place: string): Promise<Buffer>;
-  /** Gives the server the script. Rejects when the connection is lost. */
-  load(text: string): Promise<void>;
+  /** Runs a script by its hash. */
+  run(script: LoadedScript, argument: Buffer, place: string): Promise<Buffer>;
+  /** Gives the server the scripts. Rejects when the connection is lost. */
+  load(scripts: readonly LoadedScript[]): Promise<void>;
   /** One command on the connection that runs scripts, after what was sent before. Rejects when the connection is lost. */
   ask(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** Calls back for messages on a channel once it is subscribed to, also after the connection came back. */

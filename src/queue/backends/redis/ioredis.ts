@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type * as IORedis from 'ioredis';
 import { HoldfastError } from '../../../errors.ts';
 import type { RedisAddress, RedisOptions } from '../../types/redis.ts';
+import type { LoadedScript } from './call.ts';
 import type { Connection, ConnectionEvents } from './connection.ts';
 
 type Library = typeof IORedis;
@@ -151,32 +152,37 @@ class Nodes {
 }
 
 /**
- * Runs of the script as they go on the wire, laid out once but for the argument: the library would encode some three dozen keys
+ * Runs of scripts as they go on the wire, laid out once but for the argument: the library would encode some two dozen keys
  * anew each time, which took longer than all the rest.
  */
 class Layout {
   readonly #library: Library;
   readonly #key: string;
-  #sha = '';
-  #head: Buffer = Buffer.of();
+  readonly #heads = new Map<LoadedScript, Buffer>();
 
   constructor(library: Library, key: string) {
     this.#library = library;
     this.#key = key;
   }
 
-  command(sha: string, keys: readonly string[], argument: Buffer, place: string): IORedis.Command {
-    if (sha !== this.#sha) {
-      const words = ['evalsha', sha, `${keys.length}`, ...keys];
+  #headOf(script: LoadedScript): Buffer {
+    let head = this.#heads.get(script);
+    if (head === undefined) {
+      const words = ['evalsha', script.sha, `${script.keys.length}`, ...script.keys];
       const text = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('');
-      this.#sha = sha;
-      this.#head = Buffer.from(`*${words.length + 2}\r\n${text}`);
+      head = Buffer.from(`*${words.length + 2}\r\n${text}`);
+      this.#heads.set(script, head);
     }
+    return head;
+  }
+
+  command(script: LoadedScript, argument: Buffer, place: string): IORedis.Command {
+    const head = this.#headOf(script);
     // One key is named for the library: it tells the node.
-    const command = new this.#library.Command('evalsha', [sha, '1', this.#key], { replyEncoding: null });
+    const command = new this.#library.Command('evalsha', [script.sha, '1', this.#key], { replyEncoding: null });
     const length = Buffer.from(`$${argument.length}\r\n`);
     const rest = Buffer.from(`\r\n$${place.length}\r\n${place}\r\n`);
-    command.toWritable = () => Buffer.concat([this.#head, length, argument, rest]);
+    command.toWritable = () => Buffer.concat([head, length, argument, rest]);
     return command;
   }
 }
@@ -252,18 +258,19 @@ function adapt(client: Client, subscriber: Client, where: string, key: string, l
       });
       for (const one of clients) one.connect().catch(() => undefined); // it tries again by itself
     },
-    async run(sha, keys, argument, place) {
+    async run(script, argument, place) {
       try {
         corked.cork();
-        return (await client.sendCommand(layout.command(sha, keys, argument, place))) as Buffer; // the script answers a string
+        return (await client.sendCommand(layout.command(script, argument, place))) as Buffer; // the script answers a string
       } catch (error) {
         if ('refreshSlotsCache' in client) client.refreshSlotsCache(() => undefined);
         throw error;
       }
     },
-    load: (text) =>
+    load: (scripts) =>
       held(async () => {
-        await (await nodes.owner()).script('LOAD', text);
+        const owner = await nodes.owner();
+        await Promise.all(scripts.map(({ text }) => owner.script('LOAD', text)));
       }),
     ask: (command, ...args) => held(async () => (await nodes.owner()).call(command, ...args)),
     listen(channel, onMessage) {

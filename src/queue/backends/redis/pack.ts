@@ -1,4 +1,6 @@
+import type { Binding } from '../../types/binding.ts';
 import type { ClaimTerms } from '../../types/claimTerms.ts';
+import { PROBE_CANDIDATES } from '../../types/claimTerms.ts';
 import type {
   Body,
   Carried,
@@ -9,8 +11,8 @@ import type {
   RequestContent,
   StoredResult,
 } from '../../types/request.ts';
-import type { Binding, Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
-import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
+import type { Change, ClaimQuery, EnqueueBatch, Move, RequestPatch, Settlement } from '../../types/store.ts';
+import { PROMOTIONS_PER_CLAIM } from '../../types/store.ts';
 import { encodeProgress, encodeResultHead, hash53, reasonCode, stateCode } from '../codec.ts';
 import { shareOf } from '../flowShare.ts';
 import { versionOf } from '../schedules.ts';
@@ -70,15 +72,22 @@ export function packClaim({ worker, leaseUntil, now, channels }: ClaimQuery): Pa
 
 function packChannel({ channel, senders, calls, perCall, ...terms }: ClaimQuery['channels'][number]): Packable {
   const asked = [channel, senders, calls * perCall];
-  const { within, parts, probe } = terms;
+  const { within, parts, probe, past } = terms;
   if (within === undefined && parts === undefined && probe === undefined) return asked;
   const packedParts = parts?.map((part) => [part.channel, part.calls * perCall]) ?? false;
-  return [...asked, packWithin(within), packedParts, probe !== undefined && PROBE_CANDIDATES, probe === 'fresh'];
+  const packed = [
+    ...asked,
+    packWithin(within),
+    packedParts,
+    probe !== undefined && PROBE_CANDIDATES,
+    probe === 'fresh',
+  ];
+  return past === undefined ? packed : [...packed, past];
 }
 
 function packWithin(within: ClaimTerms['within']): Packable {
   if (within === undefined || within.length === 0) return false;
-  return within.map(({ zone, channel, sending }) => [zone, channel ?? false, sending]);
+  return within.map(({ zone, channel, sending, with: others }) => [zone, channel ?? false, sending, others ?? []]);
 }
 
 function packRequest(request: NewRequest, places: Places, packer: Packer): Packable {

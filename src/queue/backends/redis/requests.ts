@@ -1,6 +1,7 @@
 import type { WorkerIdentity } from '../../types/backend.ts';
+import type { Binding } from '../../types/binding.ts';
 import type { StoredRequest } from '../../types/request.ts';
-import type { Binding, ClaimResult, RequestStore } from '../../types/store.ts';
+import type { ClaimResult, RequestStore } from '../../types/store.ts';
 import type { Caller } from './call.ts';
 import { count, find } from './find.ts';
 import { idBytes, idOf } from './hex.ts';

@@ -5,39 +5,44 @@ import { REASONS, REQUEST_STATES, TRANSITIONS } from '../../types/states.ts';
 import { HARMLESS_EFFECTS } from '../claimLimits.ts';
 import { reasonCode, stateCode } from '../codec.ts';
 import { EFFECTS } from './common.ts';
+import type { Source } from './pieces.ts';
+import { Pieces, usesOf } from './pieces.ts';
 
-/** What every verb uses, in the order in which they see each other. */
-const CORE = ['wire', 'places', 'rows', 'writes', 'moves'] as const;
+/** What verbs share, in the order in which it sees each other. */
+const SHARED = [
+  'wire',
+  'answers',
+  'places',
+  'rows',
+  'records',
+  'writes',
+  'moves',
+  'lanes',
+  'flows',
+  'bindings',
+  'cascade',
+  'replace',
+] as const;
 
-/** Verbs by the part of the script they are in. Only the part of the verb that is asked for is made for a call, and what it needs of those without verbs. */
-const PARTS = {
-  enqueue: ['enqueue'],
-  claim: ['claim', 'claimUnknown', 'renew'],
-  settle: ['settle', 'amend'],
+/** Verbs by the file they are in: each of these files has a script of its own. */
+const VERBS = {
   workers: ['live', 'back', 'leave', 'begin', 'touch', 'workers', 'look'],
-  recover: ['recover', 'expire'],
-  find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
   shared: ['sharedGet', 'sharedSet', 'sharedDelete', 'sharedList', 'acquire', 'release', 'take'],
   history: ['append', 'history', 'trim'],
   schedules: ['scheduleSet', 'scheduleGet', 'scheduleList', 'scheduleDelete', 'scheduleDue', 'scheduleNext'],
+  enqueue: ['enqueue'],
+  claim: ['claim'],
+  leases: ['claimUnknown', 'renew'],
+  settle: ['settle', 'amend'],
+  recover: ['recover', 'expire'],
+  find: ['get', 'byKey', 'find', 'count', 'nextDueAt', 'bindings'],
   purge: ['purge'],
-  cascade: [],
-  bindings: [],
-  flows: [],
-  replace: [],
-  run: ['recall'],
+  recall: ['recall'],
 } as const satisfies Record<string, readonly string[]>;
 
-export type Verb = (typeof PARTS)[keyof typeof PARTS][number];
+type Part = keyof typeof VERBS;
 
-const PART_OF = new Map<string, string>(
-  Object.entries(PARTS).flatMap(([part, verbs]) => verbs.map((verb) => [verb, part] as const)),
-);
-
-/** The part of the script that has a verb. */
-export function partOf(verb: Verb): string {
-  return PART_OF.get(verb) as string; // every verb is in a part
-}
+export type Verb = (typeof VERBS)[Part][number];
 
 /** As many as Lua's stack takes with room to spare. */
 const MOST_ARGUMENTS = 4000;
@@ -45,8 +50,8 @@ const MOST_ARGUMENTS = 4000;
 /** Calls of a handle that may be unanswered at once: so many answers are kept for it. */
 export const MOST_UNANSWERED = 64;
 
-/** What the keys are called behind `<prefix>:{<name>}:`, in the order in which the script takes them. */
-export const KEY_NAMES = [
+/** What the keys are called behind `<prefix>:{<name>}:`. */
+const KEY_NAMES = [
   'totals',
   'places',
   'rooms',
@@ -90,39 +95,65 @@ export const KEY_NAMES = [
   'turns',
 ] as const;
 
-/** The one script of this backend: every verb is in it, so that a server that forgot it refuses all calls alike. */
+type KeyName = (typeof KEY_NAMES)[number];
+
+/** Runs a few verbs. It has only what they need, as all of it is made anew in every call, and is given only the keys that they use. */
 export interface Script {
   readonly text: string;
   /** By which a server knows it. */
   readonly sha: string;
+  /** Names of its keys, in order. */
+  readonly keys: readonly KeyName[];
 }
 
-export function loadScript(): Script {
-  const read = (part: string): string => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8');
-  const parts = Object.keys(PARTS).filter((part) => part !== 'run');
-  const whole = [
-    constants(),
-    ...CORE.map(read),
-    ...parts.map((part) => `q.parts.${part} = function()\n${read(part)}end\n`),
-    read('run'),
-  ].join('\n');
-  const text = numbered(inlined(whole));
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+/** All scripts, by the verbs that they run. */
+export function loadScripts(): ReadonlyMap<Verb, Script> {
+  const parts = Object.keys(VERBS) as Part[];
+  const constants = codes();
+  const sources = [MOVES, ...[...SHARED, ...parts].map((file) => ({ file, text: read(file, constants) }))];
+  const pieces = new Pieces(sources);
+  const run = read('run', constants);
+  const scripts = new Map<Verb, Script>();
+  for (const part of parts) {
+    const script = scriptOf(part, pieces, run, constants);
+    for (const verb of VERBS[part]) scripts.set(verb, script);
+  }
+  return scripts;
 }
 
-/** A declaration of numbers: `local ONE, TWO = 1, 2`. */
-const NUMBERS = /^local ([A-Z][A-Z0-9_]*(?:,\s*[A-Z][A-Z0-9_]*)*) =\s*(-?\d+(?:,\s*-?\d+)*)$/gm;
-
-/** Puts numbers, and keys, in the place of their names: a function of Lua may use no more than sixty from around it. */
-function inlined(text: string): string {
-  const numbers = new Map<string, string>();
-  const rest = text.replace(NUMBERS, (_, names: string, values: string) => {
+/** A file without its comments; the constants that it declares go to the others. */
+function read(file: string, constants: Map<string, string>): string {
+  const text = readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8');
+  return text.replace(COMMENT, '').replace(NUMBERS, (_, names: string, values: string) => {
     const list = values.split(/,\s*/);
-    for (const [index, name] of names.split(/,\s*/).entries()) numbers.set(name, list[index] as string); // one each
+    for (const [index, name] of names.split(/,\s*/).entries()) constants.set(name, list[index] as string); // one each
     return '';
   });
-  for (const [index, name] of KEY_NAMES.entries()) numbers.set(name.toUpperCase(), `KEYS[${index + 1}]`);
-  return rest.replace(/\b[A-Z][A-Z0-9_]*\b/g, (name) => numbers.get(name) ?? name);
+}
+
+const COMMENT = /(^|\s)--.*$/gm;
+/** A declaration of numbers: `local ONE, TWO = 1, 2`. */
+const NUMBERS = /^local ([A-Z][A-Z0-9_]*(?:,\s*[A-Z][A-Z0-9_]*)*) =\s*(-?\d+(?:,\s*-?\d+)*)$/gm;
+const CONSTANT = /\b[A-Z][A-Z0-9_]*\b/g;
+
+/** What only rare calls need is made when one of them asks for it (`q.need`). */
+function scriptOf(part: Part, pieces: Pieces, run: string, constants: ReadonlyMap<string, string>): Script {
+  const files = pieces.neededFor([...VERBS[part].map((verb) => `q.verbs.${verb}`), ...usesOf(run)]);
+  const all = files.map(({ text }) => text).join('') + run;
+  const body = files.map(({ file, text }) =>
+    file !== part && all.includes(`q.need('${file}')`) ? `q.parts.${file} = function()\n${text}end\n` : text,
+  );
+  const words = new Set(all.match(CONSTANT));
+  const keys = KEY_NAMES.filter((name) => words.has(name.toUpperCase()));
+  const text = numbered(inlined(body.join('') + run, keys, constants));
+  return { text, sha: createHash('sha1').update(text).digest('hex'), keys };
+}
+
+/** Puts numbers, and keys, in the place of their names: a function of Lua may use no more than sixty from around it. */
+function inlined(text: string, keys: readonly KeyName[], constants: ReadonlyMap<string, string>): string {
+  const values = new Map(constants);
+  for (const [index, name] of keys.entries()) values.set(name.toUpperCase(), `KEYS[${index + 1}]`);
+  return text.replace(CONSTANT, (name) => values.get(name) ?? name);
 }
 
 /**
@@ -140,22 +171,27 @@ function numbered(text: string): string {
   const body = text
     .replace(/\bfunction q\.(\w+)\(/g, (_, name: string) => `q[${numberOf(name)}] = function(`)
     .replace(/\bq\.(\w+)/g, (_, name: string) => `q[${numberOf(name)}]`);
-  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('false').join(', ')} }`);
+  return body.replace('local q = {}', `local q = { ${Array(places.size).fill('nil').join(', ')} }`);
 }
 
-/** Codes of states and reasons and the table of legal moves, as everywhere in stored records. */
-function constants(): string {
-  const moves = REQUEST_STATES.map((state) => `[${stateCode(state)}] = ${TRANSITIONS[state].reduce(bit, 0)}`);
-  return [
-    ...REQUEST_STATES.map((state) => `local ${constant('IS', state)} = ${stateCode(state)}`),
-    ...REASONS.map((reason) => `local ${constant('BECAUSE', reason)} = ${reasonCode(reason)}`),
-    `local SPARE_FLOWS = ${SPARE_FLOWS}`,
-    `local MOST_ANSWERS = ${MOST_UNANSWERED}`,
-    `local MOST_ARGUMENTS = ${MOST_ARGUMENTS}`,
-    `local HARMLESS_EFFECTS = ${EFFECTS.reduce((bits, effect, code) => bits | (HARMLESS_EFFECTS.has(effect) ? 1 << code : 0), 0)}`,
-    `local MOVES = { ${moves.join(', ')} }`,
-    '',
-  ].join('\n');
+/** Legal moves: bits of states, by state. */
+const MOVES: Source = {
+  file: 'states',
+  text: `local MOVES = { ${REQUEST_STATES.map((state) => `[${stateCode(state)}] = ${TRANSITIONS[state].reduce(bit, 0)}`).join(', ')} }`,
+};
+
+/** Codes of states and reasons, as everywhere in stored records, and numbers that the client knows too. */
+function codes(): Map<string, string> {
+  const harmless = EFFECTS.reduce((bits, effect, code) => bits | (HARMLESS_EFFECTS.has(effect) ? 1 << code : 0), 0);
+  const numbers: [name: string, value: number][] = [
+    ...REQUEST_STATES.map((state): [string, number] => [constant('IS', state), stateCode(state)]),
+    ...REASONS.map((reason): [string, number] => [constant('BECAUSE', reason), reasonCode(reason)]),
+    ['SPARE_FLOWS', SPARE_FLOWS],
+    ['MOST_ANSWERS', MOST_UNANSWERED],
+    ['MOST_ARGUMENTS', MOST_ARGUMENTS],
+    ['HARMLESS_EFFECTS', harmless],
+  ];
+  return new Map(numbers.map(([name, value]) => [name, `${value}`]));
 }
 
 function bit(bits: number, state: (typeof REQUEST_STATES)[number]): number {

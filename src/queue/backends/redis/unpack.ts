@@ -1,3 +1,4 @@
+import type { MovedRequest } from '../../types/moved.ts';
 import type {
   Body,
   EndedRequest,
@@ -10,7 +11,7 @@ import type {
   StoredRequest,
 } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
-import type { AmendResult, CountRow, EnqueueResult, MovedRequest, SettleResult } from '../../types/store.ts';
+import type { AmendResult, CountRow, EnqueueResult, SettleResult } from '../../types/store.ts';
 import { decodeProgress, decodeResult, RECORD_VERSION, reasonOf, stateOf } from '../codec.ts';
 import { notFired } from '../schedules.ts';
 import { ANONYMOUS, AUTHS, BODY_KINDS, COMMON_HEADERS, CONTENT_FIELDS, EFFECTS, METHODS } from './common.ts';

@@ -1,8 +1,10 @@
 import type { Clock } from '../../../system/clock.ts';
 import type { Backend } from '../../types/backend.ts';
+import type { ExpireResult } from '../../types/housekeeping.ts';
+import type { MovedRequest } from '../../types/moved.ts';
 import type { EndedRequest, NewRequest } from '../../types/request.ts';
 import { isTerminal } from '../../types/states.ts';
-import type { EnqueueResult, ExpireResult, Move, MovedRequest, RequestPatch } from '../../types/store.ts';
+import type { EnqueueResult, Move, RequestPatch } from '../../types/store.ts';
 import type { Entry } from './Entry.ts';
 import { ATTEMPTED, SPILLED_SEQ, unwrap, unwrapBare, unwrapHeld } from './Entry.ts';
 import type { Primary } from './Primary.ts';

@@ -1,6 +1,6 @@
+import type { MovedRequest } from '../../types/moved.ts';
 import type { EndedRequest } from '../../types/request.ts';
 import { canMove, isTerminal } from '../../types/states.ts';
-import type { MovedRequest } from '../../types/store.ts';
 import { reasonCode, reasonOf, stateOf } from '../codec.ts';
 import { cascades, victimsOf } from './cascade.ts';
 import { FIRST_LEASE, HALT, HAS_PREDECESSORS, HAS_RESULT, HAS_WAITERS, ON_FAILURE } from './flags.ts';

@@ -1,18 +1,11 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { WorkerIdentity } from '../../types/backend.ts';
+import type { Binding } from '../../types/binding.ts';
 import type { SendingLimit } from '../../types/claimTerms.ts';
+import type { ExpireResult, RecoverQuery } from '../../types/housekeeping.ts';
+import type { MovedRequest } from '../../types/moved.ts';
 import type { EndedRequest, RequestContent, RequestFilter } from '../../types/request.ts';
-import type {
-  Binding,
-  ClaimQuery,
-  CountRow,
-  EnqueueResult,
-  ExpireResult,
-  MovedRequest,
-  NextDueQuery,
-  RecoverQuery,
-  UnknownQuery,
-} from '../../types/store.ts';
+import type { ClaimQuery, CountRow, EnqueueResult, NextDueQuery, UnknownQuery } from '../../types/store.ts';
 import type { SqlValue } from './driver.ts';
 
 /**

@@ -151,12 +151,25 @@ export class BatchRound {
     const outcomes = bodyError === undefined ? adapter.refused(response, members) : undefined;
     if (outcomes !== undefined) return this.#answerEach(set, outcomes, called);
     const refusal = refusalOf(response.status);
-    if (refusal === 'all') return answerAll(set, result, called);
+    if (refusal === 'all') return this.#answerAlike(set, result, called);
     if (refusal === 'singly') size.refused();
     const before = this.#sentAlone;
     await this.#sendSmaller(set, refusal === 'singly' ? 1 : Math.ceil(set.length / 2), response.status);
     const alone = this.#sentAlone - before;
     if (alone > 0 && alone * ONE_IN <= set.length) takeBack?.();
+  }
+
+  /** What leads elsewhere leads the call there: of a read it says nothing, and that does no harm alone. */
+  async #answerAlike(set: readonly Waiting[], result: TransportResult, called: Sent): Promise<void> {
+    const isElsewhere = result.phase === 'answered' && result.response.status < 400;
+    const alone = isElsewhere ? set.filter(({ arrival }) => arrival.calling.request.effect === 'read') : [];
+    answerAll(
+      set.filter((waiting) => !alone.includes(waiting)),
+      result,
+      called,
+    );
+    for (const waiting of alone) waiting.isSent = false;
+    await this.#sendSingly(alone);
   }
 
   async #sendSmaller(set: readonly Waiting[], to: number, why: number): Promise<void> {

@@ -13,7 +13,7 @@ export interface BreakerOptions {
   readonly consecutiveFailures?: number | undefined;
   /** Open for so long at first, doubled each time it fails again. @default 5_000 */
   readonly openMs?: number | undefined;
-  /** @default 300_000 (5 min) */
+  /** Never open for longer, unless the server asks for more. @default 300_000 (5 min) */
   readonly maxOpenMs?: number | undefined;
   /** From a tenth of its calls to all of them, once it works again. @default 60_000 */
   readonly rampMs?: number | undefined;
@@ -25,7 +25,9 @@ export interface BreakerOptions {
 
 /** Never more than `max` calls begin in any span of `perMs`. */
 export interface RateLimitOptions {
+  /** Calls. */
   readonly max: number;
+  /** Span in ms, up to ten years. */
   readonly perMs: number;
   /** Calls that may begin at once; the rest is spread over the span. For `tokenBucket`. @default a tenth of `max`, at least 1 */
   readonly burst?: number | undefined;
@@ -35,9 +37,9 @@ export interface RateLimitOptions {
 
 /** What is limited of an endpoint by itself, beside the limits of its zone. */
 export interface EndpointLimitOptions {
-  /** @default that of the zone */
+  /** Calls under way at once. @default that of the zone */
   readonly maxConcurrency?: number | undefined;
-  /** @default none */
+  /** Beside that of the zone. @default none */
   readonly rateLimit?: RateLimitOptions | undefined;
   /** False: it has no breaker of its own. @default all defaults */
   readonly breaker?: BreakerOptions | false | undefined;
@@ -48,6 +50,7 @@ export type EndpointFunction = (request: RequestContent) => string | undefined;
 
 /** Parts of a zone with gates of their own. At most 1,000 at a time are told apart; those unused for 15 minutes are forgotten. */
 export interface EndpointOptions extends EndpointLimitOptions {
+  /** The endpoint of a request; undefined: none of its own. */
   readonly of: EndpointFunction;
   /** What differs, by name. @default {} */
   readonly byName?: Readonly<Record<string, EndpointLimitOptions>> | undefined;
@@ -55,11 +58,11 @@ export interface EndpointOptions extends EndpointLimitOptions {
 
 /** Calls under way at once by what they do: `bulk` is what has priority 1 or 2, `read` and `write` the rest. */
 export interface ClassLimitOptions {
-  /** @default that of the zone */
+  /** Reads of priority 3 and above. @default that of the zone */
   readonly read?: number | undefined;
-  /** @default that of the zone */
+  /** Writes of priority 3 and above. @default that of the zone */
   readonly write?: number | undefined;
-  /** @default that of the zone */
+  /** Priority 1 and 2, reads and writes. @default that of the zone */
   readonly bulk?: number | undefined;
 }
 
@@ -73,15 +76,15 @@ export interface PriorityShareOptions {
 
 /** Bounds of a timeout that follows how long calls usually take. */
 export interface AdaptiveTimeoutOptions {
-  /** @default 1_000 */
+  /** Never less. @default 1_000 */
   readonly minMs?: number | undefined;
-  /** @default `attemptTimeoutMs` where that is set, else 60_000 */
+  /** Never more. @default `attemptTimeoutMs` where that is set, else 60_000 */
   readonly maxMs?: number | undefined;
 }
 
 /** Retries a zone is spared while it fails: those beyond are made later, not fewer. */
 export interface RetryBudgetOptions {
-  /** @default 50 */
+  /** What it holds at most, and at first: a retry costs 5, after a timeout 10, where the server named a time 1; a success earns 1 at least. @default 50 */
   readonly tokens?: number | undefined;
   /** Retries that are made in any case. @default 6 */
   readonly perMinute?: number | undefined;
@@ -89,8 +92,8 @@ export interface RetryBudgetOptions {
 
 /**
  * Answers of reads that are given again while the zone takes no call, marked as `degraded`: to whoever could have shared them, until a write to the
- * same path or lane is accepted, and never those with `no-store`. An answer that `fetch` hands on as it comes in is not remembered, as nobody
- * else reads it: only what was read whole is.
+ * same path or lane is accepted, and never those with `no-store`. An answer that `fetch` hands on as it comes in is remembered once its caller has
+ * read it to its end.
  */
 export interface StaleReadOptions {
   /** Not older than that. */

@@ -59,15 +59,15 @@ export interface RetentionOptions {
   readonly succeededMs?: number | undefined;
   /** For dead letters. @default 2_592_000_000 (30 d) */
   readonly deadMs?: number | undefined;
-  /** @default 100_000 */
+  /** Ended requests kept at most; looked at twice a minute. @default 100_000 */
   readonly maxRecords?: number | undefined;
-  /** @default 268_435_456 (256 MiB) */
+  /** Bytes of content and answers of ended requests kept at most. @default 268_435_456 (256 MiB) */
   readonly maxBytes?: number | undefined;
 }
 
 /** How long to wait before the next attempt. Server hints override it upward. */
 export interface RetryOptions {
-  /** @default 500 */
+  /** The least delay; each next one is drawn at random from here up to three times the one before. @default 500 */
   readonly baseDelayMs?: number | undefined;
   /** While a caller waits it is at most 20,000. @default 60_000 */
   readonly maxDelayMs?: number | undefined;
@@ -133,7 +133,7 @@ export type ProbeOption = 'byResource' | ProbeFunction;
 export interface HealthCheckOptions {
   /** Path on the zone's first origin. */
   readonly path: string;
-  /** @default 'GET' */
+  /** How it is asked. @default 'GET' */
   readonly method?: 'GET' | 'HEAD' | 'OPTIONS' | undefined;
   /** Only this status counts as reachable. @default any answer */
   readonly expectStatus?: number | undefined;
@@ -156,7 +156,7 @@ export interface RuleOptions
     Pick<RequestOptions, 'priority' | 'lane' | 'effect' | 'tags' | 'dedupe'> {
   /** Path without query; `*` stands for any part of a segment, `**` for any number of segments. */
   readonly path: string;
-  /** @default any */
+  /** Only calls of this method. @default any */
   readonly method?: string | undefined;
   /** For calls of `fetch`, while their caller waits. @default the queue's */
   readonly attemptTimeoutMs?: number | undefined;
@@ -184,16 +184,17 @@ export interface ZoneOptions {
   readonly breaker?: BreakerOptions | false | undefined;
   /** Endpoints with gates of their own. @default none */
   readonly endpoint?: EndpointFunction | EndpointOptions | undefined;
-  /** @default only `maxConcurrency` */
+  /** Limits on calls at once by what they do. @default only `maxConcurrency` */
   readonly classes?: ClassLimitOptions | undefined;
+  /** Parts of `maxConcurrency` that less important requests may use. */
   readonly priorityShares?: PriorityShareOptions | undefined;
   /** False: every attempt has `attemptTimeoutMs`. Keyless writes, which cannot be repeated, have at least that in any case. @default all defaults */
   readonly adaptiveTimeout?: AdaptiveTimeoutOptions | false | undefined;
-  /** @default all defaults */
+  /** How many retries it gets while it fails. False: as many as are due. @default all defaults */
   readonly retryBudget?: RetryBudgetOptions | false | undefined;
   /** Zones that take its calls while it takes none, the first that does: idempotent ones, and what was provably not sent. A lane stays in one zone. @default none */
   readonly failover?: readonly string[] | undefined;
-  /** @default none */
+  /** Answers its reads with the last good answer while it takes no call. @default none */
   readonly staleReads?: StaleReadOptions | undefined;
   /** The API knows requests by a key: sent with every write, which is then safe to resend. @default none */
   readonly idempotency?: IdempotencyOption | undefined;
@@ -207,6 +208,7 @@ export interface ZoneOptions {
   readonly profile?: string | undefined;
   /** How to find out whether a write was applied; a POST only by a function. @default 'byResource' for PUT, PATCH and DELETE; others are held for a person */
   readonly probe?: ProbeOption | undefined;
+  /** What to ask it while it is offline. @default a waiting request tries it */
   readonly healthCheck?: HealthCheckOptions | undefined;
   /** By what answers of the API are told from those of a sign-in page, or of a gateway in its place. On plain http, pages in answer to JSON are told without it. @default nothing more */
   readonly expect?: ExpectOptions | undefined;
@@ -244,11 +246,11 @@ export interface FlowOptions {
 export interface QueueOptions {
   /** Names the queue in events, and its default database. @default 'queue' */
   readonly name?: string | undefined;
-  /** @default { kind: 'memory' } (production: SQLite) */
+  /** Where requests are stored. @default { kind: 'memory' } (production: SQLite) */
   readonly backend?: BackendOption | undefined;
   /** Requests that have not ended. @default 10_000 (production: 100_000) */
   readonly maxSize?: number | undefined;
-  /** @default 'reject' */
+  /** What becomes of a call beyond `maxSize` or `maxBytes`: it is refused with `QUEUE_FULL`. @default 'reject' */
   readonly whenFull?: WhenFull | undefined;
   /** Content bytes of requests that have not ended. @default 268_435_456 (256 MiB) */
   readonly maxBytes?: number | undefined;
@@ -268,7 +270,9 @@ export interface QueueOptions {
   readonly flows?: FlowOptions | undefined;
   /** What an accepted request survives in SQLite; of no effect on other backends. @default 'full' */
   readonly durability?: SqliteDurability | undefined;
+  /** How long ended requests can be looked up. */
   readonly retention?: RetentionOptions | undefined;
+  /** How long to wait before the next attempt. */
   readonly retry?: RetryOptions | undefined;
   /** Attempts that failed by the request's own fault before it is given up. @default 8 */
   readonly maxAttempts?: number | undefined;
@@ -288,11 +292,11 @@ export interface QueueOptions {
   readonly shedding?: boolean | SheddingOptions | undefined;
   /** `close()` waits so long for calls under way. @default 10_000 */
   readonly closeTimeoutMs?: number | undefined;
-  /** @default 'durable' */
+  /** `early`: callers of writes are told before the commit of the end, which a crash may then take back (`unknown`). @default 'durable' */
   readonly settleAck?: SettleAck | undefined;
   /** Bodies of answers larger than this are not kept. @default 65_536 (64 KiB) */
   readonly maxStoredResultBytes?: number | undefined;
-  /** @default silent */
+  /** `debug`, `info`, `warn` and `error`, each called with a message and an object of fields. @default silent */
   readonly logger?: Logger | undefined;
   /** Whose requests these are. A function is asked at the call and again at the send, unless the provider tells its `principal`, by the same name. @default derived from the credentials of each call */
   readonly principal?: string | (() => string) | undefined;

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Problem } from '../../../errors.ts';
-import { nearestName } from '../../../nearestName.ts';
+import { suggestion } from '../../../suggestion.ts';
 import { isRecord } from './fields.ts';
 import {
   ADAPTIVE_TIMEOUT_SHAPE,
@@ -82,9 +82,7 @@ function unknownKey(path: Path, key: string): Problem {
     path[0] === 'zones' && (index === 1 || typeof part === 'number' || path[index - 1] === 'byName');
   const place = path.map((part, index) => (isAny(part, index) ? '*' : String(part))).join('.');
   const known = KNOWN_KEYS[place] ?? [];
-  const nearest = nearestName(key, known);
-  const expected = nearest === undefined ? `one of ${known.join(', ')}` : `a known option: did you mean '${nearest}'?`;
-  return { path: text([...path, key]), expected, got: 'an unknown option' };
+  return { path: text([...path, key]), expected: suggestion(key, known), got: 'an unknown option' };
 }
 
 function delayProblems(input: unknown): Problem[] {

@@ -1,4 +1,6 @@
+import { failedProbes, isClosed } from '../../strategies/connectivity.ts';
 import type { AttemptTimeouts } from '../../strategies/limits/AttemptTimeouts.ts';
+import type { SendingLimit } from '../../types/claimTerms.ts';
 import type { Sender } from '../../types/request.ts';
 import type { PriorityStrategy } from '../../types/scheduling.ts';
 import type { ChannelSenders } from '../../types/store.ts';
@@ -6,17 +8,11 @@ import type { Batching } from '../batching/Batching.ts';
 import type { OperationClass } from '../config/types.ts';
 import type { Zone } from '../zone.ts';
 import type { ChannelParts, Tier } from './channelName.ts';
-import { tierName, tierOf } from './channelName.ts';
+import { TIERS, tierName, tierOf } from './channelName.ts';
 import type { Gates } from './Gates.ts';
 
 /** What a call that is under way gives back when it ends: what each scope's breaker wants to know, in the order of `scopes`. */
 export type Tickets = readonly number[];
-
-interface Within {
-  readonly zone: string;
-  readonly channel?: string;
-  readonly sending: number;
-}
 
 /**
  * What ready requests of a zone are indexed by, and the gates before them: those of the zone, of the endpoint and of the class of
@@ -32,8 +28,6 @@ export class Channel {
   readonly timeouts = new Map<OperationClass, AttemptTimeouts>();
   /** Monotonic ms of its last use. */
   usedAt = 0;
-  /** The request with which the last probe failed; undefined where it did not. */
-  failedProbe: string | undefined;
   /** While it sleeps: the monotonic ms at which time alone may open what was closed then; -Infinity where only a call that ends does. */
   sleepsUntil = Number.NEGATIVE_INFINITY;
   /** While it is kept back: the monotonic ms at which the server's quota keeps nothing back any more; not in the future where it is not that. */
@@ -41,7 +35,7 @@ export class Channel {
   /** Raised with every hint that something may be ready; compared so that a hint during a claim is not lost. */
   #hints = 0;
   #seen = 0;
-  #within: readonly Within[] | undefined;
+  #within: readonly SendingLimit[] | undefined;
   readonly #tiers = new Set<Tier>(['main']);
   readonly #awake: Set<Channel>;
 
@@ -76,15 +70,22 @@ export class Channel {
     return own ?? this.zone.gates;
   }
 
+  /** What other processes may have stored of it beside its own name. */
+  get #tierNames(): readonly string[] {
+    return TIERS.map((tier) => tierName(this.name, tier)).filter((name) => name !== this.name);
+  }
+
   /** For claims: how many may be under way over all processes; undefined where the store is nobody else's. */
-  get within(): readonly Within[] | undefined {
+  get within(): readonly SendingLimit[] | undefined {
     if (!this.#isShared) return undefined;
     const { scopes, zone } = this;
     if (zone.policy.batch.length > 0) return this.#withinBatched();
     const isSo = this.#within?.every(({ sending }, index) => sending === scopes[index]?.limits.maxConcurrency);
     if (isSo !== true) {
       this.#within = scopes.map(({ limits: { maxConcurrency: sending } }, index) =>
-        index === 0 ? { zone: zone.name, sending } : { zone: zone.name, channel: this.name, sending },
+        index === 0
+          ? { zone: zone.name, sending }
+          : { zone: zone.name, channel: this.name, with: this.#tierNames, sending },
       );
     }
     return this.#within;
@@ -94,7 +95,7 @@ export class Channel {
    * The store counts requests, not calls: members of batches would use up the limit of their zone for all that goes singly. So where a
    * zone batches, each name that requests are stored under has the limit for itself, times what a call may hold.
    */
-  #withinBatched(): readonly Within[] {
+  #withinBatched(): readonly SendingLimit[] {
     const calls = Math.min(...this.scopes.map(({ limits }) => limits.maxConcurrency));
     const sending = calls * (this.batching?.most ?? 1);
     const isSo = this.#within?.length === this.#tiers.size && this.#within[0]?.sending === sending;
@@ -198,6 +199,13 @@ export class Channel {
     if (this.zone.isProbing) return true;
     for (const gates of this.scopes) if (gates.isProbing(now)) return true;
     return false;
+  }
+
+  /** How often in a row it was found out that this does not work yet. */
+  get failedProbes(): number {
+    let most = isClosed(this.zone.connectivity) ? failedProbes(this.zone.connectivity) : 0;
+    for (const { breaker } of this.scopes) most = Math.max(most, (breaker?.tries ?? 0) - 1);
+    return most;
   }
 
   /** What a call that starts now finds out about: its zone, or an endpoint of that. */

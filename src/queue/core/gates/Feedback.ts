@@ -41,7 +41,7 @@ export class Feedback {
   }
 
   ended(channel: Channel, tickets: Tickets, end: CallEnd, now: number): void {
-    const { result, decision, durationMs } = end;
+    const { requestId, result, decision, durationMs } = end;
     if (end.isCanary && decision.connectivity !== 'reachable') return this.ignored(channel, tickets, now);
     const outcome = decision.connectivity === 'captive' ? 'neutral' : gateOutcome(result, decision);
     const hasWholeZone = channel.spokenOf === channel.zone.gates;
@@ -49,11 +49,7 @@ export class Feedback {
     for (let index = 0; index < scopes.length; index += 1) {
       const gates = scopes[index] as Gates; // index < length
       const isZone = index === 0;
-      const shown = shownTo(isZone, outcome);
-      // One request that fails again and again is no more than that one: it must not close a zone that serves all others.
-      const isKnown = shown === 'failure' && gates.failedLast === end.requestId && !gates.isProbing(now);
-      gates.breaker?.ended(tickets[index] ?? 0, isKnown ? 'ignored' : shown, durationMs, now);
-      if (shown !== 'ignored') gates.failedLast = shown === 'failure' ? end.requestId : undefined;
+      gates.met(tickets[index] ?? 0, { requestId, shown: shownTo(isZone, outcome), durationMs }, now);
       this.#limit(gates, isZone, isZone && hasWholeZone, outcome, end, now);
     }
     if (result.phase === 'answered') this.#hints(channel, outcome, end, now);

@@ -1,5 +1,6 @@
 import { Breaker } from '../../strategies/breaker/Breaker.ts';
 import type { BreakerChange } from '../../strategies/breaker/change.ts';
+import { KnownFailures } from '../../strategies/breaker/KnownFailures.ts';
 import type { BreakerPolicy } from '../../strategies/breaker/policy.ts';
 import type { LimitChange } from '../../strategies/limits/ConcurrencyLimit.ts';
 import { ConcurrencyLimit } from '../../strategies/limits/ConcurrencyLimit.ts';
@@ -33,9 +34,8 @@ export class Gates {
   readonly bulkhead: Bulkhead;
   readonly throttle: Throttle;
   readonly ramp: Ramp;
-  /** The request whose call was the latest to show anything, if that was a failure. */
-  failedLast: string | undefined;
   readonly #parts: GateParts;
+  readonly #knownFailures = new KnownFailures();
   #limits: ResolvedLimits;
   #breaker: Breaker | null;
   #rate: RateLimiter | null;
@@ -157,6 +157,21 @@ export class Gates {
   started(now: number): number {
     this.#reserved -= 1;
     return this.breaker === null ? 0 : this.breaker.started(now);
+  }
+
+  /** What a call showed of this scope, to the permit of {@link started}. */
+  met(
+    permit: number,
+    {
+      requestId,
+      shown,
+      durationMs,
+    }: { requestId: string; shown: 'success' | 'failure' | 'ignored'; durationMs: number },
+    now: number,
+  ): void {
+    if (shown === 'success') this.#knownFailures.succeeded(requestId);
+    const isKnown = shown === 'failure' && this.#knownFailures.failed(requestId) && !this.isProbing(now);
+    this.breaker?.ended(permit, isKnown ? 'ignored' : shown, durationMs, now);
   }
 
   /** The wire of a call is free again. */

@@ -1,11 +1,11 @@
 import { HoldfastError } from '../../../errors.ts';
+import { problemWords } from '../../../problemWords.ts';
 import type { BreakerStatus } from '../../strategies/breaker/change.ts';
 import type { BreakerOptions, RateLimitOptions } from '../config/gateOptions.ts';
 import { configurationProblems } from '../config/problems.ts';
 import { resolveBreaker, resolveLimits } from '../config/resolveGates.ts';
 import type { OperationClass, ResolvedLimits } from '../config/types.ts';
 import type { Context } from '../context.ts';
-import { problemWords } from '../problemWords.ts';
 import type { Zone } from '../zone.ts';
 import type { Zones } from '../zones.ts';
 import { channelName } from './channelName.ts';
@@ -88,6 +88,7 @@ export class ZoneDesk {
     this.#changed = changed;
   }
 
+  /** Every zone this process knows: those of the configuration, and those made from an origin. */
   list(): readonly ZoneState[] {
     return Array.from(this.#zones.all, (zone) => this.#stateOf(zone));
   }
@@ -104,7 +105,7 @@ export class ZoneDesk {
    */
   isolate(zone: string, endpoint?: string): () => void {
     const { breaker } = this.#gates(zone, endpoint);
-    if (breaker === null) throw this.#unknown(endpoint ?? zone, 'one with a breaker');
+    if (breaker === null) throw this.#unknown(endpoint ?? zone, 'one with a breaker: pause a zone that has none');
     breaker.isolate(this.#now);
     let isUndone = false;
     return () => {

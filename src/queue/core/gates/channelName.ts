@@ -78,6 +78,8 @@ export function readChannelName(zone: string, name: string): ChannelParts & { re
  */
 export type Tier = 'critical' | 'main' | 'low' | 'bulk';
 
+export const TIERS: readonly Tier[] = ['critical', 'main', 'low', 'bulk'];
+
 export function tierOf(priority: number): Tier {
   if (priority <= 2) return 'bulk';
   if (priority <= 4) return 'low';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Problem } from '../../../errors.ts';
 import { HoldfastError } from '../../../errors.ts';
+import { problemWords } from '../../../problemWords.ts';
 import type { Clock } from '../../../system/clock.ts';
 import type { Ids } from '../../../system/ids.ts';
 import { createIds } from '../../../system/ids.ts';
@@ -11,7 +12,6 @@ import { isRecord } from '../config/fields.ts';
 import type { BackendOption, QueueOptions } from '../config/options.ts';
 import { resolveConfiguration, validateConfiguration } from '../config/resolve.ts';
 import { isBackend } from '../config/schema.ts';
-import { problemWords } from '../problemWords.ts';
 import { currentIdentity, isGone } from '../workerIdentity.ts';
 
 /**

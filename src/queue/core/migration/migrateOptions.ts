@@ -1,5 +1,5 @@
 import type { Problem } from '../../../errors.ts';
-import { nearestName } from '../../../nearestName.ts';
+import { suggestion } from '../../../suggestion.ts';
 import type { Clock } from '../../../system/clock.ts';
 import type { RequestFilter } from '../../types/request.ts';
 import { hasMethods, isRecord } from '../config/fields.ts';
@@ -42,8 +42,7 @@ export function checkMigrateOptions(options: MigrateOptions): void {
     if (value === undefined) continue;
     const path = `options.${name}`;
     if (!Object.hasOwn(CHECKS, name)) {
-      const nearest = nearestName(name, Object.keys(CHECKS)) ?? Object.keys(CHECKS).join(', ');
-      problems.push({ path, expected: `a known option: ${nearest}`, got: 'an unknown option' });
+      problems.push({ path, expected: suggestion(name, Object.keys(CHECKS)), got: 'an unknown option' });
       continue;
     }
     const [expected, accepts] = CHECKS[name as keyof typeof CHECKS]; // one of its own keys

@@ -55,7 +55,8 @@ export class Schedules {
       }
       const problem = neverDue(definition, times, now);
       if (problem !== undefined) throw invalidSchedule(name, [problem]);
-      if (schedule === undefined) return newRecord(definition, positionAfter(times, now, []), now);
+      if (schedule === undefined)
+        return newRecord(definition, positionAfter(times, now, []), now, this.#engine.context.ids.next());
       return redefined(schedule, definition, times, now);
     });
   }

@@ -11,7 +11,7 @@ import { messageOf } from '../tell.ts';
 import type { Zone } from '../zone.ts';
 import { fire } from './firing.ts';
 import type { ReadSchedule, ScheduleRecord } from './record.ts';
-import { readTimed, written } from './record.ts';
+import { putOffMs, readTimed, written } from './record.ts';
 
 /** A due time that fails for a reason of its own is tried again after 1 s, doubled up to this. */
 const MAX_RETRY_MS = 60_000;
@@ -64,9 +64,12 @@ export class Step {
     for (const { schedule, zone } of ours) {
       if (this.#isStopped) break;
       const { dueAt } = schedule.record.position;
-      if (dueAt === null || dueAt > now) continue;
+      if (dueAt === null) continue;
+      // What is put off is looked at as if its time had not come before.
+      const by = now - putOffMs(schedule.record, dueAt);
+      if (dueAt > by) continue;
       const { definition, position } = schedule.record;
-      const planned = plan(schedule.times, { ...position, dueAt }, definition, now);
+      const planned = plan(schedule.times, { ...position, dueAt }, definition, by);
       underWay.push(this.#carryOut(schedule, zone, planned, open, now, counts));
       // Many due times take a while to look through: others have their turn.
       if (planned.missed !== null) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -83,10 +86,10 @@ export class Step {
     return client === undefined || this.#engine.client(client) !== undefined ? { schedule, zone } : undefined;
   }
 
-  /** Ids of the last requests that have not ended, of schedules that wait for them. */
+  /** Ids of the last requests that have not ended, of schedules that go by that. */
   async #openOf(schedules: readonly ReadSchedule[]): Promise<ReadonlySet<string>> {
     const ids = schedules
-      .filter(({ record }) => record.definition.overlap === 'skip')
+      .filter(({ record: { definition } }) => definition.overlap === 'skip' || definition.overlap === 'replace')
       .map(({ record }) => record.last?.requestId)
       .filter((id) => id !== undefined);
     if (ids.length === 0) return new Set();
@@ -105,12 +108,18 @@ export class Step {
     try {
       const { record } = schedule;
       const { fire: due, missed, whenFired, whenPassed } = planned;
-      const isOverlap = record.definition.overlap === 'skip' && open.has(record.last?.requestId ?? '');
+      const { overlap } = record.definition;
+      const before = record.last?.requestId ?? '';
+      const isOverlap = overlap === 'skip' && open.has(before);
       if (due === null) await this.#pass(schedule, whenPassed, missed, {}, now, counts);
       else if (isOverlap) {
         const passed = { due, cause: 'overlap', code: null } as const;
         await this.#pass(schedule, whenPassed, missed, { passed }, now, counts);
-      } else await this.#fire(schedule, zone, due, planned, now, counts);
+      } else {
+        // First, so that the due time still fires where this process dies in between.
+        if (overlap === 'replace' && open.has(before)) await this.#engine.withdrawal.cancel(before, true);
+        await this.#fire(schedule, zone, due, planned, now, counts);
+      }
       if (whenFired.dueAt !== null && whenFired.dueAt <= now) counts.isMoreDue = true;
     } catch (error) {
       counts.error = error;
@@ -132,7 +141,8 @@ export class Step {
       const { id } = await fire(this.#engine, this.#desk, zone, schedule, fired).accepted();
       counts.moved += 1;
       this.#tellLate(name, missed);
-      emitter.emit('schedule:fired', { name, dueAt: due, requestId: id, lateMs: Math.max(0, now - due) });
+      const lateMs = Math.max(0, now - due - putOffMs(schedule.record, due));
+      emitter.emit('schedule:fired', { name, dueAt: due, requestId: id, lateMs });
     } catch (error) {
       const code = holdfastError(error)?.code ?? 'UNKNOWN';
       if (code === 'SCHEDULE_CHANGED') counts.moved += 1;

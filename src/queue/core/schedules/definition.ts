@@ -1,12 +1,13 @@
 import type { Problem } from '../../../errors.ts';
 import { holdfastError } from '../../../errors.ts';
+import { suggestion } from '../../../suggestion.ts';
 import { assertHeaders, createHeaderRules } from '../../strategies/headers.ts';
 import { priorityNumber } from '../../strategies/priority.ts';
 import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
 import type { EncodedBody } from '../body.ts';
 import { encodeBody } from '../body.ts';
 import { checkInput, checkOptions } from '../checkCall.ts';
-import { suggestion, unknownOptions } from '../filter.ts';
+import { unknownOptions } from '../filter.ts';
 import { listHeaders } from '../headerList.ts';
 import { parseTarget } from '../target.ts';
 import type { Zone } from '../zone.ts';
@@ -16,6 +17,7 @@ import type { FiringOptions, ScheduleDefinition, ScheduleOptions } from './optio
 import { readTiming } from './timing.ts';
 
 const MOST_MISSED = 1_000;
+const MOST_JITTER_MS = 86_400_000;
 const LONGEST_NAME = 200;
 const SURROGATE = /\p{Surrogate}/u;
 
@@ -30,6 +32,7 @@ const KEYS = namesOf<ScheduleOptions>({
   overlap: true,
   missed: true,
   maxMissed: true,
+  jitterMs: true,
 });
 const OPTION_KEYS = namesOf<FiringOptions>({
   priority: true,
@@ -43,7 +46,7 @@ const OPTION_KEYS = namesOf<FiringOptions>({
   client: true,
   expiresAfterMs: true,
 });
-const OVERLAPS = ['skip', 'queue', 'allow'] as const;
+const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
 const MISSED = ['skip', 'runOnce', 'runAll'] as const;
 
 /** Names a schedule can have are told from others. @throws SCHEDULE_INVALID */
@@ -70,18 +73,18 @@ export async function readDefinition(
   }
   problems.push(...unknownOptions(options, KEYS));
   const read = readTiming(options, problems);
-  const { missed = 'runOnce', maxMissed = 100 } = options;
+  const { missed = 'runOnce', maxMissed = 100, jitterMs = 0 } = options;
   const { overlap = missed === 'runAll' ? 'queue' : 'skip' } = options;
-  checkPolicies({ missed, maxMissed, overlap }, problems);
+  checkPolicies({ missed, maxMissed, overlap, jitterMs }, problems);
   const stored = readOptions(options.options ?? {}, overlap, problems);
   const sent = await readRequest(options, zones, problems);
   if (read === undefined || sent === undefined || problems.length > 0) throw invalidSchedule(name, problems);
-  const definition = { ...read.timing, ...sent, options: stored, overlap, missed, maxMissed };
+  const definition = { ...read.timing, ...sent, options: stored, overlap, missed, maxMissed, jitterMs };
   return { definition, times: read.times };
 }
 
 function checkPolicies(
-  { missed, maxMissed, overlap }: Pick<ScheduleDefinition, 'missed' | 'maxMissed' | 'overlap'>,
+  { missed, maxMissed, overlap, jitterMs }: Pick<ScheduleDefinition, 'missed' | 'maxMissed' | 'overlap' | 'jitterMs'>,
   problems: Problem[],
 ): void {
   oneOf('overlap', overlap, OVERLAPS, problems);
@@ -89,7 +92,10 @@ function checkPolicies(
   if (!Number.isInteger(maxMissed) || maxMissed < 1 || maxMissed > MOST_MISSED) {
     problems.push({ path: 'maxMissed', expected: `a whole number of 1 to ${MOST_MISSED}`, got: String(maxMissed) });
   }
-  if (overlap === 'skip' && missed === 'runAll') {
+  if (!Number.isInteger(jitterMs) || jitterMs < 0 || jitterMs > MOST_JITTER_MS) {
+    problems.push({ path: 'jitterMs', expected: `a whole number of 0 to ${MOST_JITTER_MS}`, got: String(jitterMs) });
+  }
+  if ((overlap === 'skip' || overlap === 'replace') && missed === 'runAll') {
     const expected = "'queue' or 'allow' with missed: 'runAll', which wants each due time";
     problems.push({ path: 'overlap', expected, got: overlap });
   }
@@ -114,8 +120,8 @@ function readOptions(options: FiringOptions, overlap: unknown, problems: Problem
   if (expiresAfterMs !== undefined && !(Number.isInteger(expiresAfterMs) && expiresAfterMs > 0)) {
     found.push({ path: 'expiresAfterMs', expected: 'a whole number above 0', got: String(expiresAfterMs) });
   }
-  if (lane === null && overlap === 'queue') {
-    found.push({ path: 'lane', expected: "a name, or nothing, with overlap: 'queue'", got: 'null' });
+  if (lane === null && (overlap === 'queue' || overlap === 'replace')) {
+    found.push({ path: 'lane', expected: `a name, or nothing, with overlap: '${overlap}'`, got: 'null' });
   }
   problems.push(...found.map((problem) => ({ ...problem, path: `options.${problem.path}` })));
   if (found.length > 0) return {};

@@ -1,6 +1,6 @@
 import type { Problem } from '../../../errors.ts';
 import { HoldfastError } from '../../../errors.ts';
-import { problemWords } from '../problemWords.ts';
+import { problemWords } from '../../../problemWords.ts';
 
 /** SCHEDULE_INVALID that says everything at once. */
 export function invalidSchedule(name: unknown, problems: readonly Problem[]): HoldfastError<'SCHEDULE_INVALID'> {

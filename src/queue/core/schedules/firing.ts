@@ -65,13 +65,14 @@ export function fire(engine: Engine, desk: Desk, zone: Zone, schedule: ReadSched
 /** Each due time is an intent of its own: its request joins no other. */
 function optionsOf(name: string, { zone, request, options, overlap }: ScheduleDefinition, now: number): RequestOptions {
   const { expiresAfterMs, tags = [], client: _, ...rest } = options;
+  const waits = overlap === 'queue' || overlap === 'replace';
   const hasLane = rest.lane !== undefined || defaultLane(request.method, request.path) !== null;
   return {
     ...rest,
     zone,
     tags: [...tags, tagOf(name)],
     dedupe: false,
-    ...(overlap === 'queue' && !hasLane && { lane: tagOf(name) }),
+    ...(waits && !hasLane && { lane: tagOf(name) }),
     ...(expiresAfterMs !== undefined && { deadline: now + expiresAfterMs }),
   };
 }

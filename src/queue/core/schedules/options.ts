@@ -5,9 +5,10 @@ import type { RequestInput, RequestOptions } from '../../types/calls.ts';
  * What becomes of a due time while the request of the one before has not ended:
  * - `skip`: it does not fire
  * - `queue`: it fires, and its request waits for that one
+ * - `replace`: it fires; that one is cancelled if it was never sent, else its request waits for it
  * - `allow`: it fires
  */
-export type OverlapPolicy = 'skip' | 'queue' | 'allow';
+export type OverlapPolicy = 'skip' | 'queue' | 'replace' | 'allow';
 
 /** How the requests of a schedule are queued: options of every request, but for those that say when, and by which key. */
 export interface FiringOptions
@@ -42,6 +43,11 @@ export interface ScheduleOptions {
   readonly missed?: MissedPolicy | undefined;
   /** The most that `runAll` makes up for, 1 to 1,000; the latest. @default 100 */
   readonly maxMissed?: number | undefined;
+  /**
+   * Each firing is put off by 0 to so many ms, drawn anew for each due time and otherwise in each store, so that many who have the same
+   * schedule do not all call in the same second. At most a day. @default 0
+   */
+  readonly jitterMs?: number | undefined;
 }
 
 /** A schedule as it stands. */
@@ -87,6 +93,7 @@ export interface ScheduleDefinition {
   readonly overlap: OverlapPolicy;
   readonly missed: MissedPolicy;
   readonly maxMissed: number;
+  readonly jitterMs: number;
 }
 
 /** A page of schedules, by name. */

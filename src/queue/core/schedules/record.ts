@@ -1,4 +1,5 @@
 import type { DueTimes } from '../../strategies/schedule/dueTimes.ts';
+import { jitterOf } from '../../strategies/schedule/jitter.ts';
 import type { Position } from '../../strategies/schedule/plan.ts';
 import { timesOf } from '../../strategies/schedule/timing.ts';
 import type { Json } from '../../types/request.ts';
@@ -15,6 +16,8 @@ export interface ScheduleRecord
   readonly definition: ScheduleDefinition;
   readonly position: Position;
   readonly isPaused: boolean;
+  /** What its jitter is drawn by: another one in each store, so that many who have the same schedule do not fire at the same time. */
+  readonly salt: string;
   /** Wall time of the process that wrote it: it tells of a clock that went back since. */
   readonly writtenAt: number;
   /** Times its present due time was tried in vain. */
@@ -63,21 +66,33 @@ export function readTimed(stored: StoredSchedule): ReadSchedule | undefined {
   }
 }
 
+/** By how much the firing for a due time is put off. */
+export function putOffMs({ definition, salt }: ScheduleRecord, dueAt: number): number {
+  return jitterOf(definition.jitterMs, salt, dueAt);
+}
+
 /** A record as it goes to the store, and when it is to be looked at. */
 export function written(record: ScheduleRecord): { readonly dueAt: number | null; readonly data: Json } {
   const { position, isPaused, retryAt } = record;
-  const dueAt = position.dueAt === null || retryAt === null ? position.dueAt : Math.max(retryAt, position.dueAt);
+  const firesAt = position.dueAt === null ? null : position.dueAt + putOffMs(record, position.dueAt);
+  const dueAt = firesAt === null || retryAt === null ? firesAt : Math.max(retryAt, firesAt);
   return { dueAt: isPaused ? null : dueAt, data: record as unknown as Json }; // made of JSON alone
 }
 
 /** The record of a schedule that is new. */
-export function newRecord(definition: ScheduleDefinition, position: Position, now: number): ScheduleRecord {
+export function newRecord(
+  definition: ScheduleDefinition,
+  position: Position,
+  now: number,
+  salt: string,
+): ScheduleRecord {
   return {
     layout: LAYOUT,
     generation: 1,
     definition,
     position,
     isPaused: false,
+    salt,
     writtenAt: now,
     last: null,
     fired: 0,

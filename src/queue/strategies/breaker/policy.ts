@@ -18,6 +18,7 @@ export interface BreakerPolicy {
   readonly slowCallMs: number | null;
 }
 
+/** What holds where nothing else is said. */
 export const BREAKER_DEFAULTS: BreakerPolicy = Object.freeze({
   windowMs: 30_000,
   minimumCalls: 10,

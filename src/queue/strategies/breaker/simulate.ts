@@ -3,7 +3,8 @@ import { Breaker } from './Breaker.ts';
 import type { BreakerReason, BreakerStatus } from './change.ts';
 import { EndQueue } from './EndQueue.ts';
 import type { BreakerPolicy } from './policy.ts';
-import { BREAKER_DEFAULTS } from './policy.ts';
+import type { PartialBreakerPolicy } from './simulatedPolicy.ts';
+import { simulatedPolicy } from './simulatedPolicy.ts';
 
 /** A call somebody wants to make, and what it meets if it is let through. */
 export interface TraceCall {
@@ -60,13 +61,16 @@ const GOLDEN = 0.618_033_988_749_894_9;
 /**
  * Plays a trace against a breaker, to tune its policy: how soon it opens, and how often for nothing. A call that is refused is gone; in
  * a queue it would wait. While the breaker recovers, the share it allows is taken of the calls as they come.
+ *
+ * @param policy what differs from the defaults of a zone's `breaker`
+ * @throws CONFIG_INVALID for a policy that cannot be, and for calls that are not in the order of their times
  */
 export function simulate(
-  policy: Partial<BreakerPolicy>,
+  policy: PartialBreakerPolicy,
   trace: Iterable<TraceCall>,
   options: SimulationOptions = {},
 ): Simulation {
-  const run = new Run({ ...BREAKER_DEFAULTS, ...policy }, options);
+  const run = new Run(simulatedPolicy(policy), options);
   for (const call of trace) run.meet(call);
   return run.result();
 }
@@ -99,8 +103,8 @@ class Run {
 
   meet(call: TraceCall): void {
     const { at, ok, durationMs = 0 } = call;
+    if (!(at >= this.#lastAt) || !Number.isFinite(at)) throw outOfOrder(this.#calls, at, this.#lastAt);
     if (this.#calls++ === 0) this.#firstAt = at;
-    else if (!(at >= this.#lastAt)) throw outOfOrder(this.#calls - 1, at, this.#lastAt);
     this.#lastAt = at;
     this.#settle(at);
     if (!ok && this.#failingAt === undefined && this.#isInFault(at)) this.#fails(at);
@@ -185,7 +189,11 @@ function evenSequence(): () => number {
 
 function outOfOrder(index: number, at: number, before: number): HoldfastError<'CONFIG_INVALID'> {
   const problems = [{ path: `trace[${index}].at`, expected: `a time from ${before} on`, got: String(at) }];
-  return new HoldfastError('CONFIG_INVALID', `call ${index} of the trace is earlier than the one before it`, {
-    problems,
-  });
+  return new HoldfastError(
+    'CONFIG_INVALID',
+    `call ${index} of the trace is at ${at}: expected a time from ${before} on`,
+    {
+      problems,
+    },
+  );
 }

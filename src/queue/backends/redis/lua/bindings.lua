@@ -21,6 +21,7 @@ end
 
 -- Gives a lane another name, while it has more than the request that does so. One that is in use is nobody else's name.
 local function giveName(own, lane, text, other)
+  q.need('lanes')
   q.loadLanes({ lane, other })
   local there = q.laneOf(lane)
   if lane == other or q.laneOf(other) or not there or there.meant then return end
@@ -72,7 +73,7 @@ end
 -- others are looked at, each time another part of them. True where there may be more to forget.
 function q.forgetBindings(before, now, limit)
   local to = '(' .. q.ordered(before)
-  local oldest = call('ZRANGEBYLEX', AGES, '-', to, 'LIMIT', 0, MOST_LOOKED_AT)
+  local oldest = call('ZRANGEBYLEX', AGES, '-', to, 'LIMIT', '0', MOST_LOOKED_AT)
   local forgotten = forget(oldest, limit)
   if forgotten > 0 or #oldest < MOST_LOOKED_AT then
     return forgotten >= limit or (forgotten > 0 and #oldest == MOST_LOOKED_AT)

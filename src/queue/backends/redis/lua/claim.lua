@@ -1,4 +1,4 @@
--- Leases ready requests, takes unknown ones, extends leases.
+-- Leases ready requests.
 
 -- Makes due requests ready, longest due first. Returns how many.
 local function promote(ids, now, limit)
@@ -16,12 +16,12 @@ local function promote(ids, now, limit)
 end
 
 -- Of a channel asked for: its senders, how many requests at most, limits of what is sending, parts and, for a probe, among how many it is
--- to be, and whether one that was never sent is wanted; each of the last four may be false or not there.
-local ASKED_SENDERS, ASKED_MOST, ASKED_WITHIN, ASKED_PARTS, ASKED_AMONG, ASKED_FRESH = 2, 3, 4, 5, 6, 7
+-- to be, whether one that was never sent is wanted, and how many are passed over; each of the last five may be false or not there.
+local ASKED_SENDERS, ASKED_MOST, ASKED_WITHIN, ASKED_PARTS, ASKED_AMONG, ASKED_FRESH, ASKED_PAST = 2, 3, 4, 5, 6, 7, 8
 
 -- A part of a channel: what it is stored under, senders, how many of it may be leased yet; how many of those that were read of it are to
--- be looked at yet, and whether there may be more behind them.
-local PART_LEFT, PART_UNMET, PART_MORE = 3, 4, 5
+-- be looked at yet, and whether there may be more behind them; its places.
+local PART_LEFT, PART_UNMET, PART_MORE, PART_PLACES = 3, 4, 5, 6
 
 -- The parts of a channel of which something may be leased; where it has none, it is one itself.
 local function openParts(asked)
@@ -43,11 +43,13 @@ end
 local function roomFor(asked, parts)
   local limits, zones, most = asked[ASKED_WITHIN], {}, 0
   if not limits then return math.huge end
-  for _, id in ipairs(q.placesOf(parts)) do
-    local place = q.placeAt(id)
-    local rooms = zones[place[P_ZONE]] or {}
-    zones[place[P_ZONE]] = rooms
-    rooms[place[P_CHANNEL]] = math.max(0, math.floor(q.roomWithin(limits, place)))
+  for _, part in ipairs(parts) do
+    for _, id in ipairs(part[PART_PLACES]) do
+      local place = q.places[id]
+      local rooms = zones[place[P_ZONE]] or {}
+      zones[place[P_ZONE]] = rooms
+      rooms[place[P_CHANNEL]] = math.max(0, math.floor(q.roomWithin(limits, place)))
+    end
   end
   for zone, rooms in pairs(zones) do
     local together = 0
@@ -76,7 +78,7 @@ local function bestOfParts(parts, limit)
   local tags, from, partOf = {}, {}, {}
   for _, part in ipairs(parts) do
     local most = math.min(limit, part[PART_LEFT])
-    local ofPart = bestReady(q.placesOf({ part }), most)
+    local ofPart = bestReady(part[PART_PLACES], most)
     part[PART_UNMET], part[PART_MORE] = #ofPart, #ofPart == most
     for _, tag in ipairs(ofPart) do
       tags[#tags + 1], from[#from + 1] = tag, part
@@ -132,18 +134,29 @@ local function take(asked, parts, now, lease, report)
   end
 end
 
+-- Of the first in order: those that a probe looks among, behind so many that are passed over and round.
+local function candidatesOf(first, past, among)
+  local found = {}
+  for n = 0, math.min(among, #first) - 1 do
+    found[#found + 1] = first[(past + n) % #first + 1]
+  end
+  return found
+end
+
 -- The request to try a channel with, if there is one; and whether some were ended, so that there is more to look at.
 local function choose(asked, parts, now, report)
   q.sync(READY)
   local harmless, best, hasEnded = nil, nil, false
   if roomFor(asked, parts) < 1 then return nil, false end
-  local rows = rowsOf(bestReady(q.placesOf(parts), asked[ASKED_AMONG]))
+  local past, among = asked[ASKED_PAST] or 0, asked[ASKED_AMONG]
+  local rows = rowsOf(candidatesOf(bestReady(q.placesOf(parts), past + among), past, among))
+  q.need('records')
   q.loadRecords(rows)
   for _, row in ipairs(rows) do
     if not hasRoom(asked, row) then break end
     if isOver(row, now) then
       hasEnded = true
-      if expire(row, now, report) then break end
+      if expire(row, now, report) or past > 0 then break end
     else
       local isHarmless = bit.band(HARMLESS_EFFECTS, 2 ^ q.fixedOf(row)[F_EFFECT]) ~= 0
       local isWanted = isHarmless
@@ -175,9 +188,10 @@ q.verbs.claim = function(p)
     for _, part in ipairs(partsOf[index]) do all[#all + 1] = part end
     if asked[ASKED_WITHIN] then q.needTraffic() end
   end
-  q.placesOf(all) -- reads them all at once
+  if #all > 1 then q.placesOf(all) end -- reads them all at once
   for _, part in ipairs(all) do
-    left = left - promote(q.placesOf({ part }), now, math.max(left, part[PART_LEFT]))
+    part[PART_PLACES] = q.placesOf({ part })
+    left = left - promote(part[PART_PLACES], now, math.max(left, part[PART_LEFT]))
   end
   local function lease(row)
     q.lease(row, worker, untilWhen, now)
@@ -189,53 +203,9 @@ q.verbs.claim = function(p)
   end
   q.isWorthTelling = #report.ended > 0
   q.flush()
+  if #claimed == 0 then return { {}, report.ended, report.moved } end
+  q.need('records')
   local records, tags = q.recordsOf(claimed)
   q.leasedTags = tags
   return { records, report.ended, report.moved }
-end
-
--- {worker, now, until, limit, channels: {channel, senders}}
-q.verbs.claimUnknown = function(p)
-  local worker, now, untilWhen = p[1], p[2], p[3]
-  local doubtful, taken = q.withSome(q.placesOf(p[5]), IS_UNKNOWN), {}
-  local tags = #doubtful == 0 and {} or q.best(DOUBT, doubtful, now, p[4])
-  q.load(tags)
-  for index, tag in ipairs(tags) do
-    local row = q.rows[tag]
-    q.touch(row)
-    q.grant(row, worker, untilWhen)
-    q.mark(row, FIRST_LEASE, false)
-    row[DUE_AT] = untilWhen
-    taken[index] = row
-  end
-  q.flush()
-  q.leasedTags = tags
-  return { (q.recordsOf(taken)), {}, {} }
-end
-
--- What an earlier, unheard answer of a claim gave, as far as it still holds.
-function q.claimedBefore(tags, worker)
-  q.load(tags)
-  local held = {}
-  for _, tag in ipairs(tags) do
-    local row = q.rows[tag]
-    if row and row[WORKER] == worker then held[#held + 1] = row end
-  end
-  return { (q.recordsOf(held)), {}, {} }
-end
-
--- {leaseUntil, {id, token}, …}
-q.verbs.renew = function(p)
-  local ids, results = {}, {}
-  for index, one in ipairs(p[2]) do ids[index] = one[1] end
-  local tags, untilWhen = q.tagsOf(ids), q.leaseEnd(p[1])
-  for index, one in ipairs(p[2]) do
-    local row = q.rowAt(tags[index])
-    results[index] = row and row[STATE] == IS_SENDING and row[TOKEN] == one[2] or false
-    if results[index] then
-      q.touch(row)
-      row[UNTIL] = untilWhen
-    end
-  end
-  return results
 end

@@ -129,12 +129,15 @@ local function prepare(p)
     q.loadFlows(turns)
   end
   q.loadAlike(names)
-  q.loadLanes(lanes)
-  local meant = {}
-  for _, name in ipairs(lanes) do
-    if q.lanes[name] and q.lanes[name].meant then meant[#meant + 1] = q.lanes[name].meant end
+  if #lanes > 0 then
+    q.need('lanes')
+    q.loadLanes(lanes)
+    local meant = {}
+    for _, name in ipairs(lanes) do
+      if q.lanes[name] and q.lanes[name].meant then meant[#meant + 1] = q.lanes[name].meant end
+    end
+    q.loadLanes(meant)
   end
-  q.loadLanes(meant)
   for index, place in ipairs(p[6]) do rooms[index] = q.roomName(place[2], place[3]) end
   q.loadRooms(rooms)
   return byId, byKey

@@ -2,6 +2,7 @@
 
 -- {id, …}
 q.verbs.get = function(p)
+  q.need('records')
   local tags, list, found = q.tagsOf(p), {}, {}
   for index in ipairs(p) do
     local row = q.rowAt(tags[index])
@@ -20,6 +21,7 @@ end
 
 -- {key}
 q.verbs.byKey = function(p)
+  q.need('records')
   local row = q.rowAt(call('HGET', KEYED, p[1]))
   return row and (q.recordsOf({ row })) or {}
 end
@@ -39,7 +41,7 @@ end
 local function nextAccepted(after, limit)
   local from, last = after + 1, q.totals[LAST_SEQ]
   if from > last then return {}, false end
-  local block = tonumber(call('ZRANGEBYSCORE', BLOCKS, math.floor(from / BLOCK), '+inf', 'LIMIT', 0, 1)[1] or -1)
+  local block = tonumber(call('ZRANGEBYSCORE', BLOCKS, math.floor(from / BLOCK), '+inf', 'LIMIT', '0', 1)[1] or -1)
   if block < 0 then return {}, false end
   from = math.max(from, block * BLOCK)
   local to = math.min(from + limit - 1, block * BLOCK + BLOCK - 1, last)
@@ -52,7 +54,7 @@ end
 local function nextEnded(after, limit)
   local found, tags, last = {}, {}, false
   for _, key in ipairs({ WELL, DEAD }) do
-    for _, name in ipairs(call('ZRANGEBYLEX', key, '(' .. q.tagOf(after) .. string.rep('\255', 20), '+', 'LIMIT', 0, limit)) do
+    for _, name in ipairs(call('ZRANGEBYLEX', key, '(' .. q.tagOf(after) .. string.rep('\255', 20), '+', 'LIMIT', '0', limit)) do
       found[#found + 1] = name
     end
   end
@@ -66,7 +68,7 @@ end
 
 -- The next of those set aside: the only state with an index of its own in the order of acceptance.
 local function nextHeld(after, limit)
-  local tags = call('ZRANGEBYLEX', HELD, '(' .. q.tagOf(after), '+', 'LIMIT', 0, limit)
+  local tags = call('ZRANGEBYLEX', HELD, '(' .. q.tagOf(after), '+', 'LIMIT', '0', limit)
   return tags, #tags == limit and (struct.unpack('>I6', tags[limit]))
 end
 
@@ -97,6 +99,7 @@ q.verbs.find = function(p)
       end
     end
   end
+  q.need('records')
   return { (q.recordsOf(found)), position }
 end
 
@@ -115,7 +118,7 @@ q.verbs.nextDueAt = function(p)
     local from = p[2] and '(' .. place .. q.ordered(p[2]) .. '\255\255\255\255\255\255\255' or '[' .. place
     local to = '(' .. struct.pack('>I4', id + 1)
     for _, key in ipairs({ DUE, DOUBT, EXPIRY }) do
-      local first = call('ZRANGEBYLEX', key, from, to, 'LIMIT', 0, 1)[1]
+      local first = call('ZRANGEBYLEX', key, from, to, 'LIMIT', '0', 1)[1]
       local at = first and q.numberAt(first, PLACED_NUMBER)
       if at and (not soonest or at < soonest) then soonest = at end
     end

@@ -96,7 +96,7 @@ end
 -- Forgets flows that their group's time has reached, up to `most`. Returns how many.
 local function forgetReached(group, time, most)
   local prefix = prefixOf(group)
-  local found = call('ZRANGEBYLEX', TURNS, '[' .. prefix, '(' .. prefix .. q.ordered(time) .. '\255', 'LIMIT', 0, most)
+  local found = call('ZRANGEBYLEX', TURNS, '[' .. prefix, '(' .. prefix .. q.ordered(time) .. '\255', 'LIMIT', '0', most)
   for _, member in ipairs(found) do
     q.put(TURNS, member, false)
     q.write(FLOWS, prefix .. member:sub(#prefix + 10), false)

@@ -21,7 +21,7 @@ end
 q.verbs.history = function(p)
   local name, tags, found = streamName(p[1]), {}, {}
   local from, to = '(' .. name .. q.tagOf(math.max(p[2], 0)), '(' .. name .. string.rep('\255', 7)
-  for index, member in ipairs(call('ZRANGEBYLEX', STREAMS, from, to, 'LIMIT', 0, p[3])) do
+  for index, member in ipairs(call('ZRANGEBYLEX', STREAMS, from, to, 'LIMIT', '0', p[3])) do
     tags[index] = member:sub(#name + 1)
   end
   for index, entry in ipairs(q.fields(ENTRIES, tags)) do
@@ -37,7 +37,7 @@ q.verbs.trim = function(p)
   local from, to = '[' .. name, '(' .. name .. string.rep('\255', 7)
   local excess = call('ZLEXCOUNT', STREAMS, from, to) - p[2]
   while true do
-    local members, tags = call('ZRANGEBYLEX', STREAMS, from, to, 'LIMIT', 0, 500), {}
+    local members, tags = call('ZRANGEBYLEX', STREAMS, from, to, 'LIMIT', '0', 500), {}
     for at, member in ipairs(members) do tags[at] = member:sub(#name + 1) end
     for at, entry in ipairs(q.fields(ENTRIES, tags)) do
       index = index + 1

@@ -11,13 +11,18 @@ local P_ZONE, P_CHANNEL, P_SENDER, COUNT, SIZE, EXPIRING = 1, 2, 3, 4, 14, 20
 -- Seqs that share a count of records: what lies between blocks need not be looked at.
 local BLOCK = 1024
 
-q.totals = call('GET', TOTALS)
-q.totals = q.totals and cmsgpack.unpack(q.totals) or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+local function readTotals()
+  local found = call('GET', TOTALS)
+  if not found then return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } end
+  local totals = cmsgpack.unpack(found)
+  -- Whoever changed the store and knows nothing of it left it behind.
+  if totals[TRAFFIC] and totals[TRAFFIC][1] ~= totals[REVISION] then totals[TRAFFIC] = false end
+  return totals
+end
 
--- Whoever changed the store and knows nothing of it left it behind.
-if q.totals[TRAFFIC] and q.totals[TRAFFIC][1] ~= q.totals[REVISION] then q.totals[TRAFFIC] = false end
+q.totals = readTotals()
 
-q.places, q.changedPlaces = {}, {}
+q.places, q.changedPlaces, q.newPlaces = {}, {}, {}
 
 function q.loadPlaces(ids)
   local places, missing = q.places, {}
@@ -52,8 +57,17 @@ end
 
 -- A room is a channel and a sender: the places in it differ by their zone.
 function q.roomName(channel, sender)
-  return #channel .. ':' .. channel .. sender
+  local names = q.roomNames[channel]
+  if not names then
+    names = {}
+    q.roomNames[channel] = names
+  end
+  if not names[sender] then names[sender] = #channel .. ':' .. channel .. sender end
+  return names[sender]
 end
+
+-- By channel and sender: a number takes long to become text.
+q.roomNames = {}
 
 -- Lists of the places of a room; and as they are stored.
 q.rooms, q.listed = {}, {}
@@ -86,6 +100,7 @@ function q.placeOf(zone, channel, sender)
   local id = q.totals[LAST_PLACE] + 1
   q.totals[LAST_PLACE] = id
   q.places[id] = { zone, channel, sender, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  q.newPlaces[id] = true
   table.insert(q.rooms[name], id)
   return id
 end
@@ -122,11 +137,14 @@ local function zoneName(zone)
   return '@' .. zone
 end
 
+local function add(sums, name, by)
+  local sum = (sums[name] or 0) + by
+  sums[name] = sum ~= 0 and sum or nil
+end
+
 local function countTraffic(sums, place, by)
-  for _, name in ipairs({ zoneName(place[P_ZONE]), q.roomName(place[P_ZONE], place[P_CHANNEL]) }) do
-    local sum = (sums[name] or 0) + by
-    sums[name] = sum ~= 0 and sum or nil
-  end
+  add(sums, zoneName(place[P_ZONE]), by)
+  add(sums, q.roomName(place[P_ZONE], place[P_CHANNEL]), by)
 end
 
 -- Counts what is being sent, from the counters of all places: once, as they keep it true from then on. To be called before anything
@@ -142,13 +160,23 @@ function q.needTraffic()
   totals[TRAFFIC] = { totals[REVISION], sums }
 end
 
--- How many more requests of a place may be sent at once, by limits: {zone, channel (false: all of them), sending}, ….
+local function isOf(limit, channel)
+  if not limit[2] or limit[2] == channel then return true end
+  for _, other in ipairs(limit[4]) do
+    if other == channel then return true end
+  end
+  return false
+end
+
+-- How many more requests of a place may be sent at once, by limits: {zone, channel (false: all of them), sending, channels that count
+-- with it}, ….
 function q.roomWithin(limits, place)
   local room, sums = math.huge, q.totals[TRAFFIC][2]
   for _, limit in ipairs(limits) do
     local zone, channel = limit[1], limit[2]
-    if zone == place[P_ZONE] and (not channel or channel == place[P_CHANNEL]) then
+    if zone == place[P_ZONE] and isOf(limit, place[P_CHANNEL]) then
       local sending = sums[channel and q.roomName(zone, channel) or zoneName(zone)] or 0
+      for _, other in ipairs(limit[4]) do sending = sending + (sums[q.roomName(zone, other)] or 0) end
       room = math.min(room, limit[3] - sending)
     end
   end
@@ -188,14 +216,17 @@ function q.writePlaces()
   local names, seen = {}, {}
   for id in pairs(q.changedPlaces) do
     local place = q.places[id]
-    local name = q.roomName(place[P_CHANNEL], place[P_SENDER])
-    if not seen[name] then
-      seen[name] = true
-      names[#names + 1] = name
+    local isOver = isEmpty(place)
+    q.write(PLACES, id, not isOver and cmsgpack.pack(place))
+    if isOver or q.newPlaces[id] then
+      local name = q.roomName(place[P_CHANNEL], place[P_SENDER])
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
     end
-    q.write(PLACES, id, not isEmpty(place) and cmsgpack.pack(place))
   end
-  q.loadRooms(names)
+  if #names > 0 then q.loadRooms(names) end
   for _, name in ipairs(names) do
     local left = {}
     for _, id in ipairs(q.rooms[name]) do
@@ -205,7 +236,7 @@ function q.writePlaces()
     if listed ~= q.listed[name] then q.write(ROOMS, name, #left > 0 and cmsgpack.pack(left)) end
     q.rooms[name], q.listed[name] = left, listed
   end
-  q.changedPlaces = {}
+  q.changedPlaces, q.newPlaces = {}, {}
 end
 
 q.blocks = {}

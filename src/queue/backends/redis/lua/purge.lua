@@ -1,8 +1,5 @@
 -- Deletes ended records, and what lapsed of the shared values.
 
-q.need('enqueue')
-q.need('shared')
-
 local PAGE = 500
 local ENDED_TAG, ENDED_TIME = 7, 13
 

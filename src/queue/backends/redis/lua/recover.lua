@@ -1,7 +1,5 @@
 -- Repairs what dead workers left and ends what is past its deadline.
 
-q.need('workers')
-
 local LEASE_TAG = 10
 
 -- {worker, now, limit, boot, {worker that no longer runs, …}}
@@ -30,7 +28,7 @@ q.verbs.recover = function(p)
     q.load(tags)
     for _, tag in ipairs(tags) do
       local row = q.rows[tag]
-      if (row[UNTIL] or 0) <= q.leaseNow or isDead(row[WORKER]) then found[#found + 1] = tag end
+      if (row[UNTIL] or 0) <= q.leaseNow() or isDead(row[WORKER]) then found[#found + 1] = tag end
     end
     table.sort(found)
     return found

@@ -66,6 +66,7 @@ end
 
 -- Reads the rows of so many tags in one or two commands.
 function q.load(tags)
+  if #tags == 0 then return end
   local rows, missing, untouched = q.rows, {}, {}
   for _, tag in ipairs(tags) do
     if tag and rows[tag] == nil then
@@ -269,47 +270,11 @@ function q.fixedOf(row)
   return known[M_FIXED]
 end
 
--- Reads the records of those of which only the row was read, by one command.
-function q.loadRecords(list)
-  local missing, behind = {}, {}
-  for _, row in ipairs(list) do
-    local known = q.memo[row]
-    if not known[M_STORED] then
-      missing[#missing + 1] = known[M_TAG]
-      behind[#missing] = known
-    end
-  end
-  for index, record in ipairs(q.fields(RECORDS, missing)) do behind[index][M_STORED] = record end
-end
-
--- Whole records as they are stored now: row (false: the one in the record), result, record, zone, channel, sender. And their tags.
-function q.recordsOf(list)
-  local tags, ids, found = {}, {}, {}
-  for index, row in ipairs(list) do
-    tags[index] = q.memo[row][M_TAG]
-    ids[index] = row[PLACE]
-  end
-  q.loadPlaces(ids)
-  q.loadRecords(list)
-  for index, row in ipairs(list) do
-    local known, place = q.memo[row], q.places[row[PLACE]]
-    found[index] = {
-      known[M_PACKED] or known[M_OWN],
-      known[M_TAIL],
-      known[M_STORED],
-      place[P_ZONE],
-      place[P_CHANNEL],
-      place[P_SENDER],
-    }
-  end
-  return found, tags
-end
-
 -- Names in the order of a number within one place, up to `most` (false: all).
 function q.ofPlace(key, id, most, limit)
   local from = struct.pack('>I4', id)
   local to = most and from .. q.ordered(most) .. '\255\255\255\255\255\255\255' or struct.pack('>I4', id + 1)
-  return call('ZRANGEBYLEX', key, '[' .. from, '(' .. to, 'LIMIT', 0, limit)
+  return call('ZRANGEBYLEX', key, '[' .. from, '(' .. to, 'LIMIT', '0', limit)
 end
 
 -- Tags of the requests of several places together, best first; each place has its own in order already.

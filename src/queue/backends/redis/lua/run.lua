@@ -1,42 +1,13 @@
--- Runs the verb and answers. Answers are kept for a while by handle and number: a call whose answer was lost on the way is made
--- again, and takes effect once. A handle's calls take effect in the order of their numbers, and only those of its last connection.
-
--- The connection this came on, counted by the handle, and the number of the call before it that has no answer yet (0: none).
-local connection, previous = string.match(ARGV[2], '^(%d+) (%d+)$')
-connection, previous = tonumber(connection), tonumber(previous)
-
--- What an earlier, unheard call of a number answered, if there was one.
-local function answerAgain(kept, number)
-  local answer = kept and cmsgpack.unpack(kept)
-  if not answer or answer[1] ~= number then return nil end
-  if answer[2] then q.need('claim') end
-  return answer[2] and cmsgpack.pack(q.claimedBefore(answer[2], answer[3])) or answer[3]
-end
-
-local function turnOf(number)
-  return q.handle .. ':' .. number % MOST_ANSWERS
-end
+-- Runs the verb and answers.
 
 local verb, number, payload = q.asked[1], q.asked[2], q.asked[7]
-local fence = q.handle .. ':fence'
-
--- {number}: what that call answered if it took effect, else nothing; from now on it will not.
-q.verbs.recall = function(p)
-  local kept = call('HMGET', ANSWERS, turnOf(p[1]), fence)
-  local known = kept[2] and cmsgpack.unpack(kept[2]) or { 0, 0 }
-  call('HDEL', ANSWERS, 'none')
-  call('HSET', ANSWERS, fence, cmsgpack.pack({ math.max(known[1], connection), known[2] }))
-  return { answerAgain(kept[1], p[1]) or false }
-end
-
-q.need(q.asked[8])
 if number == 0 then return cmsgpack.pack(q.verbs[verb](payload)) end
 
-local turn = turnOf(number)
-local kept = call('HMGET', ANSWERS, turn, fence)
-local known = kept[2] and cmsgpack.unpack(kept[2]) or { 0, 0 }
+local connection, previous = q.order()
+local turn, fence = q.turnOf(number), q.fence()
+local kept, known = q.keptIn(turn, fence)
 if connection < known[1] then return redis.error_reply('STALE the handle has another connection') end
-local again = answerAgain(kept[1], number)
+local again = q.answerAgain(kept, number)
 if again then return again end
 if previous > known[2] then return redis.error_reply('GAP an earlier call has not been made') end
 

@@ -65,7 +65,7 @@ end
 
 -- {after or false, limit}
 q.verbs.scheduleList = function(p)
-  return found(call('ZRANGEBYLEX', TITLES, p[1] and '(' .. p[1] or '-', '+', 'LIMIT', 0, p[2]))
+  return found(call('ZRANGEBYLEX', TITLES, p[1] and '(' .. p[1] or '-', '+', 'LIMIT', '0', p[2]))
 end
 
 -- {name, ifVersion or false}
@@ -85,14 +85,14 @@ end
 q.verbs.scheduleDue = function(p)
   local from = p[3] and '(' .. agendaOf(p[4], p[3] + 0) or '-'
   -- No name begins with such a byte.
-  local entries = call('ZRANGEBYLEX', AGENDA, from, '(' .. q.ordered(p[1] + 0) .. '\255', 'LIMIT', 0, p[2])
+  local entries = call('ZRANGEBYLEX', AGENDA, from, '(' .. q.ordered(p[1] + 0) .. '\255', 'LIMIT', '0', p[2])
   local names = {}
   for index, entry in ipairs(entries) do names[index] = entry:sub(10) end
   return found(names)
 end
 
 q.verbs.scheduleNext = function()
-  local first = call('ZRANGEBYLEX', AGENDA, '-', '+', 'LIMIT', 0, 1)[1]
+  local first = call('ZRANGEBYLEX', AGENDA, '-', '+', 'LIMIT', '0', 1)[1]
   return { first and q.numberAt(first, 1) or false }
 end
 

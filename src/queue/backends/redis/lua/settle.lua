@@ -170,7 +170,10 @@ q.verbs.settle = function(p)
     local row = q.rowAt(tags[index])
     if row and row[LANE] then lanes[#lanes + 1] = row[LANE] end
   end
-  q.loadLanes(lanes)
+  if #lanes > 0 then
+    q.need('lanes')
+    q.loadLanes(lanes)
+  end
   for index, one in ipairs(p[2]) do
     local row = q.rowAt(tags[index])
     results[index] = row and settleOne(row, one, p[1]) or { NOT_FOUND }

@@ -2,7 +2,7 @@
 
 -- What a caller's instant is on the clock that counts here.
 local function here(now)
-  return q.hasOwnTime and q.leaseNow or now
+  return q.hasOwnTime and q.leaseNow() or now
 end
 
 -- Keeps LAPSES true: names in the order of the time at which what they name is over.
@@ -62,7 +62,7 @@ end
 q.verbs.sharedList = function(p)
   local prefix, found, from = p[1], {}, '[' .. p[1]
   while true do
-    local names = call('ZRANGEBYLEX', NAMES, from, '+', 'LIMIT', 0, 100)
+    local names = call('ZRANGEBYLEX', NAMES, from, '+', 'LIMIT', '0', 100)
     for _, name in ipairs(names) do
       if #found >= p[3] or name:sub(1, #prefix) ~= prefix then return found end
       local value = valueAt(name, p[2])
@@ -137,7 +137,7 @@ end
 
 -- Forgets what lapsed and was never asked for again.
 function q.forgetLapsed(now, limit)
-  local names = call('ZRANGEBYLEX', LAPSES, '-', '(' .. q.ordered(here(now)) .. '\255', 'LIMIT', 0, limit)
+  local names = call('ZRANGEBYLEX', LAPSES, '-', '(' .. q.ordered(here(now)) .. '\255', 'LIMIT', '0', limit)
   for _, name in ipairs(names) do
     local kind, key = name:sub(10, 10), name:sub(11)
     q.put(LAPSES, name, false)

@@ -7,18 +7,23 @@ local q = {}
 local call = redis.call
 
 -- {verb, number of the call (0: it only reads), lease time (false: the server's own), length of a lease, handle, channel of news,
--- payload, part of the script that has the verb}
+-- payload}
 q.asked = cmsgpack.unpack(ARGV[1])
 q.handle = q.asked[5]
 q.hasOwnTime = not q.asked[3]
-q.leaseNow = q.asked[3]
-if q.hasOwnTime then
-  local time = call('TIME')
-  q.leaseNow = time[1] * 1000 + math.floor(time[2] / 1000)
+q.verbs = {}
+
+-- The time by which leases are judged.
+function q.leaseNow()
+  if not q.asked[3] then
+    local time = call('TIME')
+    q.asked[3] = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return q.asked[3]
 end
 
--- Verbs are in parts, and only the parts that a call needs are made for it.
-q.verbs, q.parts = {}, {}
+-- What only few calls of a script need, by file: it is made when one asks for it.
+q.parts = {}
 
 function q.need(part)
   local make = q.parts[part]
@@ -28,7 +33,7 @@ end
 
 -- The end of a lease that the caller puts at `given` by a clock of its own.
 function q.leaseEnd(given)
-  return q.hasOwnTime and q.leaseNow + q.asked[4] or given
+  return q.hasOwnTime and q.leaseNow() + q.asked[4] or given
 end
 
 -- A double as nine bytes in the order of the numbers.
@@ -72,5 +77,5 @@ end
 
 -- Members of a sorted set of names that begin with `prefix`, in order.
 function q.under(key, prefix, limit)
-  return call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. string.rep('\255', 20), 'LIMIT', 0, limit)
+  return call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. string.rep('\255', 20), 'LIMIT', '0', limit)
 end

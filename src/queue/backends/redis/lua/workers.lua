@@ -11,7 +11,7 @@ end
 
 -- Where times are given, a lease longer than it can be was written under another boot's monotonic clock.
 function q.isLapsed(row, boot)
-  local rest = row[W_UNTIL] - q.leaseNow
+  local rest = row[W_UNTIL] - q.leaseNow()
   return rest <= 0 or (not q.hasOwnTime and row[W_BOOT] ~= boot and rest > row[W_LEASE_MS])
 end
 
@@ -27,7 +27,7 @@ q.verbs.live = function(p)
   local found = p[2] or call('HGET', WORKERS, p[1])
   if not found then return { false } end
   local row = p[2] or cmsgpack.unpack(found)
-  row[W_UNTIL] = q.leaseNow + row[W_LEASE_MS]
+  row[W_UNTIL] = q.leaseNow() + row[W_LEASE_MS]
   if p[2] then row[W_HANDLE] = q.handle end
   q.write(WORKERS, p[1], cmsgpack.pack(row))
   return { true }
@@ -36,7 +36,7 @@ end
 -- {worker, {boot, namespace, pid, start, leaseMs}}: the same, at once and before anything else, by a handle that was away.
 q.verbs.back = function(p)
   local row = p[2]
-  row[W_UNTIL], row[W_HANDLE] = q.leaseNow + row[W_LEASE_MS], q.handle
+  row[W_UNTIL], row[W_HANDLE] = q.leaseNow() + row[W_LEASE_MS], q.handle
   call('HDEL', WORKERS, p[1])
   call('HSET', WORKERS, p[1], cmsgpack.pack(row))
   return { true }
@@ -70,5 +70,5 @@ end
 
 -- What moves with every change, for those who look whether there was one; and the server's clock.
 q.verbs.look = function()
-  return { q.totals[REVISION], q.leaseNow }
+  return { q.totals[REVISION], q.leaseNow() }
 end

@@ -1,4 +1,4 @@
-import type { Binding } from '../../../types/store.ts';
+import type { Binding } from '../../../types/binding.ts';
 import { hash53 } from '../../codec.ts';
 import { headOf } from '../moves.ts';
 import type { Row, Rows } from '../Rows.ts';

@@ -1,8 +1,9 @@
+import { PROBE_CANDIDATES } from '../../../types/claimTerms.ts';
 import type { Effect } from '../../../types/request.ts';
 import type { ChannelSenders, ClaimQuery, UnknownQuery } from '../../../types/store.ts';
-import { PROBE_CANDIDATES, PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
+import { PROMOTIONS_PER_CLAIM } from '../../../types/store.ts';
 import type { OpenPart } from '../../claimLimits.ts';
-import { HARMLESS_EFFECTS, mostWithin, openParts, roomWithin } from '../../claimLimits.ts';
+import { candidatesOf, HARMLESS_EFFECTS, mostWithin, openParts, roomWithin } from '../../claimLimits.ts';
 import { EFFECT_PATH, reasonCode } from '../../codec.ts';
 import type { SqlValue } from '../driver.ts';
 import { FIRST_LEASE, UNRESOLVED } from '../flags.ts';
@@ -117,6 +118,9 @@ function take(step: Step, channel: Channel, parts: readonly Part[]): void {
   }
 }
 
+/** Where a ready request stands. */
+type Placed = Pick<Ready, 'seq' | 'place' | 'rank'>;
+
 interface Candidate extends Ready {
   readonly effect: Effect;
   readonly firstSent: number | null;
@@ -130,6 +134,12 @@ function candidate([seq, place, rank, flags, expires, effect, firstSent]: readon
   return { seq, place, rank, flags, expires, effect, firstSent } as Candidate; // in the order of the columns
 }
 
+const ORDER = 'r.seq, r.place, r.rank FROM request r';
+
+function ordered([seq, place, rank]: readonly SqlValue[]): Placed {
+  return { seq, place, rank } as Placed; // in the order of the columns
+}
+
 /** Leases one request to try a channel with, if there is one. */
 function probe(step: Step, channel: Channel, parts: readonly Part[]): void {
   const { rows, query, claimed } = step;
@@ -140,18 +150,30 @@ function probe(step: Step, channel: Channel, parts: readonly Part[]): void {
   if (chosen !== undefined) claimed.push(leaseRecord(rows, columnsBySeq(rows, chosen.seq), query));
 }
 
+function candidates(rows: Rows, parts: readonly Part[], past: number): Candidate[] {
+  const places = parts.flatMap((part) => part.places);
+  if (past === 0) return bestReady(rows, places, PROBE_CANDIDATES, CANDIDATE, candidate);
+  // Of those that are passed over nothing but their order is read.
+  const first = bestReady(rows, places, past + PROBE_CANDIDATES, ORDER, ordered);
+  const seqs = candidatesOf(first, past).map(({ seq }) => seq);
+  const found = rows
+    .sql(`SELECT ${CANDIDATE} WHERE r.seq IN (SELECT value FROM json_each(?))`)
+    .all(JSON.stringify(seqs));
+  return found.map(candidate).sort((a, b) => seqs.indexOf(a.seq) - seqs.indexOf(b.seq));
+}
+
 /** `again`: it ended some, so that there is more to look at. */
 function choose(step: Step, channel: Channel, parts: readonly Part[]): Candidate | 'again' | undefined {
   const { rows, query } = step;
   if (roomFor(rows, channel, parts) < 1) return undefined;
-  const places = parts.flatMap((part) => part.places);
+  const { past = 0 } = channel;
   let [best, harmless]: (Candidate | undefined)[] = [];
   let hasEnded = false;
-  for (const one of bestReady(rows, places, PROBE_CANDIDATES, CANDIDATE, candidate)) {
+  for (const one of candidates(rows, parts, past)) {
     if (!hasRoom(rows, channel, one)) break;
     if (isOver(one, query.now)) {
       hasEnded = true;
-      if (expire(step, one)) break;
+      if (expire(step, one) || past > 0) break;
     } else if (channel.probe === 'fresh' ? one.firstSent === null : HARMLESS_EFFECTS.has(one.effect)) {
       return one;
     } else {
@@ -203,7 +225,7 @@ function bestOfParts(rows: Rows, parts: readonly Part[], limit: number): ReadyOf
 }
 
 /** The best of several places together, each already in order. */
-function bestReady<T extends Ready>(
+function bestReady<T extends Placed>(
   rows: Rows,
   places: readonly Place[],
   limit: number,
@@ -222,7 +244,7 @@ function bestReady<T extends Ready>(
   return found.length > limit ? found.slice(0, limit) : found;
 }
 
-function inOrder(a: Ready, b: Ready): number {
+function inOrder(a: Placed, b: Placed): number {
   return a.rank - b.rank || a.seq - b.seq;
 }
 

@@ -1,4 +1,5 @@
-import type { ExpireResult, NextDueQuery } from '../../../types/store.ts';
+import type { ExpireResult } from '../../../types/housekeeping.ts';
+import type { NextDueQuery } from '../../../types/store.ts';
 import { reasonCode } from '../../codec.ts';
 import type { Place } from '../Ledger.ts';
 import { end, Report } from '../moves.ts';

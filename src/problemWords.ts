@@ -1,4 +1,4 @@
-import type { Problem } from '../../errors.ts';
+import type { Problem } from './errors.ts';
 
 /** Problems in one line, as the messages of errors have them. */
 export function problemWords(problems: readonly Problem[]): string {
