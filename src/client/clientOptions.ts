@@ -1,6 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { HoldfastError } from '../errors.ts';
 import { problemWords } from '../problemWords.ts';
+import { REQUEST_OPTIONS } from '../queue/core/checkCall.ts';
 import type { Schema } from '../queue/core/handles/schema.ts';
 import type { AuthProvider } from '../queue/types/auth.ts';
 import type { CallQueue, HeadersInput, RequestOptions } from '../queue/types/calls.ts';
@@ -28,39 +29,30 @@ export interface ApiClientOptions extends Omit<RequestOptions, 'key' | 'localId'
   readonly headers?: HeadersInput | undefined;
 }
 
-type Keys<T> = Readonly<Record<keyof T, 'queue' | 'client'>>;
+/** What the client keeps to itself, of calls and of clients: the rest is the queue's. The types keep both complete. */
+const OF_CALLS = { headers: true, query: true, schema: true } satisfies Own<CallOptions>;
+const OF_CLIENTS = {
+  queue: true,
+  baseUrl: true,
+  name: true,
+  auth: true,
+  headers: true,
+} satisfies Own<ApiClientOptions>;
+const OF_ONE_CALL: readonly string[] = ['key', 'localId'];
 
-/** Every option by name, and whether the queue takes it as it is. The type keeps the table complete. */
-const REQUEST_OPTIONS: Keys<RequestOptions> = {
-  priority: 'queue',
-  lane: 'queue',
-  effect: 'queue',
-  key: 'queue',
-  notBefore: 'queue',
-  deadline: 'queue',
-  after: 'queue',
-  tags: 'queue',
-  dedupe: 'queue',
-  principal: 'queue',
-  zone: 'queue',
-  base: 'queue',
-  localId: 'queue',
-  yields: 'queue',
-  onFailure: 'queue',
-  onUnknown: 'queue',
-  resource: 'queue',
-  signal: 'queue',
-};
-const CALL_OPTIONS: Keys<CallOptions> = { ...REQUEST_OPTIONS, headers: 'client', query: 'client', schema: 'client' };
-const { key: _, localId: __, ...CLIENT_DEFAULTS } = REQUEST_OPTIONS;
-const CLIENT_OPTIONS: Keys<ApiClientOptions> = {
-  ...CLIENT_DEFAULTS,
-  queue: 'client',
-  baseUrl: 'client',
-  name: 'client',
-  auth: 'client',
-  headers: 'client',
-};
+const CALL_OPTIONS = optionsOf(OF_CALLS, [...REQUEST_OPTIONS]);
+const CLIENT_OPTIONS = optionsOf(
+  OF_CLIENTS,
+  [...REQUEST_OPTIONS].filter((name) => !OF_ONE_CALL.includes(name)),
+);
+
+type Own<T> = Readonly<Record<Exclude<keyof T, keyof RequestOptions>, true>>;
+type Known = ReadonlyMap<string, 'queue' | 'client'>;
+
+function optionsOf(own: object, ofQueue: readonly string[]): Known {
+  const keys = (names: readonly string[], whose: 'queue' | 'client') => names.map((name) => [name, whose] as const);
+  return new Map([...keys(ofQueue, 'queue'), ...keys(Object.keys(own), 'client')]);
+}
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -83,7 +75,7 @@ export function clientRequestOptions(options: ApiClientOptions): RequestOptions 
 
 function pick(
   options: object,
-  known: Readonly<Record<string, 'queue' | 'client'>>,
+  known: Known,
   what: string,
   defaults: RequestOptions | undefined,
 ): RequestOptions | undefined {
@@ -91,10 +83,11 @@ function pick(
   let problems: Problem[] | undefined;
   for (const key of Object.keys(options)) {
     const value: unknown = options[key as keyof typeof options]; // one of its own keys
-    if (!Object.hasOwn(known, key)) {
+    const whose = known.get(key);
+    if (whose === undefined) {
       problems ??= [];
-      problems.push(unknownKey(key, Object.keys(known)));
-    } else if (value !== undefined && known[key] === 'queue') {
+      problems.push({ path: key, expected: suggestion(key, [...known.keys()]), got: 'an unknown option' });
+    } else if (value !== undefined && whose === 'queue') {
       picked ??= { ...defaults };
       picked[key] = value;
     }
@@ -104,8 +97,4 @@ function pick(
     throw new HoldfastError('CONFIG_INVALID', message, { problems });
   }
   return picked ?? defaults;
-}
-
-function unknownKey(key: string, known: readonly string[]): Problem {
-  return { path: key, expected: suggestion(key, known), got: 'an unknown option' };
 }

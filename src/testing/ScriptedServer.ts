@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HeaderList } from '../queue/types/request.ts';
 import type { Clock, Timer } from '../system/clock.ts';
 import { systemClock } from '../system/clock.ts';
+import { http } from '../system/http.ts';
 import { usualAnswer } from './FakeServer.ts';
 import type { ServerLedgerOptions } from './ServerLedger.ts';
 import { ServerLedger } from './ServerLedger.ts';
@@ -73,7 +73,7 @@ export class ScriptedServer implements AsyncDisposable {
   /** Listens, again on the same port after {@link stop}. Does nothing while it listens. */
   async start(): Promise<void> {
     if (this.#server !== undefined) return;
-    const server = createServer((request, response) => this.#receive(request, response));
+    const server = http.createServer((request, response) => this.#receive(request, response));
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
     this.#port = (server.address() as AddressInfo).port; // a TCP server that listens has an AddressInfo

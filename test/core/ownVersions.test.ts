@@ -51,6 +51,56 @@ describe('a change behind one that was made on no version', () => {
     expect(api.at('/tickets/501')).toEqual({ id: 501, title: 'a', size: 3 });
   });
 
+  describe('of a version that was there when it was accepted', () => {
+    /** The first is sent once somebody else has set the size, which the second has read. */
+    async function read(title: string) {
+      const given = await made();
+      const { test, api, tickets } = given;
+      test.network.online = false;
+      await tickets.update(501, { title: 'b' }).accepted();
+      api.edit('/tickets/501', { size: 2 });
+      const seen = { etag: '"v2"', base: { id: 501, title: 'a', size: 2 } };
+      const { id } = await tickets.update(501, { title }, seen).accepted();
+      test.network.online = true;
+      return { ...given, id };
+    }
+
+    it.each([['a'], ['c']])('is made on both, be it what the version had (%s)', async (title) => {
+      const { test, api, id } = await read(title);
+      await test.clock.advance(MINUTE_MS);
+      expect(api.at('/tickets/501')).toEqual({ id: 501, title, size: 2 });
+      expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
+    });
+
+    it.each([['a'], ['c']])('meets what others made of the same since (%s)', async (title) => {
+      const { test, api, server, id } = await read(title);
+      server.script.always(({ headers }) => {
+        if (new Map(headers).get('if-match') === '"v2"') api.edit('/tickets/501', { title: 'theirs' });
+        return undefined;
+      });
+      await test.clock.advance(MINUTE_MS);
+      expect(api.at('/tickets/501')).toMatchObject({ title: 'theirs' });
+      expect(await test.queue.get(id)).toMatchObject({ state: 'held', reason: 'conflict' });
+    });
+  });
+
+  it('is compared with what its author saw where that one may have been made before', async () => {
+    const { test, api, server, tickets } = await made();
+    server.script.next(applyThenReset);
+    await tickets.update(501, { title: 'b' }).accepted();
+    await test.clock.settle();
+    test.network.online = false;
+    api.edit('/tickets/501', { title: 'theirs' });
+    const seen = { etag: '"v3"', base: { id: 501, title: 'theirs' } };
+    const { id } = await tickets.update(501, { title: 'd' }, seen).accepted();
+    test.network.online = true;
+    await test.clock.advance(MINUTE_MS);
+    const { title } = api.at('/tickets/501') ?? {};
+    const record = await test.queue.get(id);
+    // Nobody's title is taken for our own: it is made on what its author saw, or held.
+    expect([title, record?.state]).toEqual(record?.state === 'held' ? ['b', 'held'] : ['d', 'succeeded']);
+  });
+
   it('removes what it has replaced', async () => {
     const { test, api, tickets, ticket } = await made();
     await tickets.replace(501, { title: 'b' }).accepted();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
+import type { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
 import { hang, park, slow, unavailable } from '../../src/testing/serverSteps.ts';
 import { record, world } from '../core/harness.ts';
@@ -12,8 +13,10 @@ import {
   MINUTE_MS,
   noteArrivals,
   put,
+  rig,
   SECOND_MS,
   ZONE,
+  zones,
 } from './support/world.ts';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -236,5 +239,49 @@ describe('a server that dies again while what waited for it goes', () => {
     expect(Math.max(...requests.map(({ progress }) => progress.faults))).toBeLessThanOrEqual(1);
     expect(await test.queue.counts()).toMatchObject({ dead: 0, held: 0 });
     expect(gatesOf(test.queue).concurrency.inUse).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a zone that closes while a request of it is being claimed', () => {
+  const isolate = (queue: QueueManager) => queue.zones.isolate(ZONE);
+  const pause = (queue: QueueManager) => {
+    queue.pause(ZONE);
+    return () => queue.resume(ZONE);
+  };
+
+  it.each([
+    ['claim', 'isolated', isolate],
+    ['claim', 'paused', pause],
+    ['enqueue', 'isolated', isolate],
+    ['enqueue', 'paused', pause],
+  ] as const)('is sent it once it is open again (%s, %s)', async (verb, _, close) => {
+    let undo: (() => void) | undefined;
+    let isArmed = false;
+    const { queue, clock, network, server } = await rig({
+      config: { zones: zones({ maxConcurrency: 4 }) },
+      hooks: {
+        after: (called) => {
+          if (called === verb && isArmed) undo ??= close(queue);
+        },
+      },
+    });
+    const arrivals = noteArrivals({ server, clock });
+    await queue.enqueue(put('/first'));
+    await clock.advance(SECOND_MS);
+    if (verb === 'claim') queue.pause(ZONE);
+    if (verb === 'claim') await enqueueEach(queue, 7);
+    isArmed = true;
+    if (verb === 'claim') queue.resume(ZONE);
+    else await queue.enqueue(put('/newcomer'));
+    await clock.advance(MINUTE_MS);
+    expect(undo).toBeDefined();
+    expect(arrivals.length).toBe(1);
+    expect(network.underWay).toBe(0);
+    undo?.();
+    await clock.advance(MINUTE_MS);
+    expect(await queue.counts()).toMatchObject({ succeeded: verb === 'claim' ? 8 : 2 });
+    expect(gatesOf(queue).concurrency).toMatchObject({ inUse: 0 });
+    const { requests } = await queue.find({});
+    expect(Math.max(...requests.map(({ progress }) => progress.attempts.length))).toBeLessThanOrEqual(1);
   });
 });

@@ -119,9 +119,9 @@ describe.skipIf(!existsSync(`${ROOT}src/index.ts`))('the packed package', () => 
     expect(await readdir(installed, { recursive: true })).toEqual(before);
   });
 
-  it('finds what its stores have beside the modules', async () => {
+  it('finds what its stores have beside the modules', { timeout: 60_000 }, async () => {
     await writeFile(join(installed, 'stores.js'), OPEN_STORES);
-    const { stdout } = await run(process.execPath, ['stores.js'], { cwd: installed, timeout: 15_000 });
+    const { stdout } = await run(process.execPath, ['stores.js'], { cwd: installed, timeout: 50_000 });
     expect(stdout).toBe('string BACKEND_UNAVAILABLE\n');
   });
 

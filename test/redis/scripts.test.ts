@@ -1,6 +1,8 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
+import { loadScripts } from '../../src/queue/backends/redis/script.ts';
 import type { Backend } from '../../src/queue/types/backend.ts';
 import type { EnqueueResult } from '../../src/queue/types/store.ts';
 import { describeRedis } from './support/describeRedis.ts';
@@ -49,6 +51,31 @@ async function waitForStored(server: RedisServer, least: number): Promise<void> 
     { timeout: 20_000, interval: 5 },
   );
 }
+
+/** What Lua has of its own, and words that may stand before a bracket. */
+const KNOWN = new Set(
+  'and function if in ipairs next not or pairs return tonumber tostring type unpack until while'.split(' '),
+);
+
+/** Whether a name is that of a function, a variable or a parameter somewhere in a script. */
+function declares(text: string, name: string): boolean {
+  const places = [`function ${name}\\(`, `local [^=\\n]*\\b${name}\\b`, `function\\s?\\w*\\([^)]*\\b${name}\\b`];
+  return new RegExp(places.join('|')).test(text);
+}
+
+const numbersOf = (text: string, pattern: RegExp): Set<number> =>
+  new Set([...text.matchAll(pattern)].map(([, number]) => Number(number)));
+
+describe('a script', () => {
+  it.each([...loadScripts()])('that runs %s has what it calls, and uses every key', (verb, { text, keys }) => {
+    expect(text).toContain(`.${verb} = function`);
+    const called = new Set([...text.matchAll(/(?<![\w.:])([a-zA-Z]\w*)\(/g)].map(([, name]) => name as string));
+    expect([...called].filter((name) => !KNOWN.has(name) && !declares(text, name))).toEqual([]);
+    const set = numbersOf(text, /q\[(\d+)\](?=(?:, q\[\d+\])* = )/g);
+    expect([...numbersOf(text, /q\[(\d+)\]/g)].filter((number) => !set.has(number))).toEqual([]);
+    expect([...numbersOf(text, /KEYS\[(\d+)\]/g)].sort((a, b) => a - b)).toEqual(keys.map((_, index) => index + 1));
+  });
+});
 
 describeRedis('scripts that a server does not have', () => {
   it('are loaded once for two thousand calls of one turn, which are accepted in call order', async () => {
@@ -100,16 +127,16 @@ describeRedis('scripts that a server does not have', () => {
 describeRedis('a call that waits', () => {
   it('is not given up for time in which its own process stood still', async () => {
     const server = await serverWith();
-    const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
+    const backend = await storeOn(server, { commandTimeoutMs: 2_000 });
     const calls = enqueueMany(backend, 100);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    execFileSync('sleep', ['5']);
     expect(await seqsOf(calls)).toEqual(upTo(100));
   }, 30_000);
 
   it('for others of its process is not given up while these are answered', async () => {
     const server = await serverWith();
-    const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
-    const calls = enqueueMany(backend, 12_000);
-    expect(await seqsOf(calls)).toEqual(upTo(12_000));
+    const backend = await storeOn(server, { commandTimeoutMs: 2_500 });
+    const calls = enqueueMany(backend, 30_000);
+    expect(await seqsOf(calls)).toEqual(upTo(30_000));
   });
 });

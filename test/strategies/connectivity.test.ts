@@ -6,7 +6,6 @@ import {
   isProbeDue,
   nextProbeAt,
   observe,
-  probeNow,
   probeStarted,
   UNKNOWN_CONNECTIVITY,
 } from '../../src/queue/strategies/connectivity.ts';
@@ -150,13 +149,6 @@ describe('connectivity', () => {
     }
   });
 
-  it('probes at once on a hint, which opens and closes nothing', () => {
-    const down = probeNow(stateAfter(['networkDown', 0]), 100);
-    expect([isClosed(down), nextProbeAt(down)]).toEqual([true, 100]);
-    const up = stateAfter(['reachable', 0]);
-    expect(probeNow(up, 100)).toBe(up);
-  });
-
   it('finds a probe due also when the clock was set back', () => {
     const state = stateAfter(['networkDown', 1_000_000]);
     expect(isProbeDue(state, 1_000_001)).toBe(false);
@@ -166,7 +158,7 @@ describe('connectivity', () => {
 
   it('always has a next probe while closed, and none while open', () => {
     const step = fc.oneof(
-      fc.constantFrom<ConnectivityEvidence | 'probe' | 'hint'>(
+      fc.constantFrom<ConnectivityEvidence | 'probe'>(
         'reachable',
         'unreachable',
         'unanswered',
@@ -174,7 +166,6 @@ describe('connectivity', () => {
         'captive',
         'neutral',
         'probe',
-        'hint',
       ),
     );
     fc.assert(
@@ -184,7 +175,6 @@ describe('connectivity', () => {
         for (const [what, elapsed] of steps) {
           now += elapsed;
           if (what === 'probe') state = probeStarted(state, now, none);
-          else if (what === 'hint') state = probeNow(state, now);
           else state = observe(state, what, now, none);
           expect(Number.isFinite(nextProbeAt(state))).toBe(isClosed(state));
           if (isClosed(state)) expect(nextProbeAt(state)).toBeLessThanOrEqual(now + 72_000);

@@ -296,20 +296,27 @@ describe('a keyless write of a zone that fails over', () => {
 describe('on real sockets and SQLite, a zone that fails over', () => {
   it('sends to the other within 100 ms of the evidence', async () => {
     const tookMs: Record<'offline' | 'opened', number[]> = { offline: [], opened: [] };
+    const ordinaryMs: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const way of ['offline', 'opened'] as const) tookMs[way].push(await switchover(way));
+      for (const way of ['offline', 'opened'] as const) {
+        const { took, ordinary } = await switchover(way);
+        tookMs[way].push(took);
+        ordinaryMs.push(ordinary);
+      }
     }
     tell('switch to the other zone', {
       'ms from zone:offline': tookMs.offline.map(rounded),
       'ms from breaker:opened': tookMs.opened.map(rounded),
+      'ms of an ordinary call': ordinaryMs.map(rounded),
     });
-    // The least: what else the machine does adds to all others.
-    for (const each of Object.values(tookMs)) expect(Math.min(...each)).toBeLessThan(100);
+    // The least: what else the machine does adds to all others. On a machine that is too busy for any call to go out in time, as long as a few of these.
+    const most = Math.max(100, 3 * Math.min(...ordinaryMs));
+    for (const each of Object.values(tookMs)) expect(Math.min(...each)).toBeLessThan(most);
   });
 });
 
-/** Ms from the evidence to the first arrival at the other server. */
-async function switchover(way: 'offline' | 'opened'): Promise<number> {
+/** Ms from the evidence to the first arrival at the other server, and from a call of that to its arrival. */
+async function switchover(way: 'offline' | 'opened'): Promise<{ readonly took: number; readonly ordinary: number }> {
   const [home, other] = [await Gauge.open(0), await Gauge.open(0)];
   const queue = await onFile(join(await folder(), 'queue.db'), {
     zones: { home: { origins: [home.origin], failover: ['other'] }, other: { origins: [other.origin] } },
@@ -328,6 +335,10 @@ async function switchover(way: 'offline' | 'opened'): Promise<number> {
   await queue.idle();
   const took = (arrival?.at ?? Number.NaN) - (await evidence);
   expect(other.server.ledger.applied()).toBe(20);
+  const calledAt = systemClock.monotonicNow();
+  await queue.enqueue({ method: 'PUT', url: `${other.origin}/ordinary`, body: {} });
+  await other.server.ledger.until((ledger) => ledger.applied('/ordinary') > 0);
+  const ordinary = (other.arrivals.at(-1)?.at ?? Number.NaN) - calledAt;
   await Promise.all([queue.close(), home.server.close(), other.server.close()]);
-  return took;
+  return { took, ordinary };
 }

@@ -1,9 +1,9 @@
+import { hasCondition } from '../../queue/strategies/conditions.ts';
 import { headerValue } from '../../queue/strategies/headerValue.ts';
 import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchCandidate } from '../../queue/types/batch.ts';
 import type { AtomicOperationsOptions } from './atomicOptions.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
-import { isConditional } from './memberHeaders.ts';
 import { joinRaw, rawAt, rawItems, rawMembers, rawScalar } from './rawJson.ts';
 
 /** A single write of JSON:API as an operation. */
@@ -33,7 +33,7 @@ export function operationReader(
 
   return (candidate) => {
     const op = OPERATIONS[candidate.method];
-    if (op === undefined || isConditional(candidate.headers)) return undefined;
+    if (op === undefined || hasCondition(candidate.headers)) return undefined;
     const named = targetOf(candidate.path, base, types);
     // Only what makes a thing names no thing, and that is always done to a collection.
     if (named === undefined || (named.relationship === undefined && (named.id === undefined) !== (op === 'add'))) {

@@ -1,7 +1,7 @@
+import { hasCondition } from '../../queue/strategies/conditions.ts';
 import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchCandidate } from '../../queue/types/batch.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
-import { isConditional } from './memberHeaders.ts';
 import { joinRaw } from './rawJson.ts';
 
 /** A write of a single document as lines of a bulk call. */
@@ -32,7 +32,7 @@ const OF_CALL: readonly string[] = ['refresh', 'timeout', 'wait_for_active_shard
 export function bulkActionReader(base: string): (candidate: BatchCandidate) => BulkAction | undefined {
   return (candidate) => {
     const [path = '', search = ''] = candidate.path.split(/\?(.*)/s);
-    if (!path.startsWith(`${base}/`) || isConditional(candidate.headers)) return undefined;
+    if (!path.startsWith(`${base}/`) || hasCondition(candidate.headers)) return undefined;
     const parts = path
       .slice(base.length + 1)
       .split('/')

@@ -1,3 +1,4 @@
+import { hasCondition } from '../../queue/strategies/conditions.ts';
 import type { JsonObject } from '../../queue/strategies/jsonValue.ts';
 import { isJsonArray, isJsonObject } from '../../queue/strategies/jsonValue.ts';
 import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
@@ -6,7 +7,6 @@ import type { Json } from '../../queue/types/request.ts';
 import type { BulkArrayOptions } from './bulkArrayOptions.ts';
 import { PLACEHOLDER } from './bulkArrayOptions.ts';
 import { hasBody, jsonBody } from './jsonMember.ts';
-import { isConditional } from './memberHeaders.ts';
 import { pathPattern } from './pathPattern.ts';
 import { joinRaw, rawMembers, wrapRaw } from './rawJson.ts';
 
@@ -31,7 +31,7 @@ export function bulkInputReader(options: BulkArrayOptions): (candidate: BatchCan
   const added = [...Object.keys(add), ...echoed];
 
   return (candidate) => {
-    if (candidate.method !== options.method || isConditional(candidate.headers)) return undefined;
+    if (candidate.method !== options.method || hasCondition(candidate.headers)) return undefined;
     const match = pattern.match(candidate.path);
     const decoded = match && decodeAll(match.parts);
     if (match === undefined || decoded === undefined) return undefined;

@@ -1,10 +1,11 @@
+import { hasCondition } from '../../queue/strategies/conditions.ts';
 import { headerValue } from '../../queue/strategies/headerValue.ts';
 import type { BatchAdapter, BatchAnswer, BatchCandidate, BatchMember, BatchOutcome } from '../../queue/types/batch.ts';
 import type { BatchOptions } from './batchOptions.ts';
 import { checkBatchOptions, limitsOf, lowerCased, OptionCheck } from './batchOptions.ts';
 import { graphqlOperation } from './graphqlOperation.ts';
 import { jsonBody } from './jsonMember.ts';
-import { headersThatMatter, isConditional, withHeaders } from './memberHeaders.ts';
+import { headersThatMatter, withHeaders } from './memberHeaders.ts';
 import { answered, answerJson, jsonTypeOf, missing } from './outcomes.ts';
 import { rawAt, rawItems, rawMembers, rawScalar } from './rawJson.ts';
 
@@ -73,7 +74,7 @@ function entriesOf(answer: BatchAnswer, members: readonly BatchMember[]): readon
 
 function kindOf(candidate: BatchCandidate, path: string): 'query' | 'mutation' | undefined {
   const { method, headers, effect } = candidate;
-  if (method !== 'POST' || candidate.path.split('?')[0] !== path || isConditional(headers)) return undefined;
+  if (method !== 'POST' || candidate.path.split('?')[0] !== path || hasCondition(headers)) return undefined;
   if (/multipart\/|text\/event-stream/i.test(headerValue(headers, 'accept') ?? '')) return undefined; // answered in parts
   const body = jsonBody(candidate);
   if (body === undefined || !body.startsWith('{')) return undefined;

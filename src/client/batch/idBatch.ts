@@ -1,3 +1,4 @@
+import { hasCondition } from '../../queue/strategies/conditions.ts';
 import { percentDecoded } from '../../queue/strategies/percentDecoded.ts';
 import type { BatchAdapter, BatchCandidate } from '../../queue/types/batch.ts';
 import { limitsOf, lowerCased } from './batchOptions.ts';
@@ -5,7 +6,7 @@ import type { IdBatchOptions } from './idBatchOptions.ts';
 import { assertIdBatchOptions, urlBudget } from './idBatchOptions.ts';
 import type { SingleRead } from './idQuery.ts';
 import { findItems, idQuery, nextUrlOf } from './idQuery.ts';
-import { headersThatMatter, isConditional } from './memberHeaders.ts';
+import { headersThatMatter } from './memberHeaders.ts';
 import { nextPath } from './nextPage.ts';
 import { answered, jsonTypeOf, missing } from './outcomes.ts';
 import { pathPattern } from './pathPattern.ts';
@@ -86,7 +87,7 @@ function singleReader(options: IdBatchOptions): (candidate: BatchCandidate) => S
 
   return ({ method, path, headers, body, effect }) => {
     if (method !== 'GET' || effect !== 'read' || (body !== null && body.length > 0)) return undefined;
-    if (isConditional(headers)) return undefined;
+    if (hasCondition(headers)) return undefined;
     const match = pattern.match(path);
     if (match === undefined || (match.search !== '' && !passesSearch)) return undefined;
     const { id: part = '', ...parts } = match.parts;

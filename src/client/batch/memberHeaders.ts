@@ -26,11 +26,6 @@ export function headersThatMatter(headers: HeaderList, ignored: readonly string[
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** Whether the answer depends on what the client has or knows: such a request has no equal, and goes alone. */
-export function isConditional(headers: HeaderList): boolean {
-  return headers.some(([name]) => /^(?:if-.+|range|expect)$/i.test(name));
-}
-
 /** Those of `given` that are not named in `own`, and then `own`. */
 export function withHeaders(given: HeaderList, own: HeaderList): HeaderList {
   const names = own.map(([name]) => name);

@@ -1,13 +1,13 @@
 import type { AnswerCopy, HttpResponse } from '../../queue/types/request.ts';
 import type { TransportCall, TransportResult } from '../../queue/types/transport.ts';
 import type { Clock, Timer } from '../../system/clock.ts';
+import { http } from '../../system/http.ts';
 import { decodeBody, encodingsOf } from '../transport/decodeBody.ts';
 import type { TransportErrorCode } from '../transport/transportError.ts';
 import { transportError } from '../transport/transportError.ts';
 import { asError } from './failure.ts';
 import { HeldAnswer } from './HeldAnswer.ts';
 import type { Hop, HopDispatcher, PlatformFetch } from './platform.ts';
-import { STATUS_CODES } from './statusCodes.ts';
 import type { BodyListener, WireHandler, WireHead, WireListener, WireSink } from './wireHandler.ts';
 import { listening, passing, sinkOf } from './wireHandler.ts';
 
@@ -177,7 +177,8 @@ export class FetchExchange {
     this.#release();
     const live = answer.isForCaller ? answer : undefined;
     const extras = {
-      ...(head.statusText !== '' && head.statusText !== STATUS_CODES[head.status] && { statusText: head.statusText }),
+      ...(head.statusText !== '' &&
+        head.statusText !== http.STATUS_CODES[head.status] && { statusText: head.statusText }),
       ...(this.#hops > 1 && { url: `${String(hop.origin ?? '')}${hop.path}` }),
       ...(live !== undefined && { live }),
     };

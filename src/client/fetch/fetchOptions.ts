@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts';
-import { REQUEST_OPTIONS } from '../../queue/core/admit.ts';
+import { REQUEST_OPTIONS } from '../../queue/core/checkCall.ts';
 import { SETTINGS } from '../../queue/core/fetchSettings.ts';
 import { invalidRequest } from '../../queue/core/target.ts';
 import type { RequestOptions } from '../../queue/types/calls.ts';

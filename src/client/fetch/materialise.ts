@@ -1,6 +1,6 @@
 import type { FetchTerms, HeaderList, HttpResponse } from '../../queue/types/request.ts';
+import { http } from '../../system/http.ts';
 import type { HopDispatcher, PlatformFetch } from './platform.ts';
-import { STATUS_CODES } from './statusCodes.ts';
 import { sinkOf } from './wireHandler.ts';
 
 export interface Materials {
@@ -45,7 +45,7 @@ function answering({ status, statusText, headers, body, url }: Materials['respon
         if (content !== null && content.byteLength > 0 && hop.method !== 'HEAD') sink.data(Buffer.from(content));
         sink.complete();
       };
-      if (redirect === undefined) answer(status, statusText ?? STATUS_CODES[status] ?? '', headers, body);
+      if (redirect === undefined) answer(status, statusText ?? http.STATUS_CODES[status] ?? '', headers, body);
       else {
         const location = redirect;
         redirect = undefined;

@@ -2,11 +2,11 @@ import { stringify } from 'node:querystring';
 import { holdfastError } from '../../errors.ts';
 import type { FetchOptions, FetchQueue } from '../../queue/types/fetch.ts';
 import type { HeaderList } from '../../queue/types/request.ts';
+import { http } from '../../system/http.ts';
 import { isBypassedByNature } from './bypass.ts';
 import { asError, fetchFailure } from './failure.ts';
 import { over, splitOptions } from './fetchOptions.ts';
 import type { Hop, Platform } from './platform.ts';
-import { STATUS_CODES } from './statusCodes.ts';
 import type { WireHandler, WireSink } from './wireHandler.ts';
 import { listening, passing, sinkOf } from './wireHandler.ts';
 
@@ -83,7 +83,7 @@ async function carry(
   // What is held has not ended, whatever its last answer was.
   if (state === 'held' && error !== undefined) throw error;
   if (response === undefined) throw error ?? new Error('the answer of this request was not kept');
-  const { status, statusText = STATUS_CODES[status] ?? '' } = response;
+  const { status, statusText = http.STATUS_CODES[status] ?? '' } = response;
   let isPaused = false;
   let resumed: () => void = () => undefined;
   const resume = (): void => {

@@ -10,7 +10,7 @@ const RETRY_AFTER_S = '1';
 /** Words of the status, as long-running operations have them. */
 type Status = 'NotStarted' | 'Running' | 'Held' | 'Succeeded' | 'Failed' | 'Canceled';
 
-export function statusUrl(id: string): string {
+function statusUrl(id: string): string {
   return `${STATUS_ORIGIN}/requests/${id}`;
 }
 

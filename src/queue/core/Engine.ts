@@ -20,8 +20,8 @@ import { Judge } from './judge.ts';
 import { Keeper } from './keeper.ts';
 import { LiveCredentials } from './liveCredentials.ts';
 import { Lookup } from './lookup.ts';
+import { ReadLeaders } from './ReadLeaders.ts';
 import { Reader } from './reader.ts';
-import { ReadJoins } from './readJoins.ts';
 import { Reception } from './reception.ts';
 import { Reranking } from './reranking.ts';
 import { Resolver } from './resolver.ts';
@@ -126,7 +126,7 @@ export class Engine {
       {
         due: (at) => this.keeper.due(at),
         wake,
-        answered: (request, answer, isGood) => this.intake.answered(request, answer, isGood),
+        answered: (request, answer, isGood) => this.intake.reads.answered(request, answer, isGood),
         ended: (id) => this.#ended(id),
         endedAside: () => this.#endedAside(),
       },
@@ -224,7 +224,7 @@ export class Engine {
       { ...parts, shares, detached: this.#detached },
       {
         wake,
-        closed: (id) => this.intake.forget(id),
+        closed: (id) => this.intake.reads.forget(id),
       },
     );
     const reception = new Reception(
@@ -251,11 +251,12 @@ export class Engine {
     );
     const standstill = new Standstill(clock, context.emitter, gates.failover);
     const stale = staleReadsOf(context, standstill, this.seals, (id) => this.#ended(id));
+    const reads = new ReadLeaders(clock, stale, reception);
     this.intake = new Intake(
       context,
       zones,
       admissionRules(identities, hash, resources, zones, gates.adapters),
-      { reads: new ReadJoins(stale), detached: this.#detached, shedding: this.shedding },
+      { reads, detached: this.#detached, shedding: this.shedding },
       reception,
     );
     // Bound by a person, or by what came late.
@@ -367,7 +368,7 @@ export class Engine {
   }
 
   *#remembered(): Generator<string> {
-    yield* this.intake.leaders();
+    yield* this.intake.reads.ids();
     yield* this.attempts.abortable.ids();
     yield* this.#credentials.live.requests();
     yield* this.#detached.open();
@@ -388,7 +389,7 @@ export class Engine {
   }
 
   #ended(id: string): void {
-    this.intake.forget(id);
+    this.intake.reads.forget(id);
     this.attempts.abortable.forget(id);
     this.#shares.forget(id);
     this.fetchCallers.forget(id);

@@ -1,19 +1,16 @@
-import type { HoldfastError, Problem } from '../../errors.ts';
-import { suggestion } from '../../suggestion.ts';
+import type { HoldfastError } from '../../errors.ts';
 import { inferEffect, isHarmless } from '../strategies/effect.ts';
 import { canonicalContent, digestOf } from '../strategies/fingerprint.ts';
 import type { HeaderRules } from '../strategies/headers.ts';
-import { assertHeaders } from '../strategies/headers.ts';
 import { defaultLane, laneKey } from '../strategies/lane.ts';
 import { entityOf, mayRefer, parseLocalId } from '../strategies/localId.ts';
-import { priorityNumber } from '../strategies/priority.ts';
 import type { ClientBinding, RequestInput, RequestOptions } from '../types/calls.ts';
 import type { FetchCall } from '../types/fetch.ts';
 import type { Effect, Firing, HeaderList, JoinRule, NewRequest } from '../types/request.ts';
 import { fill } from './ambient.ts';
 import type { EncodedBody } from './body.ts';
 import { encodeBody, ofBytes } from './body.ts';
-import { checkInput, checkOptions } from './checkCall.ts';
+import { checkInput, validCall, withContentType } from './checkCall.ts';
 import type { Context } from './context.ts';
 import { requestPart, ruleFor } from './fetchSettings.ts';
 import type { Channel } from './gates/Channel.ts';
@@ -31,7 +28,7 @@ import { repetitionOf } from './repetitions.ts';
 import type { Resources } from './resources.ts';
 import { squashed } from './squashing.ts';
 import type { Target } from './target.ts';
-import { invalidRequest, parseTarget } from './target.ts';
+import { parseTarget } from './target.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
@@ -89,30 +86,6 @@ export interface AdmissionRules {
 }
 
 const NONE: readonly never[] = Object.freeze([]);
-
-/** Options of a request, by name. */
-export const REQUEST_OPTIONS: ReadonlySet<string> = new Set(
-  Object.keys({
-    priority: true,
-    lane: true,
-    effect: true,
-    key: true,
-    notBefore: true,
-    deadline: true,
-    after: true,
-    tags: true,
-    dedupe: true,
-    principal: true,
-    zone: true,
-    base: true,
-    localId: true,
-    yields: true,
-    onFailure: true,
-    onUnknown: true,
-    resource: true,
-    signal: true,
-  } satisfies Record<keyof RequestOptions, true>),
-);
 
 /**
  * The first stage: turns what a caller gave into a request that can be stored, or says everything that is wrong with
@@ -179,7 +152,7 @@ function build(
   const { zone, method } = target;
   const { config } = context;
   const headerRules = rules.headersOf(zone);
-  const { listed, priority, notBefore, deadline } = validate(admission, encoded, config.maxBytes);
+  const { listed, priority, notBefore, deadline } = validCall(admission, encoded, config.maxBytes);
   const { stored, secret, volatile } = headerRules.splitHeaders(listed);
   const { path, secretQuery } = headerRules.splitQuery(references?.content.path ?? target.path);
   const now = context.clock.now();
@@ -323,53 +296,6 @@ function copied(list: readonly string[] | undefined): readonly string[] {
 export function placeOf(zone: string, path: string): string {
   const query = path.indexOf('?');
   return `${zone} ${query === -1 ? path : path.slice(0, query)}`;
-}
-
-function validate(admission: Admission, encoded: EncodedBody, maxBytes: number) {
-  const { input, options } = admission;
-  const problems: Problem[] = [];
-  const listed = withContentType(listHeaders(input.headers, problems), encoded.contentType);
-  assertHeaders(listed, problems);
-  const priority = priorityNumber(options.priority);
-  if (priority === undefined) {
-    problems.push({ path: 'priority', expected: '1 to 10 or the name of a priority', got: String(options.priority) });
-  }
-  const notBefore = instant(options.notBefore, 'notBefore', problems);
-  const deadline = instant(options.deadline, 'deadline', problems);
-  if (encoded.bytes > maxBytes) {
-    problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
-  }
-  for (const name of Object.keys(options)) {
-    if (!REQUEST_OPTIONS.has(name)) {
-      problems.push({
-        path: `options.${name}`,
-        expected: suggestion(name, [...REQUEST_OPTIONS]),
-        got: 'an unknown option',
-      });
-    }
-  }
-  checkOptions(options, problems);
-  for (const name of ['key', 'lane', 'principal'] as const) {
-    const value = options[name];
-    if (value === undefined || (name === 'lane' && value === null)) continue;
-    if (typeof value !== 'string' || value === '')
-      problems.push({ path: name, expected: 'a non-empty string', got: String(value) });
-  }
-  if (priority === undefined || problems.length > 0) throw invalidRequest(problems);
-  return { listed, priority, notBefore, deadline };
-}
-
-function withContentType(headers: HeaderList, contentType: string | null): HeaderList {
-  if (contentType === null || headerOf(headers, 'content-type') !== null) return headers;
-  return [...headers, ['content-type', contentType]];
-}
-
-function instant(given: number | Date | undefined, path: string, problems: Problem[]): number | null {
-  if (given === undefined) return null;
-  const ms = given instanceof Date ? given.getTime() : given;
-  if (typeof ms === 'number' && Number.isFinite(ms)) return ms;
-  problems.push({ path, expected: 'epoch milliseconds or a valid Date', got: String(given) });
-  return null;
 }
 
 function laneOf(

@@ -110,6 +110,7 @@ export class Attempts {
   start(request: SentRequest, token: number, via: Channel): void {
     const { zone } = via;
     const now = this.#context.clock.monotonicNow();
+    if (via.isShut(now)) return this.#keep([{ request, token }], via, now);
     const isProbe = via.isProbing(now);
     const isCanary = isClosed(zone.connectivity);
     const permit = { via, tickets: via.started(now), isCanary, shown: undefined, group: undefined };
@@ -123,6 +124,7 @@ export class Attempts {
     const { zone } = via;
     const { clock } = this.#context;
     const now = clock.monotonicNow();
+    if (via.isShut(now)) return this.#keep(requests, via, now);
     const isProbe = via.isProbing(now);
     const isCanary = isClosed(zone.connectivity);
     const tickets = via.started(now);
@@ -147,6 +149,12 @@ export class Attempts {
       const flight = this.#flight(request, token, { via, tickets, isCanary, shown: undefined, group }, isProbe);
       this.#run(flight).catch((error: unknown) => this.#broke(flight, error));
     }
+  }
+
+  /** The permit was taken of gates that have closed since: what was claimed with it is not sent. */
+  #keep(claimed: readonly Claimed[], via: Channel, now: number): void {
+    via.giveBack(1, now);
+    for (const one of claimed) this.putBack(one);
   }
 
   /** Claimed, and not sent for want of a permit: it waits on, as if nobody had claimed it. */

@@ -1,8 +1,12 @@
 import type { Problem } from '../../errors.ts';
 import { suggestion } from '../../suggestion.ts';
+import { assertHeaders } from '../strategies/headers.ts';
 import { parseLocalId } from '../strategies/localId.ts';
+import { priorityNumber } from '../strategies/priority.ts';
 import type { RequestInput, RequestOptions } from '../types/calls.ts';
-import type { Effect, OnFailure, OnUnknown } from '../types/request.ts';
+import type { Effect, HeaderList, OnFailure, OnUnknown } from '../types/request.ts';
+import type { EncodedBody } from './body.ts';
+import { headerOf, listHeaders } from './headerList.ts';
 import { invalidRequest } from './target.ts';
 
 const FIELDS: ReadonlySet<string> = new Set(
@@ -23,6 +27,40 @@ const EFFECTS: ReadonlySet<unknown> = new Set(
 const ON_FAILURE: ReadonlySet<unknown> = new Set<OnFailure>(['continue', 'halt', 'cascade']);
 const ON_UNKNOWN: ReadonlySet<unknown> = new Set<OnUnknown>(['hold', 'resend', 'drop']);
 
+/** Options of a request, by name. */
+export const REQUEST_OPTIONS: ReadonlySet<string> = new Set(
+  Object.keys({
+    priority: true,
+    lane: true,
+    effect: true,
+    key: true,
+    notBefore: true,
+    deadline: true,
+    after: true,
+    tags: true,
+    dedupe: true,
+    principal: true,
+    zone: true,
+    base: true,
+    localId: true,
+    yields: true,
+    onFailure: true,
+    onUnknown: true,
+    resource: true,
+    signal: true,
+  } satisfies Record<keyof RequestOptions, true>),
+);
+
+/** The parts of a call that are read while they are checked. */
+export interface ValidCall {
+  readonly listed: HeaderList;
+  readonly priority: number;
+  /** Epoch ms. */
+  readonly notBefore: number | null;
+  /** Epoch ms. */
+  readonly deadline: number | null;
+}
+
 /** Refuses what is no request, and misspelled fields: a body or headers that go missing without a word are worse than an error. */
 export function checkInput(input: RequestInput): void {
   if (typeof input !== 'object' || input === null) {
@@ -35,6 +73,58 @@ export function checkInput(input: RequestInput): void {
     problems.push({ path: name, expected: suggestion(name, [...FIELDS]), got: 'an unknown field' });
   }
   if (problems !== undefined) throw invalidRequest(problems);
+}
+
+/** What a call asks for, where all of it is right: else REQUEST_INVALID with everything that is wrong. */
+export function validCall(
+  { input, options }: { readonly input: RequestInput; readonly options: RequestOptions },
+  encoded: EncodedBody,
+  maxBytes: number,
+): ValidCall {
+  const problems: Problem[] = [];
+  const listed = withContentType(listHeaders(input.headers, problems), encoded.contentType);
+  assertHeaders(listed, problems);
+  const priority = priorityNumber(options.priority);
+  if (priority === undefined) {
+    problems.push({ path: 'priority', expected: '1 to 10 or the name of a priority', got: String(options.priority) });
+  }
+  const notBefore = instant(options.notBefore, 'notBefore', problems);
+  const deadline = instant(options.deadline, 'deadline', problems);
+  if (encoded.bytes > maxBytes) {
+    problems.push({ path: 'body', expected: `at most ${maxBytes} bytes (maxBytes)`, got: `${encoded.bytes} bytes` });
+  }
+  for (const name of Object.keys(options)) {
+    if (!REQUEST_OPTIONS.has(name)) {
+      problems.push({
+        path: `options.${name}`,
+        expected: suggestion(name, [...REQUEST_OPTIONS]),
+        got: 'an unknown option',
+      });
+    }
+  }
+  checkOptions(options, problems);
+  for (const name of ['key', 'lane', 'principal'] as const) {
+    const value = options[name];
+    if (value === undefined || (name === 'lane' && value === null)) continue;
+    if (typeof value !== 'string' || value === '')
+      problems.push({ path: name, expected: 'a non-empty string', got: String(value) });
+  }
+  if (priority === undefined || problems.length > 0) throw invalidRequest(problems);
+  return { listed, priority, notBefore, deadline };
+}
+
+/** With the content type of the body, where the caller named none. */
+export function withContentType(headers: HeaderList, contentType: string | null): HeaderList {
+  if (contentType === null || headerOf(headers, 'content-type') !== null) return headers;
+  return [...headers, ['content-type', contentType]];
+}
+
+function instant(given: number | Date | undefined, path: string, problems: Problem[]): number | null {
+  if (given === undefined) return null;
+  const ms = given instanceof Date ? given.getTime() : given;
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms;
+  problems.push({ path, expected: 'epoch milliseconds or a valid Date', got: String(given) });
+  return null;
 }
 
 /** Adds a problem for every option that is not what its type says and that would be stored as it is. */

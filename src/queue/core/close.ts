@@ -66,7 +66,7 @@ async function tellCallers(engine: Engine): Promise<void> {
 function lastWord(engine: Engine, id: string): HoldfastError {
   const { intake, context } = engine;
   if (intake.isStoring(id)) return openAcceptance(id);
-  return intake.leads(id) ? closedError(context.config.name) : stillStored(id);
+  return intake.reads.has(id) ? closedError(context.config.name) : stillStored(id);
 }
 
 function stillStored(id: string): HoldfastError {

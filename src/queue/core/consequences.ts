@@ -9,7 +9,7 @@ import type { TransportResult } from '../types/transport.ts';
 import { bindingOf, entityPath, serverIdIn } from './bindings.ts';
 import type { Callers } from './callers.ts';
 import type { Context } from './context.ts';
-import { changeOn, stateAfter, versionOf, versionOfLocal } from './preparation.ts';
+import { changeOn, stateAfter } from './preparation.ts';
 import { probeFor } from './probes.ts';
 import type { Met, Reconciled, Reconciler } from './reconciler.ts';
 import { isKeyed } from './resendRules.ts';
@@ -18,11 +18,9 @@ import type { SentRequest } from './sentRequest.ts';
 import type { SettleJob } from './settler.ts';
 import { messageOf } from './tell.ts';
 import type { OwnWrite, Version, Versions } from './versions.ts';
-import { thingAt, versionIn } from './versions.ts';
+import { thingAt, versionIn, versionOf, versionOfLocal } from './versions.ts';
+import { versionsBehind } from './versionsBehind.ts';
 import type { Zone } from './zone.ts';
-
-/** Of those behind a change that met a conflict, so many are looked at. */
-const MOST_BEHIND = 64;
 
 /** An attempt of a request of which something was declared. */
 export interface Followed {
@@ -85,7 +83,7 @@ export class Consequences {
   /** The settlement of a request that met a conflict, with or without having been sent. */
   async reconciled(job: SettleJob, met: Met): Promise<SettleJob> {
     const { next, progress, patch, bind, told, shown }: Reconciled = await this.#reconciler.reconcile(met);
-    if (told?.action === 'resend') await this.#goOn(met, shown, await this.#behind(met));
+    if (told?.action === 'resend') await this.#goOn(met, shown, await versionsBehind(this.#context, met));
     else if (told?.action === 'noop') await this.#goOn(met, shown);
     const isFinal = isTerminal(next.state) || next.state === 'held';
     // The answer that spoke of the conflict is its caller's only where it is the end of it.
@@ -171,28 +169,6 @@ export class Consequences {
     const met = { by: id, base, snapshot: stateAfter(request, shown) };
     const thing = thingAt(content.path, request);
     await this.#noting(request, this.#versions.met(thing, { version, snapshot: base }, met, behind));
-  }
-
-  /** What those say they were made on which wait behind a change of the same thing: seen before it is made again, as they are here by now. */
-  async #behind({ request, rules }: Met): Promise<Version[]> {
-    const { id, zone, lane, content } = request;
-    if (lane === null || rules.version === undefined) return [];
-    try {
-      const filter = { lane, state: 'blocked' } as const;
-      const { requests } = this.#context.backend;
-      const found = await requests.find({ filter, order: 'accepted', after: null, limit: MOST_BEHIND });
-      const thing = thingAt(content.path, request);
-      return found.requests
-        .filter((one) => one.effect !== 'read' && isJsonObject(one.base) && thingAt(one.content.path, one) === thing)
-        .map((one) => ({ version: versionOf(one, rules), snapshot: one.base }));
-    } catch (error) {
-      this.#context.logger.warn('what waits behind a conflict was not looked at', {
-        id,
-        zone,
-        error: messageOf(error),
-      });
-      return [];
-    }
   }
 
   #wroteOver(request: SentRequest, shown?: Version): Promise<void> {

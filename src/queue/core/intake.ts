@@ -1,4 +1,3 @@
-import type { HttpResponse } from '../types/request.ts';
 import type { EnqueueBatch, EnqueueResult } from '../types/store.ts';
 import type { Admission, AdmissionRules, Admitted } from './admit.ts';
 import { admit } from './admit.ts';
@@ -12,12 +11,10 @@ import { FreshBindings } from './freshBindings.ts';
 import type { Allowance } from './gates/newcomers.ts';
 import { takePermits } from './gates/newcomers.ts';
 import type { IntakeEvents } from './intakeEvents.ts';
-import type { ReadJoins } from './readJoins.ts';
-import { raised } from './readJoins.ts';
+import type { ReadLeaders } from './ReadLeaders.ts';
 import { standIns } from './references.ts';
 import { culprit, refusal } from './refusal.ts';
 import { otherOfLocalId } from './repetitions.ts';
-import type { SentRequest } from './sentRequest.ts';
 import type { Shedding } from './shedding.ts';
 import { Sieve } from './sieve.ts';
 import { asItself } from './squashing.ts';
@@ -29,14 +26,14 @@ import type { Zones } from './zones.ts';
  * event loop brought to the store in one step. Where a channel has permits and no backlog, the same step claims.
  */
 export class Intake {
+  /** Reads that identical ones join instead of being stored. */
+  readonly reads: ReadLeaders;
   readonly #context: Context;
   readonly #zones: Zones;
   readonly #rules: AdmissionRules;
-  readonly #reads: ReadJoins;
   readonly #detached: Detached;
   readonly #sieve: Sieve | undefined;
   readonly #events: IntakeEvents;
-  readonly #leaders = new Map<string, Entry>();
   #waiting: Entry[] = [];
   readonly #storing = new Set<readonly Entry[]>();
   /** What is to take the place of another request is with the store: those behind it wait for what becomes of it. */
@@ -49,13 +46,13 @@ export class Intake {
     context: Context,
     zones: Zones,
     rules: AdmissionRules,
-    parts: { readonly reads: ReadJoins; readonly detached: Detached; readonly shedding: Shedding | undefined },
+    parts: { readonly reads: ReadLeaders; readonly detached: Detached; readonly shedding: Shedding | undefined },
     events: IntakeEvents,
   ) {
     this.#context = context;
     this.#zones = zones;
     this.#rules = rules;
-    this.#reads = parts.reads;
+    this.reads = parts.reads;
     this.#detached = parts.detached;
     this.#sieve = parts.shedding && new Sieve(parts.shedding, context.backend.requests);
     this.#events = events;
@@ -89,21 +86,11 @@ export class Intake {
     return false;
   }
 
-  /** Whether it is a read that ends with its callers, and is neither answered nor ended. */
-  leads(id: string): boolean {
-    return this.#leaders.get(id)?.admitted?.request.ephemeral === true;
-  }
-
   /** Calls neither stored nor refused yet, by id. */
   get pendingIds(): ReadonlySet<string> {
     const ids = new Set(this.#waiting.map((entry) => entry.submission.id));
     for (const entries of this.#storing) for (const { submission } of entries) ids.add(submission.id);
     return ids;
-  }
-
-  /** Reads that others may join. */
-  leaders(): IterableIterator<string> {
-    return this.#leaders.keys();
   }
 
   /** Resolves when every call taken so far is stored or refused. */
@@ -221,8 +208,8 @@ export class Intake {
   #join(entry: Entry): boolean {
     const admitted = entry.admitted as Admitted; // admitted: see flush
     const { request, readDigest, place } = admitted;
-    if (readDigest !== null) return this.#joinRead(entry, admitted, readDigest);
-    if (request.effect !== 'read') this.#reads.closeFor({ place, lane: request.lane });
+    if (readDigest !== null) return this.reads.join(entry, admitted, readDigest);
+    if (request.effect !== 'read') this.reads.closeFor({ place, lane: request.lane });
     // In a batch all or none are accepted: none of it may be accepted by a join of its own.
     const mayJoin = entry.batch === undefined && admitted.mayJoin;
     const left = this.#detached.find(request, admitted, mayJoin);
@@ -230,49 +217,6 @@ export class Intake {
     entry.submission.accept({ id: left, seq: 0, deduplicated: true });
     this.#events.joined(admitted, { status: 'joined', id: left, seq: 0, state: 'sending' }, true);
     return true;
-  }
-
-  #joinRead(entry: Entry, admitted: Admitted, digest: string): boolean {
-    if (this.#reads.serve(entry.submission, admitted)) return true;
-    const { request, place, zone } = admitted;
-    const leader = this.#leaderOf(digest);
-    if (leader === undefined) {
-      this.#leaders.set(request.id, entry);
-      this.#reads.add({ id: request.id, digest, place, lane: request.lane, zone });
-      return false;
-    }
-    const led = leader.admitted as Admitted; // a leader was admitted
-    const patch = raised(led.request, request);
-    if (patch !== undefined) {
-      leader.admitted = { ...led, request: { ...led.request, ...patch.request } };
-      this.#events.raised(led.request.id, patch.stored);
-    }
-    leader.submission.lead(entry.submission);
-    this.#events.joined(admitted, { status: 'joined', id: leader.submission.id, seq: 0, state: 'ready' }, false);
-    return true;
-  }
-
-  /** The read to join. One past its deadline may have ended elsewhere: nobody is to wait for what is over. */
-  #leaderOf(digest: string): Entry | undefined {
-    const id = this.#reads.find(digest);
-    const leader = id === undefined ? undefined : this.#leaders.get(id);
-    if (id === undefined || leader === undefined) return undefined;
-    const { expiresAt } = (leader.admitted as Admitted).request; // a leader was admitted
-    if (expiresAt === null || expiresAt > this.#context.clock.now()) return leader;
-    this.forget(id);
-    return undefined;
-  }
-
-  /** A read has its answer, if there was one. */
-  answered(read: SentRequest, answer: HttpResponse | undefined, isGood: boolean): void {
-    this.#reads.answered(read, answer, isGood);
-    this.forget(read.id);
-  }
-
-  /** A read was answered or ended: it is joined no more. */
-  forget(id: string): void {
-    if (!this.#leaders.delete(id)) return;
-    this.#reads.remove(id);
   }
 
   /** A batch goes whole, once: what else is wrong with it changes nothing. */
@@ -361,7 +305,7 @@ export class Intake {
     if (result.status === 'refused') return this.#fail(entry, refusal(result, request));
     const isRepetition = admitted.repeats !== undefined;
     if (result.status === 'joined' || isRepetition) {
-      this.forget(request.id);
+      this.reads.forget(request.id);
       entry.submission.accept({ id: result.id, seq: result.seq, deduplicated: true });
       return this.#events.joined(admitted, { ...result, status: 'joined' }, !isRepetition);
     }

@@ -2,11 +2,11 @@ import type { IdempotencyDialect } from '../strategies/dialects.ts';
 import { mayResend } from '../strategies/resend.ts';
 import type { StoredRequest } from '../types/request.ts';
 import type { Context } from './context.ts';
-import { versionOf } from './preparation.ts';
 import { probeFor } from './probes.ts';
 import { isKeyed, resendRules } from './resendRules.ts';
 import type { ResourceRules, Resources } from './resources.ts';
 import { handlesConflicts } from './resources.ts';
+import { versionOf } from './versions.ts';
 import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 

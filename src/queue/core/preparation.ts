@@ -1,11 +1,10 @@
 import { deepEqual } from '../strategies/deepEqual.ts';
-import { headerValue } from '../strategies/headerValue.ts';
 import { jsonOf } from '../strategies/json.ts';
 import { isJsonObject } from '../strategies/jsonValue.ts';
 import { materialise, referencesIn } from '../strategies/localId.ts';
 import { applyMergePatch } from '../strategies/mergePatch.ts';
 import { showsFields } from '../strategies/sameFields.ts';
-import type { HeaderList, HttpResponse, Json, Reference } from '../types/request.ts';
+import type { HeaderList, HttpResponse, Json } from '../types/request.ts';
 import type { Move, Settlement } from '../types/store.ts';
 import type { Context } from './context.ts';
 import type { Reader } from './reader.ts';
@@ -14,7 +13,8 @@ import { senderOf } from './senders.ts';
 import type { SentRequest } from './sentRequest.ts';
 import { messageOf } from './tell.ts';
 import type { Version, Versions } from './versions.ts';
-import { fieldVersion, thingAt, versionIn, withKept } from './versions.ts';
+import { thingAt, versionIn, versionOf, withKept } from './versions.ts';
+import { versionsBehind } from './versionsBehind.ts';
 import type { Zone } from './zone.ts';
 
 /** How long what was just made may not be seen by every server of an API. */
@@ -70,7 +70,9 @@ export class Preparation {
       const dueAt = this.#context.clock.now() + WITHOUT_RULES_MS;
       return { kind: 'unsent', next: { state: 'scheduled', reason: 'retry', dueAt } };
     }
-    if (rules?.version === undefined || request.lane === null || request.effect === 'read' || wasSent(request)) {
+    const isVersioned = rules?.version !== undefined && request.lane !== null && request.effect !== 'read';
+    if (isVersioned && isOnNoVersion(request, rules)) await this.#noteBehind(request, rules);
+    if (!isVersioned || wasSent(request)) {
       return { kind: 'send', request, freshUntil, patch: patchOf(given, request) };
     }
     const { present, seen } = await this.#onLatest(request, zone, rules);
@@ -94,6 +96,12 @@ export class Preparation {
     if (referencesIn(named, []).some(({ localId }) => localIds.includes(localId))) return undefined;
     const freshUntil = Math.max(...bindings.map(({ boundAt }) => boundAt)) + REPLICA_LAG_MS;
     return { request: { ...request, content: named }, freshUntil };
+  }
+
+  /** It takes the place of whatever is there: who waits by now was made on something older, and on this as well. */
+  async #noteBehind(request: SentRequest, rules: ResourceRules): Promise<void> {
+    const behind = await versionsBehind(this.#context, { request, rules });
+    if (behind.length > 0) await this.#versions.behind(thingAt(request.content.path, request), behind);
   }
 
   /** On the version that our own writes made of the one it was made on; `seen` is what a look showed instead of that. */
@@ -173,34 +181,18 @@ function onVersion(request: SentRequest, rules: ResourceRules, { version, snapsh
   return { ...request, base, content: { ...request.content, headers } };
 }
 
-/** By which a change of something that was not made yet knows it: the version is told once it is. */
-export function versionOfLocal(localId: string): string {
-  return `local:${localId}`;
-}
-
-/** The version a change was made on, as far as it says; null where it does not. */
-export function versionOf(request: SentRequest, { version }: ResourceRules): string | null {
-  const own =
-    version === 'etag'
-      ? (headerValue(request.content.headers, 'if-match') ?? null)
-      : version === undefined
-        ? null
-        : fieldVersion(version, request.base);
-  if (own !== null) return own;
-  const entity = entityRef(request.refs);
-  return entity === undefined ? null : versionOfLocal(entity.localId);
-}
-
-function entityRef(refs: readonly Reference[]): Reference | undefined {
-  return refs.filter(({ at }) => at === '/path').at(-1);
-}
-
 /**
  * An attempt that is on record reached the server: what it sent stays as it was stored with it. One that was lost with its process left no
  * record; made anew, it comes to the same, as nobody went on in the lane meanwhile.
  */
 function wasSent({ progress }: SentRequest): boolean {
   return progress.attempts.some(({ phase }) => phase !== 'notSent');
+}
+
+/** A change of what is there, whichever it is, that was certainly never made. */
+function isOnNoVersion(request: SentRequest, rules: ResourceRules): boolean {
+  const { effect, progress } = request;
+  return effect !== 'create' && effect !== 'delete' && !progress.unresolved && versionOf(request, rules) === null;
 }
 
 function patchOf(before: SentRequest, after: SentRequest): Settlement['patch'] {

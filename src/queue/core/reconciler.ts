@@ -1,3 +1,4 @@
+import { PRECONDITIONS } from '../strategies/conditions.ts';
 import type { Conflict, Resolution } from '../strategies/conflict.ts';
 import { conflictOf } from '../strategies/conflict.ts';
 import { parseExactly } from '../strategies/exactJson.ts';
@@ -184,9 +185,6 @@ export class Reconciler {
     return { next: { state: 'scheduled', reason: 'retry', dueAt }, progress };
   }
 }
-
-/** Preconditions on the version that was not there, or was there too. */
-const PRECONDITIONS: ReadonlySet<string> = new Set(['if-match', 'if-none-match', 'if-unmodified-since']);
 
 /** Numbers that do not fit are rounded when they are read: neither sent on, nor compared. What a PUT sends has the server's in it. */
 function restsOnRoundedNumbers(

@@ -4,7 +4,7 @@ import { AttemptTimeouts } from '../strategies/limits/AttemptTimeouts.ts';
 import { errorCode } from '../strategies/transportErrors.ts';
 import type { HeaderList } from '../types/request.ts';
 import type { TransportCall, TransportResult } from '../types/transport.ts';
-import type { Arrival, Calling, Group, Sent, Transmit } from './called.ts';
+import type { Calling, Group, Sent, Transmit } from './called.ts';
 import type { Context } from './context.ts';
 import type { Attachment, Credentials } from './credentials.ts';
 import type { FetchCallers } from './fetchCallers.ts';
@@ -36,15 +36,12 @@ export class Sending {
 
   send(calling: Calling, attachment: Attachment): Promise<Sent> {
     const { request, permit } = calling;
-    const { secret } = attachment;
     const timeoutMs = this.#timeoutMs(calling, this.#context.clock.monotonicNow());
     const volatile = this.#credentials.live.volatileOf(request.id);
     const { group } = permit;
-    if (group !== undefined) {
-      const alone = (): TransportCall => this.#callOf(calling, attachment, volatile, timeoutMs);
-      return this.#sendAmong(group, { calling, alone, timeoutMs, secret, volatile });
-    }
-    return this.transmit(calling, this.#callOf(calling, attachment, volatile, timeoutMs));
+    return group === undefined
+      ? this.transmit(calling, this.#callOf(calling, attachment, volatile, timeoutMs))
+      : this.#sendAmong(group, calling, attachment, volatile, timeoutMs);
   }
 
   #callOf(
@@ -58,9 +55,17 @@ export class Sending {
     return live === undefined && abort === undefined ? call : { ...call, live, signal: abort?.signal };
   }
 
-  async #sendAmong(group: Group, arrival: Arrival): Promise<Sent> {
+  async #sendAmong(
+    group: Group,
+    calling: Calling,
+    attachment: Attachment,
+    volatile: HeaderList,
+    givenMs: number,
+  ): Promise<Sent> {
+    const alone = (): TransportCall => this.#callOf(calling, attachment, volatile, givenMs);
+    const arrival = { calling, alone, timeoutMs: givenMs, secret: attachment.secret, volatile };
     const { result, durationMs, timeoutMs } = await group.arrive(arrival);
-    return { result, durationMs, timeoutMs, timeout: this.#timeoutOf(arrival.calling, result, timeoutMs) };
+    return { result, durationMs, timeoutMs, timeout: this.#timeoutOf(calling, result, timeoutMs) };
   }
 
   /** Puts a call on the wire that stands for this request, or for several of which this is the first. */
@@ -68,10 +73,7 @@ export class Sending {
     const { transport, clock } = this.#context;
     const { timeoutMs } = call;
     const startedAt = clock.monotonicNow();
-    const result =
-      transport.isPunctual === true
-        ? await transport.send(call)
-        : await sendWatched(transport, clock, call, () => this.#timeoutError(calling, timeoutMs, undefined));
+    const result = await (transport.isPunctual === true ? transport.send(call) : this.#watched(calling, call));
     const endedAt = clock.monotonicNow();
     const durationMs = endedAt - startedAt;
     // By what was known when it was sent: it counts itself from here on.
@@ -81,6 +83,11 @@ export class Sending {
     }
     return { result, durationMs, timeoutMs, timeout };
   };
+
+  #watched(calling: Calling, call: TransportCall): Promise<TransportResult> {
+    const { transport, clock } = this.#context;
+    return sendWatched(transport, clock, call, () => this.#timeoutError(calling, call.timeoutMs, undefined));
+  }
 
   #timeoutOf(calling: Calling, result: TransportResult, timeoutMs: number): Sent['timeout'] {
     return isTimeout(result) ? this.#timeoutError(calling, timeoutMs, errorOf(result)) : undefined;

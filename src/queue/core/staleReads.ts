@@ -52,7 +52,7 @@ const FRESH_ONLY: ReadonlySet<string> = new Set(['no-store', 'no-cache', 'reload
  * says who may. As with a join, a write to the path or the lane of a read ends that: nobody is shown less than what they
  * have done themselves.
  */
-export class StaleReads implements ReadMemory {
+class StaleReads implements ReadMemory {
   readonly #context: Context;
   readonly #standstill: Standstill;
   readonly #seals: Seals;

@@ -5,10 +5,11 @@ import { valueAt } from '../strategies/jsonPointer.ts';
 import type { JsonObject } from '../strategies/jsonValue.ts';
 import { isJsonObject } from '../strategies/jsonValue.ts';
 import { laneKey } from '../strategies/lane.ts';
-import type { HttpResponse, Json } from '../types/request.ts';
+import type { HttpResponse, Json, Reference } from '../types/request.ts';
 import { isTerminal } from '../types/states.ts';
 import type { Context } from './context.ts';
 import type { ResourceRules } from './resources.ts';
+import type { SentRequest } from './sentRequest.ts';
 
 /** A version of a thing, and the thing as it was then. */
 export interface Version {
@@ -114,6 +115,13 @@ export class Versions {
     await this.#set(thing, [...unknownOf(behind, [...others, row]), ...others, row]);
   }
 
+  /** Versions that those were made on which wait behind a write that is to be made on none, and is no part of them. */
+  async behind(thing: string, versions: readonly Version[]): Promise<void> {
+    const rows = await this.#get(thing);
+    const unknown = unknownOf(versions, rows);
+    if (unknown.length > 0) await this.#set(thing, [...unknown, ...rows]);
+  }
+
   /**
    * A write that was made on no version took the place of whatever was there. Those behind it in its lane were made on it as well. `after`: what it left,
    * where the answer showed it, for those who were made on that.
@@ -196,4 +204,26 @@ export function versionIn({ version }: ResourceRules, response: Pick<HttpRespons
 export function fieldVersion(pointer: string, snapshot: Json): string | null {
   const value = valueAt(snapshot, pointer);
   return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
+/** By which a change of something that was not made yet knows it: the version is told once it is. */
+export function versionOfLocal(localId: string): string {
+  return `local:${localId}`;
+}
+
+/** The version a change was made on, as far as it says; null where it does not. */
+export function versionOf(request: SentRequest, { version }: ResourceRules): string | null {
+  const own =
+    version === 'etag'
+      ? (headerValue(request.content.headers, 'if-match') ?? null)
+      : version === undefined
+        ? null
+        : fieldVersion(version, request.base);
+  if (own !== null) return own;
+  const entity = entityRef(request.refs);
+  return entity === undefined ? null : versionOfLocal(entity.localId);
+}
+
+function entityRef(refs: readonly Reference[]): Reference | undefined {
+  return refs.filter(({ at }) => at === '/path').at(-1);
 }

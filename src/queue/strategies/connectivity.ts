@@ -43,10 +43,10 @@ export interface Connectivity {
  */
 export type ConnectivityEvidence = 'reachable' | 'unreachable' | 'unanswered' | 'networkDown' | 'captive' | 'neutral';
 
-export const FAILURES_TO_CLOSE = 3;
-export const TIMEOUT_SPAN_MS = 10_000;
-export const FIRST_PROBE_DELAY_MS = 5_000;
-export const MAX_PROBE_DELAY_MS = 60_000;
+const FAILURES_TO_CLOSE = 3;
+const TIMEOUT_SPAN_MS = 10_000;
+const FIRST_PROBE_DELAY_MS = 5_000;
+const MAX_PROBE_DELAY_MS = 60_000;
 /** What a probe may take at most: shorter than the shortest time between two probes. */
 export const PROBE_TIMEOUT_MS = 5_000;
 const PROBE_JITTER = 0.2;
@@ -111,11 +111,6 @@ export function failedProbes({ probeDelayMs }: Connectivity): number {
 export function probeStarted(state: Connectivity, now: number, random: () => number): Connectivity {
   if (!isClosed(state)) return state;
   return schedule(state, Math.min(2 * state.probeDelayMs, MAX_PROBE_DELAY_MS), now, random);
-}
-
-/** A hint (the machine's network changed, a caller insists): probe at once. Hints never open or close the gate themselves. */
-export function probeNow(state: Connectivity, now: number): Connectivity {
-  return isClosed(state) ? { ...state, probeAt: now, probeDelayMs: FIRST_PROBE_DELAY_MS } : state;
 }
 
 function isOpenAndClean(state: Connectivity): boolean {

@@ -1,7 +1,7 @@
 import type { Priority, PriorityName } from '../types/calls.ts';
 
 /** The named levels; `normal` is what a request has that names none. */
-export const PRIORITY_NAMES: Readonly<Record<PriorityName, number>> = Object.freeze({
+const PRIORITY_NAMES: Readonly<Record<PriorityName, number>> = Object.freeze({
   critical: 10,
   high: 8,
   normal: 5,

@@ -5,7 +5,7 @@ import { errorCode } from './transportErrors.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Attempts remembered with a request. */
-export const MAX_ATTEMPTS_KEPT = 20;
+const MAX_ATTEMPTS_KEPT = 20;
 
 /** The request's memory after this attempt, before anything is decided: attempts, faults, doubt. */
 export function progressAfter(input: DecisionInput, verdict: Verdict): Progress {

@@ -1,4 +1,5 @@
 import type { Effect, HeaderList, Intent, Json, NewRequest, RequestContent } from '../types/request.ts';
+import { PRECONDITIONS } from './conditions.ts';
 import { deepEqual } from './deepEqual.ts';
 import { isConditional } from './effect.ts';
 import { headerValue } from './headerValue.ts';
@@ -143,7 +144,6 @@ function kindOf({ content, effect }: SquashSubject): Kind {
   }
 }
 
-const PRECONDITIONS: ReadonlySet<string> = new Set(['if-match', 'if-none-match', 'if-unmodified-since']);
 /** Headers that do not tell which thing is meant, nor what is to become of it. */
 const IGNORED: ReadonlySet<string> = new Set([...PRECONDITIONS, 'content-type', 'accept', 'prefer']);
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadBetterSqlite3 } from '../../../src/queue/backends/sqlite/betterSqlite3.ts';
 import { packChange, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
 import type { Verb, Verbs } from '../../../src/queue/backends/sqlite/protocol.ts';
 import type { SendingLimit } from '../../../src/queue/types/claimTerms.ts';
@@ -196,5 +197,34 @@ describe('the statements of a claim', () => {
     expect(store.count()).toEqual({ sending: 3 });
     allowed([{ zone: 'api', sending: 3 }]);
     expect(store.count()).toEqual({ sending: 3, ready: 1 });
+  });
+});
+
+describe('the texts of statements', () => {
+  it('are the same for what is looked for in two places and in many', () => {
+    const compiled = new Set<string>();
+    const { run } = openHere(files.path(), (sql) => compiled.add(sql));
+    const [state, zone] = ['ready', 'api'] as const;
+    const enterPlaces = (from: number, to: number): void => {
+      for (let n = from; n < to; n += 1) run('enqueue', enqueueOf([newRequest({ channel: `c${n}` })]));
+    };
+    const lookEverywhere = (): void => {
+      for (const filter of [{ state }, { zone }, { state, zone }]) {
+        run('count', filter);
+        run('find', { filter, order: 'accepted', after: null, limit: 100 });
+      }
+    };
+    enterPlaces(0, 2);
+    lookEverywhere();
+    const before = [...compiled];
+    enterPlaces(2, 20);
+    lookEverywhere();
+    expect([...compiled]).toEqual(before);
+  });
+
+  it('are compiled once each, and what came of them is kept', () => {
+    const database = loadBetterSqlite3().open(':memory:');
+    expect(database.prepare('SELECT 1')).toBe(database.prepare('SELECT 1'));
+    database.close();
   });
 });

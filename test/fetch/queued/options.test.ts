@@ -198,8 +198,8 @@ describe('options that are wrong', () => {
     const queue = await open('memory');
     const expected = async (name: string): Promise<string | undefined> =>
       (await refused(queue, { [name]: 1 }))[0]?.expected;
-    expect(await expected('priorty')).toContain('"priority"');
-    expect(await expected('deadlin')).toContain('"deadline"');
+    expect(await expected('priorty')).toContain("'priority'");
+    expect(await expected('deadlin')).toContain("'deadline'");
     expect(await stored(queue)).toBe(0);
   });
 
@@ -207,9 +207,9 @@ describe('options that are wrong', () => {
     const queue = await open('memory');
     const expected = async (name: string): Promise<string | undefined> =>
       (await refused(queue, { [name]: 1 }))[0]?.expected;
-    expect(await expected('respnd')).toContain('"respond"');
-    expect(await expected('ofline')).toContain('"offline"');
-    expect(await expected('attemptTimeout')).toContain('"attemptTimeoutMs"');
+    expect(await expected('respnd')).toContain("'respond'");
+    expect(await expected('ofline')).toContain("'offline'");
+    expect(await expected('attemptTimeout')).toContain("'attemptTimeoutMs'");
   });
 
   it('are refused where the call goes past the queue too', async () => {

@@ -354,7 +354,6 @@ export class RedisLink implements Caller {
 
   /** While this process did not run, nobody was silent: answers may have come that it has not read yet. */
   #standStill(ms: number): void {
-    if (ms < LOOK_MS) return;
     this.#heardAt += ms;
     this.#triedAt += ms;
     for (const call of this.#calls) call.askedAt += ms;

@@ -10,7 +10,7 @@ export interface Statement {
 
 /** What this backend uses of a SQLite library, so that another one can serve. */
 export interface Database {
-  /** Compiles; the caller keeps the statement. */
+  /** Compiles, once per text: texts come from code, never from input, so there are few. */
   prepare(sql: string): Statement;
   exec(sql: string): void;
   isInTransaction(): boolean;

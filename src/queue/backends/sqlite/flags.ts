@@ -17,7 +17,7 @@ export const HAS_RESULT = 128;
 export const UNRESOLVED = 256;
 /** Two bits for `onFailure`: none of them where nothing was said. */
 export const ON_FAILURE = 1536;
-export const CONTINUE = 512;
+const CONTINUE = 512;
 export const HALT = 1024;
 export const CASCADE = 1536;
 

@@ -3,7 +3,7 @@ import { parentPort, receiveMessageOnPort, threadId } from 'node:worker_threads'
 import { HoldfastError } from '../../../errors.ts';
 import { loadBetterSqlite3 } from './betterSqlite3.ts';
 import { connect } from './connection.ts';
-import type { Database } from './driver.ts';
+import type { Database, Driver } from './driver.ts';
 import { packError } from './errors.ts';
 import type { Operation } from './Group.ts';
 import { Group } from './Group.ts';
@@ -19,6 +19,7 @@ const WATCH_EVERY_MS = 25;
 class Session {
   readonly #port: MessagePort;
   #path = '';
+  #driver: Driver | undefined;
   #database: Database | undefined;
   #group: Group | undefined;
   #waiting: Operation[] = [];
@@ -81,7 +82,8 @@ class Session {
     this.#path = query.path;
     const patience = new Patience(query.busyTimeoutMs, process.pid * 64 + threadId);
     const { path, durability } = query;
-    this.#database = connect(loadBetterSqlite3(), { path, durability, patience });
+    this.#driver ??= loadBetterSqlite3(); // kept for as long as this thread lives
+    this.#database = connect(this.#driver, { path, durability, patience });
     try {
       const group = new Group(this.#database, patience, new Reserve(path));
       for (const [, error] of group.run([['keepAlive', { ...query, worker: query.identity.worker }]], () => undefined)

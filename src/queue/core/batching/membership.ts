@@ -1,18 +1,9 @@
+import { hasCondition } from '../../strategies/conditions.ts';
 import { keysMethod } from '../../strategies/dialects.ts';
 import type { BatchCandidate } from '../../types/batch.ts';
 import type { Effect, RequestContent } from '../../types/request.ts';
 import type { ZonePolicy } from '../zonePolicy.ts';
 import type { GuardedAdapter } from './GuardedAdapter.ts';
-
-/** What the answer depends on beside the path: without a place for it the server would answer something else. */
-const CONDITIONS: ReadonlySet<string> = new Set([
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-  'range',
-]);
 
 interface Asked {
   readonly content: RequestContent;
@@ -43,7 +34,7 @@ function candidateOf({ method, path, headers, body }: RequestContent, effect: Ef
 
 /** A write that goes with a key would lose what makes it safe to send again. */
 function needsHeaders({ idempotency }: ZonePolicy, { method, headers }: RequestContent, effect: Effect): boolean {
-  if (headers.some(([name]) => CONDITIONS.has(name))) return true;
+  if (hasCondition(headers)) return true;
   if (effect === 'read') return false;
   if (idempotency !== undefined && keysMethod(idempotency, method)) return true;
   const keyHeader = idempotency?.header ?? 'idempotency-key';

@@ -194,6 +194,16 @@ export class Channel {
     return this.openFor(now);
   }
 
+  /** Whether nothing of it is to be sent, not even with a permit that was taken before. */
+  isShut(now: number): boolean {
+    if (this.zone.paused || now < this.zone.notBefore) return true;
+    for (const { breaker } of this.scopes) {
+      const status = breaker?.status(now);
+      if (status === 'open' || status === 'isolated') return true;
+    }
+    return false;
+  }
+
   /** Whether a call that starts now finds out if a gate may open. */
   isProbing(now: number): boolean {
     if (this.zone.isProbing) return true;
@@ -246,7 +256,10 @@ export class Channel {
 
   /** A call that holds a permit starts. */
   started(now: number): Tickets {
-    return this.scopes.map((gates) => gates.started(now));
+    // For each ordinary call: without a function made for it.
+    const tickets: number[] = [];
+    for (const gates of this.scopes) tickets.push(gates.started(now));
+    return tickets;
   }
 
   /** A call that is under way is made once more, or counts as so many more. */

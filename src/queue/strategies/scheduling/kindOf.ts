@@ -7,7 +7,10 @@ const ID = /\d/;
 const VERSION = /^v\d{1,2}(\.\d{1,2})?$/i;
 const BUCKETS = 1_021;
 
-/** What kind of a request it is: its method and its path, without the query and what looks like an id. */
+/**
+ * What kind of a request it is: its method and its path, without the query and what looks like an id. Asked at each acceptance, so coarser and
+ * cheaper than a path template; where it guesses wrong, kinds share their turns or have some of their own, and nothing else.
+ */
 export function kindOf({ method, path }: { readonly method: string; readonly path: string }): string {
   const query = path.search(/[?#]/);
   const segments = (query === -1 ? path : path.slice(0, query)).split('/', MAX_SEGMENTS + 1).slice(1);

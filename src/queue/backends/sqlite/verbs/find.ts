@@ -52,8 +52,7 @@ function acceptedCursors(rows: Rows, query: PackedFind, wanted: number): Cursor[
 }
 
 /** What stands in one state, as its index finds it. */
-interface Part {
-  readonly sql: string;
+interface Part extends Condition {
   readonly n: number;
   /** Whether the index gives it in the order of acceptance. */
   readonly isInOrder: boolean;
@@ -69,10 +68,11 @@ function partsOf(rows: Rows, { state, zone, ids, key, bundle }: RequestFilter): 
     const places = (isLive ? inZone : all).filter(({ n }) => n[code] !== 0);
     if (places.length === 0) return [];
     // What ended is in one index for all places.
-    const where = isLive ? `place IN (${places.map(({ id }) => id).join(', ')})` : 'ended_seq IS NOT NULL';
+    const where = isLive ? within(places) : { sql: 'ended_seq IS NOT NULL', values: [] };
     return [
       {
-        sql: `state = ${code} AND ${where}`,
+        sql: `state = ${code} AND ${where.sql}`,
+        values: where.values,
         n: sum(places, ({ n }) => n[code] as number), // one slot per state
         isInOrder: IN_ORDER.has(code) && places.length === 1,
       },
@@ -87,7 +87,7 @@ function cursorsByState(rows: Rows, query: PackedFind, wanted: number, parts: re
     const seq = part.isInOrder ? 'seq' : '+seq';
     return rows.database
       .prepare(`SELECT seq, seq FROM request WHERE ${part.sql} AND ${seq} > ? AND ${sql} ORDER BY ${seq} LIMIT ?`)
-      .all(query.after ?? 0, ...values, wanted) as unknown as Cursor[]; // both columns are integers
+      .all(...part.values, query.after ?? 0, ...values, wanted) as unknown as Cursor[]; // both columns are integers
   });
   return found.sort((a, b) => a[0] - b[0]).slice(0, wanted);
 }
@@ -129,12 +129,12 @@ export function count(rows: Rows, filter: RequestFilter | null): CountRow[] {
     }
   } else {
     const { sql, values } = conditions(rows, filter);
-    for (const part of partsOf(rows, filter) ?? [{ sql: 'TRUE' }]) {
+    for (const part of partsOf(rows, filter) ?? [{ sql: 'TRUE', values: [] }]) {
       const groups = rows.database
         .prepare(
           `SELECT place, state, count(*), sum(bytes) FROM request WHERE ${part.sql} AND ${sql} GROUP BY place, state`,
         )
-        .all(...values) as [number, number, number, number][]; // all columns are integers
+        .all(...part.values, ...values) as [number, number, number, number][]; // all columns are integers
       for (const [place, state, n, bytes] of groups) add(rows.ledger.place(place), state, n, bytes);
     }
   }
@@ -161,6 +161,13 @@ function sum<T>(values: readonly T[], of: (value: T) => number): number {
   return values.reduce((total, value) => total + of(value), 0);
 }
 
+/** Of one text for any number of places, since every text is compiled once and kept. */
+function within(places: readonly Place[]): Condition {
+  const ids = places.map(({ id }) => id);
+  if (ids.length === 1) return { sql: 'place = ?', values: ids };
+  return { sql: 'place IN (SELECT value FROM json_each(?))', values: [JSON.stringify(ids)] };
+}
+
 function conditions(rows: Rows, filter: RequestFilter): Condition {
   const parts = ['TRUE'];
   const values: SqlValue[] = [];
@@ -176,7 +183,8 @@ function conditions(rows: Rows, filter: RequestFilter): Condition {
   if (filter.reason !== undefined) add(`reason IN (${listOf(filter.reason).map(reasonCode).join(', ')})`);
   if (filter.zone !== undefined) {
     const places = [...rows.ledger.places()].filter(({ zone }) => zone === filter.zone);
-    add(`place IN (${places.map(({ id }) => id).join(', ')})`);
+    const { sql, values } = within(places);
+    add(sql, ...values);
   }
   if (filter.lane !== undefined) add('lane = ?', filter.lane);
   if (filter.principal !== undefined) add('principal = ?', filter.principal);
