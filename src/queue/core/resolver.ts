@@ -114,8 +114,7 @@ export class Resolver {
 
   /** In turns with what waits, so that neither keeps the other from ever being tried. */
   async #tryWith(zone: Zone): Promise<void> {
-    // Once: what may be ready may stand behind what is in doubt, or its channel be closed, and never try the zone.
-    if (this.#lookedAt.get(zone) === zone.triedAt && zone.mayHaveWork) return void this.#lookedAt.delete(zone);
+    if (this.#lookedAt.get(zone) === zone.triedAt && zone.mayHaveWork) return;
     const now = this.#context.clock.monotonicNow();
     const whole = this.#zones.channelNamed(zone, zone.name);
     if (whole.take(1, now) === 0) return;
