@@ -144,6 +144,11 @@ export class Keeper {
     );
   }
 
+  /** Looks at what is in doubt. Not awaited: a question that hangs must not keep what is due from being met. */
+  resolve(): void {
+    this.#resolver.run().catch((error: unknown) => this.#failed(error));
+  }
+
   async #lookAtDue(): Promise<void> {
     const { clock } = this.#context;
     this.#dueAt = Number.POSITIVE_INFINITY;
@@ -152,8 +157,7 @@ export class Keeper {
     await this.#hint();
     this.#events.probe();
     this.#events.wake();
-    // Not awaited: a question that hangs must not keep what is due from being met.
-    this.#resolver.run().catch((error: unknown) => this.#failed(error));
+    this.resolve();
     const next = await this.#nextDueAt(lookedAt);
     this.#dueAt = Math.min(this.#dueAt, next); // meanwhile something else may have become due
     this.arm();
