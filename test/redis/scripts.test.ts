@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { holdfastError } from '../../src/errors.ts';
 import type { RedisBackendOptions } from '../../src/queue/backends/redis/RedisBackend.ts';
+import type { Verb } from '../../src/queue/backends/redis/script.ts';
 import { loadScripts } from '../../src/queue/backends/redis/script.ts';
 import type { Backend } from '../../src/queue/types/backend.ts';
 import type { EnqueueResult } from '../../src/queue/types/store.ts';
@@ -43,6 +44,8 @@ async function seqsOf(calls: readonly Promise<EnqueueResult[]>[]): Promise<numbe
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+const scriptOf = (verb: Verb): string => loadScripts().get(verb)?.text ?? '';
 
 /** Fulfils when the server has that many requests. */
 async function waitForStored(server: RedisServer, least: number): Promise<void> {
@@ -112,6 +115,16 @@ describeRedis('scripts that a server does not have', () => {
     expect(Number(await server.ask('HLEN', 'holdfast:{queue}:records'))).toBe(MANY);
   });
 
+  it('are waited for by what is asked behind a call that needs them, though its own is there', async () => {
+    const server = await serverWith();
+    const backend = await storeOn(server);
+    await server.ask('SCRIPT', 'FLUSH');
+    await server.ask('SCRIPT', 'LOAD', scriptOf('get'));
+    const request = newRequest();
+    const [, found] = await Promise.all([enqueue(backend, request), backend.requests.get({ ids: [request.id] })]);
+    expect(found[0]?.id).toBe(request.id);
+  });
+
   it('are no reason any more for what fails once they are loaded', async () => {
     const server = await serverWith();
     const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
@@ -131,6 +144,18 @@ describeRedis('a call that waits', () => {
     const calls = enqueueMany(backend, 100);
     execFileSync('sleep', ['5']);
     expect(await seqsOf(calls)).toEqual(upTo(100));
+  }, 30_000);
+
+  it('since its process stood still is given up as soon as any other', async () => {
+    const server = await serverWith();
+    const backend = await storeOn(server, { commandTimeoutMs: 1_000 });
+    server.pause();
+    execFileSync('sleep', ['7']);
+    const before = performance.now();
+    const error = await enqueue(backend, newRequest()).catch((reason: unknown) => reason);
+    expect(performance.now() - before).toBeLessThan(5_000);
+    server.resume();
+    expect(holdfastError(error, 'BACKEND_UNAVAILABLE')).toBeDefined();
   }, 30_000);
 
   it('for others of its process is not given up while these are answered', async () => {

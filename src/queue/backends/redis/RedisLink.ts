@@ -327,7 +327,7 @@ export class RedisLink implements Caller {
     if (this.#isClosed) return;
     this.#timer = this.#clock.schedule(LOOK_MS, () => this.#look());
     const now = this.#clock.monotonicNow();
-    this.#standStill(now - this.#lookAt);
+    this.#standStill(now);
     this.#lookAt = now + LOOK_MS;
     for (const call of [...this.#calls]) {
       if (!call.isGivenUp && now - this.#askedAt(call) >= this.#options.commandTimeoutMs)
@@ -353,10 +353,12 @@ export class RedisLink implements Caller {
   }
 
   /** While this process did not run, nobody was silent: answers may have come that it has not read yet. */
-  #standStill(ms: number): void {
-    this.#heardAt += ms;
-    this.#triedAt += ms;
-    for (const call of this.#calls) call.askedAt += ms;
+  #standStill(now: number): void {
+    const ms = now - this.#lookAt;
+    const moved = (at: number): number => Math.min(at + ms, now); // some of it came only afterwards
+    this.#heardAt = moved(this.#heardAt);
+    this.#triedAt = moved(this.#triedAt);
+    for (const call of this.#calls) call.askedAt = moved(call.askedAt);
   }
 
   /** Gives the connection up and has another one made. */
