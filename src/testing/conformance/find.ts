@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestFilter } from '../../queue/types/request.ts';
+import type { RequestState } from '../../queue/types/states.ts';
+import { REQUEST_STATES } from '../../queue/types/states.ts';
 import { group } from './group.ts';
 import type { Trial } from './Trial.ts';
 import { ids } from './Trial.ts';
@@ -94,6 +96,7 @@ export const findGroup = group('find', (test) => {
       [{ zone: 'eu', principal: 'bob', state: 'blocked', tags: ['x'], lane: 'l' }, [b]],
       [{ ids: [a ?? ''], principal: 'bob' }, []],
       [{ key: 'k1', state: 'scheduled' }, []],
+      [{ key: 'k2', state: Array<RequestState>(REQUEST_STATES.length).fill('ready') }, []],
       [{ zone: undefined, tags: undefined }, [a, b, c]],
     ];
     for (const [filter, expected] of cases) {

@@ -3,7 +3,7 @@ import { loadBetterSqlite3 } from '../../../src/queue/backends/sqlite/betterSqli
 import { packChange, packSettlement } from '../../../src/queue/backends/sqlite/pack.ts';
 import type { Verb, Verbs } from '../../../src/queue/backends/sqlite/protocol.ts';
 import type { SendingLimit } from '../../../src/queue/types/claimTerms.ts';
-import type { NewRequest } from '../../../src/queue/types/request.ts';
+import type { NewRequest, RequestFilter } from '../../../src/queue/types/request.ts';
 import { NO_PROGRESS } from '../../../src/queue/types/request.ts';
 import type { Change, ClaimQuery } from '../../../src/queue/types/store.ts';
 import { enqueueOf, openHere, successOf } from './inProcess.ts';
@@ -219,6 +219,27 @@ describe('the texts of statements', () => {
     const before = [...compiled];
     enterPlaces(2, 20);
     lookEverywhere();
+    expect([...compiled]).toEqual(before);
+  });
+
+  it('are the same for states in any order, and any reasons and tags, that are looked for', () => {
+    const compiled = new Set<string>();
+    const { run } = openHere(files.path(), (sql) => compiled.add(sql));
+    run('enqueue', enqueueOf([newRequest({ tags: ['a', 'b'] })]));
+    const look = (filter: RequestFilter): number => {
+      for (const order of ['accepted', 'ended'] as const) run('find', { filter, order, after: null, limit: 9 });
+      return run('count', filter).length;
+    };
+    expect(look({ ids: ['x', 'y'], state: ['ready', 'held'], reason: ['accepted', 'retry'], tags: ['a'] })).toBe(0);
+    const before = [...compiled];
+    expect(
+      look({
+        ids: ['x', 'y'],
+        state: ['held', 'ready', 'ready'],
+        reason: ['lane', 'retry', 'auth'],
+        tags: ['b', 'a', 'c'],
+      }),
+    ).toBe(0);
     expect([...compiled]).toEqual(before);
   });
 

@@ -1,4 +1,5 @@
 import type { RequestFilter } from '../../../types/request.ts';
+import type { RequestState } from '../../../types/states.ts';
 import { REQUEST_STATES } from '../../../types/states.ts';
 import type { CountRow } from '../../../types/store.ts';
 import { reasonCode, stateCode, stateOf, TAGS_PATH } from '../../codec.ts';
@@ -17,6 +18,10 @@ interface Condition {
 const TERMINAL = [6, 7, 8, 9] as const;
 /** States whose index has nothing but the place: it gives the requests of one place in the order of acceptance. */
 const IN_ORDER: ReadonlySet<number> = new Set([BLOCKED, HELD]);
+
+const HAS_ALL_TAGS = `NOT EXISTS (
+  SELECT 1 FROM json_each(?) AS wanted WHERE wanted.value NOT IN (
+    SELECT own.value FROM content, json_each(content.head, '${TAGS_PATH}') AS own WHERE content.seq = request.seq))`;
 
 type Cursor = readonly [seq: number, place: number];
 
@@ -95,7 +100,7 @@ function cursorsByState(rows: Rows, query: PackedFind, wanted: number, parts: re
 /** One walk of the index per terminal state, merged. */
 function endedCursors(rows: Rows, query: PackedFind, wanted: number): Cursor[] {
   const { sql, values } = conditions(rows, { ...query.filter, state: undefined });
-  const states = TERMINAL.filter((state) => wants(query.filter, state));
+  const states = TERMINAL.filter((state) => wants(query.filter, stateOf(state)));
   // A bundle is small and has an index: the `+` keeps SQLite from walking all that ended instead.
   const column = query.filter.bundle === undefined ? 'state' : '+state';
   const found = states.flatMap(
@@ -153,19 +158,25 @@ function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? (value as readonly T[]) : [value as T]; // narrowed by the line's own test
 }
 
-function wants(filter: RequestFilter, state: number): boolean {
-  return filter.state === undefined || listOf(filter.state).includes(stateOf(state));
+function wants(filter: RequestFilter, state: RequestState): boolean {
+  return filter.state === undefined || listOf(filter.state).includes(state);
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {
   return values.reduce((total, value) => total + of(value), 0);
 }
 
-/** Of one text for any number of places, since every text is compiled once and kept. */
 function within(places: readonly Place[]): Condition {
-  const ids = places.map(({ id }) => id);
-  if (ids.length === 1) return { sql: 'place = ?', values: ids };
-  return { sql: 'place IN (SELECT value FROM json_each(?))', values: [JSON.stringify(ids)] };
+  return oneOf(
+    'place',
+    places.map(({ id }) => id),
+  );
+}
+
+/** Of one text for any number of values, since every text is compiled once and kept; and one for a single value, which takes less. */
+function oneOf(column: string, values: readonly SqlValue[]): Condition {
+  if (values.length === 1) return { sql: `${column} = ?`, values };
+  return { sql: `${column} IN (SELECT value FROM json_each(?))`, values: [JSON.stringify(values)] };
 }
 
 function conditions(rows: Rows, filter: RequestFilter): Condition {
@@ -175,27 +186,26 @@ function conditions(rows: Rows, filter: RequestFilter): Condition {
     parts.push(sql);
     values.push(...given);
   };
-  if (filter.ids !== undefined) add('id IN (SELECT value FROM json_each(?))', JSON.stringify(filter.ids));
+  const addOneOf = (column: string, given: readonly SqlValue[]): void => {
+    const { sql, values } = oneOf(column, given);
+    add(sql, ...values);
+  };
+  if (filter.ids !== undefined) addOneOf('id', filter.ids);
   if (filter.key !== undefined) add('key = ? AND key IS NOT NULL', filter.key);
-  if (filter.state !== undefined && listOf(filter.state).length < REQUEST_STATES.length) {
-    add(`state IN (${listOf(filter.state).map(stateCode).join(', ')})`);
-  }
-  if (filter.reason !== undefined) add(`reason IN (${listOf(filter.reason).map(reasonCode).join(', ')})`);
+  const states = REQUEST_STATES.filter((state) => wants(filter, state));
+  // As text, since indexes are of one state; in one order.
+  if (states.length < REQUEST_STATES.length) add(`state IN (${states.map(stateCode).join(', ')})`);
+  if (filter.reason !== undefined) addOneOf('reason', listOf(filter.reason).map(reasonCode));
   if (filter.zone !== undefined) {
     const places = [...rows.ledger.places()].filter(({ zone }) => zone === filter.zone);
-    const { sql, values } = within(places);
-    add(sql, ...values);
+    const { sql, values: ids } = within(places);
+    add(sql, ...ids);
   }
   if (filter.lane !== undefined) add('lane = ?', filter.lane);
   if (filter.principal !== undefined) add('principal = ?', filter.principal);
   if (filter.bundle !== undefined) add('bundle = ? AND bundle IS NOT NULL', filter.bundle);
   if (filter.acceptedBefore !== undefined) add('accepted < ?', filter.acceptedBefore);
   if (filter.acceptedAfter !== undefined) add('accepted >= ?', filter.acceptedAfter);
-  for (const tag of filter.tags ?? []) {
-    add(
-      `EXISTS (SELECT 1 FROM content, json_each(content.head, '${TAGS_PATH}') WHERE content.seq = request.seq AND json_each.value = ?)`,
-      tag,
-    );
-  }
+  if (filter.tags !== undefined && filter.tags.length > 0) add(HAS_ALL_TAGS, JSON.stringify(filter.tags));
   return { sql: parts.join(' AND '), values };
 }
