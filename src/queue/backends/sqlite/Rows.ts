@@ -39,11 +39,10 @@ export interface Row {
 export const ROW =
   'seq, id, place, state, reason, flags, rank, due, expires, token, worker, first_sent, line, waits, callers, priority, bytes, not_before, turn';
 
-/** The open database as the verbs see it: statements compiled once, the ledger, rows by id. */
+/** The open database as the verbs see it: its statements, the ledger, rows by id. */
 export class Rows {
   readonly database: Database;
   readonly ledger: Ledger;
-  readonly #statements = new Map<string, Statement>();
   readonly #byId: Statement;
   readonly #bySeq: Statement;
 
@@ -54,14 +53,8 @@ export class Rows {
     this.#bySeq = database.prepare(`SELECT ${ROW} FROM request WHERE seq = ?`);
   }
 
-  /** The compiled statement of a text. Texts come from code, never from input, so the map stays small. */
   sql(text: string): Statement {
-    let statement = this.#statements.get(text);
-    if (statement === undefined) {
-      statement = this.database.prepare(text);
-      this.#statements.set(text, statement);
-    }
-    return statement;
+    return this.database.prepare(text);
   }
 
   byId(id: string): Row | undefined {
