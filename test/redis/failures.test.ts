@@ -161,19 +161,20 @@ describeRedis('a server that fails', () => {
     expect((await enqueue(backend, newRequest()))[0]).toMatchObject({ status: 'accepted' });
   });
 
-  it('is frozen while it grants leases: those nobody heard of in time are given back unsent', async () => {
+  it('is frozen while it grants leases: those nobody heard of in time are given back unsent, and keep their turns', async () => {
     const server = await serverWith();
     const backend = await storeOn({ port: server.port, commandTimeoutMs: 1_000 });
-    await enqueue(backend, newRequest(), newRequest());
+    const rank = { form: 'flow', group: 'g', flow: 'f', weight: 1 } as const;
+    await enqueue(backend, newRequest({ rank }), newRequest({ rank }));
     server.pause();
     const error = await claim(backend, 2).catch((reason: unknown) => reason);
     expect(holdfastError(error)?.code).toBe('BACKEND_UNAVAILABLE');
     server.resume();
     await vi.waitFor(async () => expect(await count(backend)).toEqual({ ready: 2 }), { timeout: 30_000 });
     const again = await claim(backend, 2);
-    expect(again.map(({ firstSentAt, lease }) => [firstSentAt !== null, lease?.token])).toEqual([
-      [true, 2],
-      [true, 2],
+    expect(again.map(({ firstSentAt, lease, rank }) => [firstSentAt !== null, lease?.token, rank])).toEqual([
+      [true, 2, 1],
+      [true, 2, 2],
     ]);
   });
 

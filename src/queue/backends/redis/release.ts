@@ -28,7 +28,7 @@ export function releaseAccepted(link: Caller, results: readonly EnqueueResult[],
 }
 
 function unsent(id: string, token: number, progress: StoredRequest['progress']): Settlement {
-  return { id, token, next: { state: 'ready', reason: 'released' }, progress, notSent: true };
+  return { id, token, next: { state: 'ready', reason: 'accepted' }, progress, notSent: true };
 }
 
 function release(link: Caller, settlements: readonly Settlement[], now: number): void {
