@@ -164,4 +164,13 @@ describeRedis('a call that waits', () => {
     const calls = enqueueMany(backend, 30_000);
     expect(await seqsOf(calls)).toEqual(upTo(30_000));
   });
+
+  it('at the server for others is not given up while these are answered', async () => {
+    const server = await serverWith();
+    const backend = await storeOn(server, { commandTimeoutMs: 3_000 });
+    await backend.history.append({ entries: Array.from({ length: 1_000 }, (_, at) => ({ stream: 's', at, data: 1 })) });
+    const read = async (): Promise<number> =>
+      (await backend.history.query({ stream: 's', after: 0, limit: 1_000 })).length;
+    expect(new Set(await Promise.all(Array.from({ length: 5_000 }, read)))).toEqual(new Set([1_000]));
+  });
 });

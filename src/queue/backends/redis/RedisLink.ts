@@ -1,7 +1,7 @@
 import { holdfastError } from '../../../errors.ts';
 import type { Clock, Timer } from '../../../system/clock.ts';
 import type { Ask, Call, Caller, LinkOptions, LoadedScript } from './call.ts';
-import { recalled } from './call.ts';
+import { askedSince, recalled, unsend } from './call.ts';
 import type { Connection } from './connection.ts';
 import { failure, judge, unanswered } from './errors.ts';
 import type { Packable } from './msgpack.ts';
@@ -207,7 +207,7 @@ export class RedisLink implements Caller {
     this.#triedAt = now;
     this.#isReady = false;
     this.#cause = cause ?? this.#cause;
-    for (const call of this.#calls) call.epoch = 0;
+    for (const call of this.#calls) unsend(call, this.#answeredAt);
     const verdict = judge(cause);
     if (verdict?.verdict !== 'fail') return;
     // No waiting mends a wrong password.
@@ -233,7 +233,6 @@ export class RedisLink implements Caller {
   #send(call: Call, previous: number): void {
     const epoch = this.#epoch;
     call.epoch = epoch;
-    if (call.sends === 0) call.askedAt = this.#askedAt(call);
     const isRecall = call.isGivenUp;
     const argument = isRecall ? this.#recall(call) : call.argument;
     const script = this.#options.scripts.get(isRecall ? 'recall' : call.verb) as LoadedScript; // every verb has one
@@ -248,11 +247,6 @@ export class RedisLink implements Caller {
     );
   }
 
-  /** What was never sent waits for as long as those before it are answered. */
-  #askedAt({ sends, askedAt }: Call): number {
-    return sends === 0 ? Math.max(askedAt, this.#answeredAt) : askedAt;
-  }
-
   /** Asks what became of a call instead of making it, now that nobody waits for it. */
   #recall({ number }: Call): Buffer {
     return this.#packer.pack(['recall', 0, 0, 0, this.#handle, this.#options.news, [number]]);
@@ -260,6 +254,7 @@ export class RedisLink implements Caller {
 
   /** `answer` undefined: it never took effect. */
   #receive(call: Call, answer: Buffer | undefined): void {
+    call.askedAt = askedSince(call, this.#answeredAt);
     this.#heardAt = this.#clock.monotonicNow();
     this.#answeredAt = this.#heardAt;
     this.#cause = undefined;
@@ -280,7 +275,7 @@ export class RedisLink implements Caller {
   }
 
   #refused(call: Call, error: unknown): void {
-    call.epoch = 0;
+    unsend(call, this.#answeredAt);
     const verdict = judge(error) ?? { verdict: 'wait' as const };
     this.#cause = error;
     switch (verdict.verdict) {
@@ -330,7 +325,7 @@ export class RedisLink implements Caller {
     this.#standStill(now);
     this.#lookAt = now + LOOK_MS;
     for (const call of [...this.#calls]) {
-      if (!call.isGivenUp && now - this.#askedAt(call) >= this.#options.commandTimeoutMs)
+      if (!call.isGivenUp && now - askedSince(call, this.#answeredAt) >= this.#options.commandTimeoutMs)
         this.#giveUp(call, this.#cause);
     }
     this.#answered();
@@ -357,6 +352,7 @@ export class RedisLink implements Caller {
     const ms = now - this.#lookAt;
     const moved = (at: number): number => Math.min(at + ms, now); // some of it came only afterwards
     this.#heardAt = moved(this.#heardAt);
+    this.#answeredAt = moved(this.#answeredAt);
     this.#triedAt = moved(this.#triedAt);
     for (const call of this.#calls) call.askedAt = moved(call.askedAt);
   }

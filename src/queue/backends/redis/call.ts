@@ -32,7 +32,7 @@ export interface Call {
   /** 0: it only reads. */
   readonly number: number;
   readonly argument: Buffer;
-  /** Since when the server could have answered it; moved on by what is not the server's fault. */
+  /** When it was made; moved on by what is not the server's fault. */
   askedAt: number;
   /** Epoch of the connection it was sent on; 0: not sent since the last loss. */
   epoch: number;
@@ -57,6 +57,18 @@ export interface Ask {
 export interface Caller {
   readonly packer: Packer;
   call(verb: Verb, payload: Packable, ask: Ask): Promise<Unpacker>;
+}
+
+/** Since when the server could have answered it. A server answers in order: what it has not refused waits while those before are answered. */
+export function askedSince({ sends, epoch, askedAt }: Call, answeredAt: number): number {
+  const isWaiting = sends === 0 || (sends === 1 && epoch !== 0);
+  return isWaiting ? Math.max(askedAt, answeredAt) : askedAt;
+}
+
+/** It was refused, or its connection was lost: it does not wait for others any more. */
+export function unsend(call: Call, answeredAt: number): void {
+  call.askedAt = askedSince(call, answeredAt);
+  call.epoch = 0;
 }
 
 /** What a call answered that took effect unheard. */
