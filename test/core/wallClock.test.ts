@@ -134,4 +134,19 @@ describe('what was accepted while the wall clock was ahead', () => {
       ['old', 'later', '0', '1', '2'].map((name) => `/notes/${name}`),
     );
   });
+
+  it('keeps that place where another strategy is set later on', async () => {
+    const test = await start({ config: { maxConcurrency: 1 } });
+    test.queue.pause();
+    test.clock.setWall(test.clock.now() + DAY_MS);
+    await enqueue(test.queue, 'POST', '/notes/old');
+    test.clock.setWall(test.clock.now() - DAY_MS);
+    await test.clock.advance(MINUTE_MS);
+    await test.queue.setStrategy({ ageingMs: 10 * MINUTE_MS });
+    await test.clock.advance(MINUTE_MS);
+    await enqueue(test.queue, 'POST', '/notes/new');
+    test.queue.resume();
+    await drain(test, MINUTE_MS);
+    expect(test.server.ledger.entries.map(({ request }) => request.path)).toEqual(['/notes/old', '/notes/new']);
+  });
 });
