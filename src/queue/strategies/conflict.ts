@@ -17,7 +17,7 @@ export interface Conflict {
   readonly local: Json;
   /** What the server has; null where it has nothing. */
   readonly remote: Json;
-  /** Top-level fields the change means to set: those sent that differ from `base`, all where `base` is null. */
+  /** Top-level fields the change means to set: those sent that differ from `base`; all where `base` is null, and of a PATCH where none differs. */
   readonly changed: readonly string[];
   /** Top-level fields that differ between `base` and `remote`; none where `base` is null. */
   readonly remoteChanged: readonly string[];
@@ -123,10 +123,12 @@ function changedFields({ method, base, local }: ConflictInput): string[] {
   if (!isJsonObject(local)) return [];
   const fields = Object.keys(local);
   if (!isJsonObject(base)) return fields;
-  return fields.filter((field) => {
+  const changed = fields.filter((field) => {
     const before = fieldOf(base, field);
     return !deepEqual(intendedValue(method, before, fieldOf(local, field)), before);
   });
+  // Who sends nothing but what was there already means it to be there.
+  return method === 'PATCH' && changed.length === 0 ? fields : changed;
 }
 
 function fieldsThatDiffer(base: JsonObject, remote: JsonObject): string[] {
