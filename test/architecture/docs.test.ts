@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { EVENT_NAMES } from '../../src/queue/types/eventNames.ts';
-import { ROOT } from './support/project.ts';
+import { filesUnder, ROOT } from './support/project.ts';
 
 interface OptionGroup {
   readonly name: string;
@@ -25,6 +25,19 @@ interface OptionsScript {
 
 const script = async <T>(name: string): Promise<T> => (await import(`${ROOT}scripts/${name}`)) as T;
 const CONFIG = `${ROOT}src/queue/core/config`;
+
+describe('the documents', () => {
+  it('were merged to their end, and have no section of one change twice', () => {
+    const pages = ['README.md', 'CHANGELOG.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...filesUnder('docs', ['.md'])];
+    const torn = pages.filter((page) => /^(?:<{7}|>{7}|\|{7}) /m.test(readFileSync(ROOT + page, 'utf8')));
+    expect(torn).toEqual([]);
+    const versions = readFileSync(`${ROOT}CHANGELOG.md`, 'utf8').split(/^## /m).slice(1);
+    for (const version of versions) {
+      const sections = version.match(/^### .*$/gm) ?? [];
+      expect(sections).toEqual([...new Set(sections)]);
+    }
+  });
+});
 
 describe('a generated page', () => {
   it('of error codes equals the table of the source', async () => {

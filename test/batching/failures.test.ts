@@ -59,6 +59,24 @@ describe('a batch that is too large', () => {
     expect(one.calls.map((call) => call.length)).toEqual([20]);
   });
 
+  it.each([2, 3])('for a server that takes %i makes those after it smaller, though some went alone', async (most) => {
+    const one = await batchWorld();
+    one.answerCall = (items) => (items.length > most ? { status: 413 } : undefined);
+    await enqueueAll(
+      one,
+      paths(20).map((path) => post(path)),
+    );
+    await one.test.clock.advance(20);
+    expect((await one.test.queue.counts()).succeeded).toBe(20);
+    one.calls.length = 0;
+    await enqueueAll(
+      one,
+      paths(20, '/others').map((path) => post(path)),
+    );
+    await one.test.clock.advance(100);
+    expect(Math.max(...one.calls.map((call) => call.length))).toBeLessThanOrEqual(most + 1);
+  });
+
   it('for one member alone leaves that its own answer, and the others theirs', async () => {
     const one = await batchWorld();
     one.answerCall = (items) => (items.some(({ path }) => path === '/things/7') ? { status: 400 } : undefined);

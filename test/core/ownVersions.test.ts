@@ -1,11 +1,18 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ApiClient } from '../../src/client/ApiClient.ts';
 import type { ResourceOptions } from '../../src/client/resourceOptions.ts';
+import { MemoryBackend } from '../../src/queue/backends/memory/MemoryBackend.ts';
+import { MemoryStorage } from '../../src/queue/backends/memory/MemoryStorage.ts';
+import { QueueManager } from '../../src/queue/core/QueueManager.ts';
 import type { Json } from '../../src/queue/types/request.ts';
 import { TEST_ORIGIN } from '../../src/testing/createTestQueue.ts';
+import { FakeClock } from '../../src/testing/FakeClock.ts';
+import { FakeNetwork } from '../../src/testing/FakeNetwork.ts';
+import { seededRandom } from '../../src/testing/seededRandom.ts';
 import { answer, applyThenReset, partialBody, unavailable } from '../../src/testing/serverSteps.ts';
 import { RestApi } from '../support/RestApi.ts';
 import { world } from './harness.ts';
+import { stepwise } from './support/steps.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -322,4 +329,29 @@ describe('a change behind others of its lane', () => {
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'applied' });
     expect(api.at('/tickets/501')).toEqual({ id: 501, title: 'c', size: 2 });
   });
+});
+
+it('a change on no version is sent though it cannot be noted what those behind it were made on', async () => {
+  const [clock, storage] = [new FakeClock(), new MemoryStorage()];
+  const network = new FakeNetwork({ clock });
+  network.serve(TEST_ORIGIN, { respond: new RestApi().respond });
+  let isFailing = false;
+  const backend = stepwise(new MemoryBackend({ store: storage }), 'store', (verb) => {
+    if (isFailing && verb === 'store.set') throw new Error('not now');
+  });
+  const queue = new QueueManager({ clock, random: seededRandom(1), backend, transport: network });
+  onTestFinished(() => queue.close());
+  await queue.start();
+  const client = new ApiClient({ queue, baseUrl: TEST_ORIGIN });
+  const tickets = client.resource('ticket', { path: '/tickets', version: 'etag', onConflict: 'merge' });
+  await tickets.create({ title: 'a' }).accepted();
+  await clock.advance(1_000);
+  network.online = false;
+  const first = await tickets.update(501, { size: 1 }).accepted();
+  await tickets.update(501, { size: 2 }, { etag: '"v1"', base: { id: 501, title: 'a' } }).accepted();
+  isFailing = true;
+  network.online = true;
+  await clock.advance(MINUTE_MS);
+  const { state, progress } = (await queue.get(first.id)) ?? {};
+  expect([state, progress?.attempts.map(({ phase }) => phase)]).toEqual(['succeeded', ['notSent', 'answered']]);
 });

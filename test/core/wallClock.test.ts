@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hang, park, resetBeforeApply, unavailable } from '../../src/testing/serverSteps.ts';
+import { hang, park, resetBeforeApply, slow, unavailable } from '../../src/testing/serverSteps.ts';
 import {
   call,
   DAY_MS,
@@ -133,5 +133,35 @@ describe('what was accepted while the wall clock was ahead', () => {
     expect(test.server.ledger.entries.map(({ request }) => request.path)).toEqual(
       ['old', 'later', '0', '1', '2'].map((name) => `/notes/${name}`),
     );
+  });
+
+  it('waits no longer for that either where it was being sent when the clock was put right', async () => {
+    const test = await start({ config: { maxConcurrency: 1, attemptTimeoutMs: 20_000 } });
+    test.clock.setWall(test.clock.now() + DAY_MS);
+    test.server.script.next(hang);
+    await enqueue(test.queue, 'PUT', '/notes/old');
+    await test.clock.advance(6_000);
+    test.clock.setWall(test.clock.now() - DAY_MS);
+    await test.clock.advance(10_000);
+    test.server.script.always(slow(2_000));
+    for (let n = 0; n < 20; n += 1) await enqueue(test.queue, 'PUT', `/notes/${n}`);
+    await drain(test, 2 * MINUTE_MS);
+    const sent = test.server.ledger.entries.map(({ request }) => request.path);
+    expect(sent.lastIndexOf('/notes/old')).toBeLessThan(15);
+  });
+
+  it('keeps that place where another strategy is set later on', async () => {
+    const test = await start({ config: { maxConcurrency: 1 } });
+    test.queue.pause();
+    test.clock.setWall(test.clock.now() + DAY_MS);
+    await enqueue(test.queue, 'POST', '/notes/old');
+    test.clock.setWall(test.clock.now() - DAY_MS);
+    await test.clock.advance(MINUTE_MS);
+    await test.queue.setStrategy({ ageingMs: 10 * MINUTE_MS });
+    await test.clock.advance(MINUTE_MS);
+    await enqueue(test.queue, 'POST', '/notes/new');
+    test.queue.resume();
+    await drain(test, MINUTE_MS);
+    expect(test.server.ledger.entries.map(({ request }) => request.path)).toEqual(['/notes/old', '/notes/new']);
   });
 });

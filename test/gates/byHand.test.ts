@@ -11,6 +11,7 @@ import {
   noteArrivals,
   post,
   put,
+  rig,
   SECOND_MS,
   ZONE,
 } from './support/world.ts';
@@ -103,6 +104,12 @@ describe('a zone that is isolated', () => {
       () => zones.get('nowhere'),
     ])
       expect((await errorOf(work)).code).toBe('REQUEST_INVALID');
+  });
+
+  it('is refused with what can be named where no zone is configured', async () => {
+    const { queue } = await rig();
+    const { message } = await errorOf(() => queue.zones.get('nowhere'));
+    expect(message).toBe('there is no zone "nowhere": expected the origin of an API, as none is configured');
   });
 });
 

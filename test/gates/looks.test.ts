@@ -12,7 +12,11 @@ import {
   HOUR_MS,
   MINUTE_MS,
   noteArrivals,
+  put,
+  rig,
   SECOND_MS,
+  ZONE,
+  zones,
 } from './support/world.ts';
 
 /** Reads the thing that the request is about, and takes any answer of it for applied. */
@@ -132,6 +136,24 @@ describe('a request of which it is not known what became', () => {
     expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded' });
   });
 
+  it.each([
+    ['nothing waits', false],
+    ['all that waits may not be sent', true],
+  ])('finds back a zone that could not be reached for long, where %s', async (_, isWaiting) => {
+    const { test, id } = await inDoubt({ endpoint: ({ path }: { path: string }) => path.split('/')[1] });
+    await test.queue.enqueue(put('/things/1'));
+    await test.clock.settle();
+    if (isWaiting) test.queue.zones.isolate(ZONE, 'things');
+    if (isWaiting) await test.queue.enqueue(put('/things/2'));
+    const offline = record(test.queue, 'zone:offline');
+    test.network.online = false;
+    await test.clock.advance(10 * MINUTE_MS);
+    expect(offline.length).toBe(1);
+    test.network.online = true;
+    await test.clock.advance(5 * MINUTE_MS);
+    expect(await test.queue.get(id)).toMatchObject({ state: 'succeeded', reason: 'appliedEarlier' });
+  });
+
   it('spends none of its looks on a zone that fails', async () => {
     const { test, id } = await inDoubt();
     await test.clock.advance(57 * SECOND_MS);
@@ -148,5 +170,30 @@ describe('a request of which it is not known what became', () => {
     await test.clock.advance(3 * SECOND_MS);
     expect(gatesOf(test.queue).breaker).toMatchObject({ calls: 1, failures: 0 });
     expect(before).toBe(1);
+  });
+});
+
+describe('a zone that cannot be reached, where nothing waits and nothing is in doubt', () => {
+  it('is not asked for what is in doubt once for each of its endpoints', async () => {
+    const verbs: string[] = [];
+    const { queue, clock, network } = await rig({
+      config: {
+        zones: { ...zones({ endpoint: ({ path }) => path.split('/')[1] }), other: { origins: ['https://other.test'] } },
+      },
+      hooks: { before: (verb) => void verbs.push(verb) },
+    });
+    for (let n = 0; n < 10; n += 1) await queue.enqueue(put(`/things${n}/1`));
+    await clock.advance(SECOND_MS);
+    network.online = false;
+    const offline = record(queue, 'zone:offline');
+    for (let n = 0; n < 3; n += 1) await queue.enqueue(put(`/things${n}/2`), { deadline: clock.now() + 4 * SECOND_MS });
+    await clock.advance(10 * SECOND_MS);
+    expect([offline.length, (await queue.counts()).ready]).toEqual([1, 0]);
+    verbs.length = 0;
+    await clock.advance(MINUTE_MS);
+    const looks = verbs.filter((verb) => verb === 'expire').length;
+    expect(looks).toBeGreaterThan(0);
+    // Of the zone, and of the one that is well; once more where a claim had the one permit there is.
+    expect(verbs.filter((verb) => verb === 'claimUnknown').length).toBeLessThanOrEqual(4 * looks);
   });
 });

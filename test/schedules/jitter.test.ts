@@ -60,6 +60,33 @@ function define(open: () => Promise<Site>): void {
 describe('a schedule in memory', () => define(() => Promise.resolve(memorySite())));
 describeSites('a schedule', define);
 
+it.each(['skip', 'runOnce', 'runAll'] as const)('a jitter of several periods loses no firing (%s)', async (missed) => {
+  const site = memorySite();
+  const { queue } = await site.open();
+  const told = [record(queue, 'schedule:fired'), record(queue, 'schedule:missed')] as const;
+  const everyMs = MINUTE_MS;
+  await queue.schedules.set('report', { everyMs, jitterMs: 5 * everyMs, missed, overlap: 'allow', request });
+  await site.clock.advance(100 * everyMs);
+  const [fired, missing] = told;
+  expect(missing).toEqual([]);
+  expect(fired.length).toBeGreaterThanOrEqual(94);
+  const dueTimes = fired.map(({ dueAt }) => dueAt ?? 0);
+  expect(dueTimes).toEqual(fired.map((_, n) => (dueTimes[0] ?? 0) + n * everyMs));
+});
+
+it('a jitter of several periods is made up for but once after a long sleep', async () => {
+  const site = memorySite();
+  const { queue } = await site.open();
+  const everyMs = MINUTE_MS;
+  await queue.schedules.set('report', { everyMs, jitterMs: 5 * everyMs, overlap: 'allow', request });
+  await site.clock.advance(10 * everyMs);
+  const fired = record(queue, 'schedule:fired');
+  site.clock.setWall(site.clock.now() + 600 * everyMs);
+  await site.clock.advance(everyMs);
+  // One for all that were missed, and those whose time may be now.
+  expect(fired.length).toBeLessThanOrEqual(8);
+});
+
 it('two stores with one schedule do not fire at the same times', async () => {
   const times = async (): Promise<number[]> => {
     const site = memorySite();
@@ -69,6 +96,18 @@ it('two stores with one schedule do not fire at the same times', async () => {
     return (await queue.find({ tags: ['schedule:report'] })).requests.map(({ acceptedAt }) => acceptedAt);
   };
   expect(await times()).not.toEqual(await times());
+});
+
+it('a jitter of several periods goes on where the clock stepped back behind the last firing', async () => {
+  const site = memorySite();
+  const { queue } = await site.open();
+  const everyMs = MINUTE_MS;
+  await queue.schedules.set('report', { everyMs, jitterMs: 5 * everyMs, overlap: 'allow', request });
+  await site.clock.advance(10 * everyMs);
+  site.clock.setWall(site.clock.now() - 2 * everyMs);
+  const fired = record(queue, 'schedule:fired');
+  await site.clock.advance(20 * everyMs);
+  expect(fired.length).toBeGreaterThanOrEqual(12);
 });
 
 it('a jitter that is none is refused', async () => {

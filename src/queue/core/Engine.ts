@@ -177,7 +177,7 @@ export class Engine {
         fetchCallers,
         minPriority: () => this.shedding?.minPriority() ?? 1,
         closed: () => this.keeper.arm(),
-        untried: () => this.keeper.resolve(),
+        untried: (zone) => this.keeper.untried(zone),
       },
       wake,
     );

@@ -19,6 +19,8 @@ export class ClockSteps {
   readonly #context: Context;
   /** Wall time minus monotonic time when last looked at. */
   #offset: number;
+  /** How far it stepped back, until all that was accepted before has the rank of the present time; 0 once it has. */
+  #stepMs = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -37,27 +39,33 @@ export class ClockSteps {
     const hasSteppedBack = stepMs > SMALLEST_STEP_MS;
     if (hasSteppedBack) {
       await this.#bringForward(Number.POSITIVE_INFINITY);
-      await this.#rankAnew(stepMs);
+      this.#stepMs = stepMs;
     }
+    if (this.#stepMs > 0 && (await this.#rankAnew(this.#stepMs))) this.#stepMs = 0;
     // Known once it is repaired: where the store is away, the next look finds it again.
     this.#offset = offset;
     return hasSteppedBack;
   }
 
-  async #rankAnew(stepMs: number): Promise<void> {
+  /** False where some are being sent, whose rank cannot be changed now. */
+  async #rankAnew(stepMs: number): Promise<boolean> {
     const { backend, clock, ranking } = this.#context;
     const now = clock.now();
-    const filter = { state: WAITING, acceptedAfter: now + 1 };
+    const filter = { state: [...WAITING, 'sending'] as const, acceptedAfter: now + 1 };
+    let isAll = true;
     for (let after: number | null = null; ; ) {
       const page = await backend.requests.find({ filter, order: 'accepted', after, limit: STEP });
+      if (page.requests.some(({ state }) => state === 'sending')) isAll = false;
       const changes = page.requests.flatMap((request): Change[] => {
+        if (request.state === 'sending') return [];
         const acceptedAt = Math.min(now, request.acceptedAt - stepMs);
         const rank = ranking.rank({ ...request, acceptedAt }, untiered(request.channel));
         if (rank.form !== 'value' || rank.value >= request.rank) return [];
         return [{ id: request.id, from: WAITING, patch: { raise: rank } }];
       });
-      if (changes.length > 0) await backend.requests.amend({ now, changes });
-      if (page.next === null) return;
+      const results = changes.length > 0 ? await backend.requests.amend({ now, changes }) : [];
+      if (results.some((result) => result.status === 'refused' && result.state === 'sending')) isAll = false;
+      if (page.next === null) return isAll;
       after = page.next;
     }
   }

@@ -60,8 +60,8 @@ export interface DispatcherParts {
   minPriority(): number;
   /** A channel that may have work was found closed, which time will end. */
   closed(): void;
-  /** A zone that takes nothing but a try may be tried, and nothing that waits could do it. */
-  untried(): void;
+  /** The zone takes nothing but a try, and nothing that waits could do it. */
+  untried(zone: Zone): void;
 }
 
 /**
@@ -259,13 +259,13 @@ export class Dispatcher {
       else requests.push(request);
     }
     const { teller } = this.#parts;
-    let isUntried = false;
+    const untriedZones = new Set<Zone>();
     for (const one of asked) {
       const { channel, via, permits, perCall, takenAt, parts, hints, untried, tried } = one;
       const names = parts ?? [{ channel: channel.name }];
       const requests = names.flatMap((part) => byChannel.get(part.channel) ?? []);
       const unused = permits - this.#send(one, requests);
-      isUntried ||= one.isProbe && requests.length === 0;
+      if (one.isProbe && requests.length === 0) untriedZones.add(via.zone);
       // Nothing was there to try the zone with: whoever comes next may.
       if (requests.length === 0 && via.zone.connectivity === tried) via.zone.connectivity = untried;
       const isFull = requests.length === permits * perCall;
@@ -279,7 +279,8 @@ export class Dispatcher {
     }
     teller.allEnded(result.ended);
     teller.moved(result.moved);
-    if (isUntried) this.#parts.untried();
+    const now = this.#context.clock.monotonicNow();
+    for (const zone of untriedZones) if (!zone.mayHaveWorkToSend(now)) this.#parts.untried(zone);
   }
 
   /** Starts what was claimed, and says how many of the permits that takes. */

@@ -7,6 +7,7 @@ import { leaseUntil } from './context.ts';
 import type { Resolver } from './resolver.ts';
 import type { Teller } from './tell.ts';
 import { messageOf } from './tell.ts';
+import type { Zone } from './zone.ts';
 import type { Zones } from './zones.ts';
 
 /** Requests repaired, expired or purged per step, so that none holds the store for long. */
@@ -144,8 +145,13 @@ export class Keeper {
     );
   }
 
+  /** Nothing that waits could try a zone that is down: what is in doubt may, where it stood back for that. */
+  untried(zone: Zone): void {
+    if (this.#resolver.hasPassedOver(zone)) this.#resolve();
+  }
+
   /** Looks at what is in doubt. Not awaited: a question that hangs must not keep what is due from being met. */
-  resolve(): void {
+  #resolve(): void {
     this.#resolver.run().catch((error: unknown) => this.#failed(error));
   }
 
@@ -157,7 +163,7 @@ export class Keeper {
     await this.#hint();
     this.#events.probe();
     this.#events.wake();
-    this.resolve();
+    this.#resolve();
     const next = await this.#nextDueAt(lookedAt);
     this.#dueAt = Math.min(this.#dueAt, next); // meanwhile something else may have become due
     this.arm();

@@ -101,7 +101,13 @@ export class Preparation {
   /** It takes the place of whatever is there: who waits by now was made on something older, and on this as well. */
   async #noteBehind(request: SentRequest, rules: ResourceRules): Promise<void> {
     const behind = await versionsBehind(this.#context, { request, rules });
-    if (behind.length > 0) await this.#versions.behind(thingAt(request.content.path, request), behind);
+    if (behind.length === 0) return;
+    try {
+      await this.#versions.behind(thingAt(request.content.path, request), behind);
+    } catch (error) {
+      const { id, zone } = request;
+      this.#context.logger.warn('what waits behind a change was not noted', { id, zone, error: messageOf(error) });
+    }
   }
 
   /** On the version that our own writes made of the one it was made on; `seen` is what a look showed instead of that. */

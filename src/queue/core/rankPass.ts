@@ -114,8 +114,11 @@ export class RankPass {
     return amended.size;
   }
 
+  /** What was accepted while the clock was ahead waits no longer for that. */
   #rankOf(request: StoredRequest): RankForm {
-    return this.#context.ranking.rank(request, untiered(request.channel));
+    const { clock, ranking } = this.#context;
+    const acceptedAt = Math.min(request.acceptedAt, clock.now());
+    return ranking.rank({ ...request, acceptedAt }, untiered(request.channel));
   }
 }
 

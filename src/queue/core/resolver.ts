@@ -54,6 +54,8 @@ export class Resolver {
   #isStopped = false;
   /** When zones that are down were tried last, by a look at what is in doubt. */
   readonly #lookedAt = new WeakMap<Zone, number>();
+  /** Zones that are down and were left to what waits for them. */
+  readonly #passedOver = new WeakSet<Zone>();
 
   constructor(
     context: Context,
@@ -112,12 +114,21 @@ export class Resolver {
     for (const zone of open) if (zone.isAway(now) && !this.#isStopped) await this.#tryWith(zone);
   }
 
+  /** Whether it may yet be tried with what is in doubt, where nothing that waits does it. */
+  hasPassedOver(zone: Zone): boolean {
+    return this.#passedOver.has(zone);
+  }
+
   /** In turns with what waits, so that neither keeps the other from ever being tried. */
   async #tryWith(zone: Zone): Promise<void> {
-    if (this.#lookedAt.get(zone) === zone.triedAt && zone.mayHaveWork) return;
     const now = this.#context.clock.monotonicNow();
     const whole = this.#zones.channelNamed(zone, zone.name);
-    if (whole.take(1, now) === 0) return;
+    const hadTurn = this.#lookedAt.get(zone) === zone.triedAt;
+    if ((hadTurn && zone.mayHaveWorkToSend(now)) || whole.take(1, now) === 0) {
+      this.#passedOver.add(zone);
+      return;
+    }
+    this.#passedOver.delete(zone);
     try {
       if ((await this.#look([zone], 1)) > 0) this.#lookedAt.set(zone, zone.triedAt);
     } finally {

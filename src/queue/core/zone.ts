@@ -25,6 +25,7 @@ export interface ZoneChannel {
   readonly keptBackUntil: number;
   hint(): void;
   wake(): void;
+  openFor(now: number): number;
 }
 
 /**
@@ -88,9 +89,11 @@ export class Zone {
     for (const channel of this.channels.values()) channel.hint();
   }
 
-  /** Something of it may be ready, as far as was not found out otherwise. */
-  get mayHaveWork(): boolean {
-    for (const channel of this.channels.values()) if (channel.mayHaveWork) return true;
+  /** Something of it may be ready, as far as was not found out otherwise, and no gate keeps that from going. */
+  mayHaveWorkToSend(monotonicNow: number): boolean {
+    for (const channel of this.channels.values()) {
+      if (channel.mayHaveWork && channel.openFor(monotonicNow) > 0) return true;
+    }
     return false;
   }
 

@@ -91,7 +91,8 @@ export class Zones {
   mustBeNamed(name: string): Zone {
     const zone = this.named(name);
     if (zone !== undefined) return zone;
-    const expected = suggestion(name, [...this.#byName.keys()]);
+    const known = [...this.#byName.keys()];
+    const expected = known.length === 0 ? 'the origin of an API, as none is configured' : suggestion(name, known);
     throw new HoldfastError('REQUEST_INVALID', `there is no zone "${name}": expected ${expected}`, {
       problems: [{ path: 'zone', expected, got: name }],
     });

@@ -18,6 +18,8 @@ import type { Waiting } from './Waiting.ts';
 const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
 /** Where no more than one in so many had to go alone, it was they that were too large, not their number. */
 const ONE_IN = 4;
+/** Halving leaves one alone also where the server takes no more than so many of any. */
+const PAIR = 2;
 /** An answer that has more pages is cut off there. */
 const MAX_PAGES = 100;
 /** A redirect is followed by a call of `fetch` that goes alone, where it changed nothing yet. */
@@ -47,6 +49,8 @@ export class BatchRound {
   #tickets: Tickets | undefined;
   #calls = 0;
   #sentAlone = 0;
+  /** Batches of more than a pair that the server took. */
+  #taken = 0;
 
   constructor(
     context: Context,
@@ -142,6 +146,7 @@ export class BatchRound {
     const { response, bodyError } = result;
     if (response.status >= 200 && response.status <= 299) {
       size.answered(set.length, durationMs);
+      if (set.length > PAIR) this.#taken += 1;
       if (bodyError !== undefined) return answerAll(set, missing(bodyError), called);
       const answers = await this.#pages(response, composed, set);
       return this.#answerEach(set, adapter.outcomes(answers, members), called);
@@ -153,10 +158,10 @@ export class BatchRound {
     const refusal = refusalOf(response.status);
     if (refusal === 'all') return this.#answerAlike(set, result, called);
     if (refusal === 'singly') size.refused();
-    const before = this.#sentAlone;
+    const [sentAlone, taken] = [this.#sentAlone, this.#taken];
     await this.#sendSmaller(set, refusal === 'singly' ? 1 : Math.ceil(set.length / 2), response.status);
-    const alone = this.#sentAlone - before;
-    if (alone > 0 && alone * ONE_IN <= set.length) takeBack?.();
+    const alone = this.#sentAlone - sentAlone;
+    if (alone > 0 && alone * ONE_IN <= set.length && this.#taken > taken) takeBack?.();
   }
 
   /** What leads elsewhere leads the call there: of a read it says nothing, and that does no harm alone. */

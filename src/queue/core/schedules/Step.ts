@@ -65,8 +65,7 @@ export class Step {
       if (this.#isStopped) break;
       const { dueAt } = schedule.record.position;
       if (dueAt === null) continue;
-      // What is put off is looked at as if its time had not come before.
-      const by = now - putOffMs(schedule.record, dueAt);
+      const by = lookedAtBy(schedule.record, dueAt, now);
       if (dueAt > by) continue;
       const { definition, position } = schedule.record;
       const planned = plan(schedule.times, { ...position, dueAt }, definition, by);
@@ -222,6 +221,18 @@ export class Step {
     if (missed === null) return;
     this.#engine.context.emitter.emit('schedule:missed', { name, ...missed, cause: 'late', code: null });
   }
+}
+
+/**
+ * What is put off is looked at as if its time had not come before, and what had to wait for the one before it, which was put off further, as if
+ * it came with that: neither is late, and those behind it are not missed.
+ */
+function lookedAtBy(record: ScheduleRecord, dueAt: number, now: number): number {
+  if (record.definition.jitterMs === 0) return now;
+  const by = now - putOffMs(record, dueAt);
+  if (by < dueAt) return by;
+  const waited = (record.last?.firedAt ?? dueAt) - dueAt;
+  return Math.max(dueAt, Math.min(by, now - waited));
 }
 
 function problemOf(error: unknown): { readonly code: HoldfastError['code'] | 'UNKNOWN'; readonly message: string } {
