@@ -21,7 +21,8 @@ for (const entry of Object.values(manifest.exports)) {
   input[name] = join(root, entry.types.replace('./dist/', 'src/').replace('.d.ts', '.ts'));
 }
 
-const isPackage = /^[^./]/;
+/** Asked as it is imported, and once more where it was found: `C:` begins a path of ours then. @type {(id: string, by: unknown, isFound: boolean) => boolean} */
+const isPackage = (id, _, isFound) => !isFound && /^[^./]/.test(id);
 const build = await rolldown({ cwd: root, input, platform: 'node', external: isPackage, tsconfig: false });
 const { output } = await build.generate({
   format: 'esm',
