@@ -109,8 +109,13 @@ export class Reranking {
 
   async #lookThroughAgain(): Promise<void> {
     const { backend, clock } = this.#context;
-    await expireRanks(backend.shared, clock.now());
     this.#isLate = false;
+    try {
+      await expireRanks(backend.shared, clock.now());
+    } catch (error) {
+      this.#isLate = true;
+      throw error;
+    }
   }
 
   #hear(stored: StoredMark): void {

@@ -30,6 +30,8 @@ async function meet(
   { kinds, expects = false }: { readonly kinds: readonly Kind[]; readonly expects?: boolean },
 ) {
   const site = await Site.open();
+  // Whichever of them tries the zone first, there is something to read.
+  if (kinds.includes(READ)) site.api.edit(READ.path, { m: 0 });
   const origin = scheme === 'http' ? site.server.origin : await tlsFront(site.server.origin);
   const ground = new Ground(await store.make(), [site]);
   const zone = { origins: [origin], ...(expects && { expect: { contentTypes: ['application/json'] } }) };
