@@ -70,7 +70,8 @@ export function describeManyProcesses(store: string, backend: () => SharedBacken
 
 /** What a store with a clock of its own has to keep besides. */
 export function describeSkewedClocks(store: string, backend: () => SharedBackend): void {
-  const requests = Math.min(Math.round(REQUESTS / 3), 2_000);
+  // As many of each of two producers.
+  const requests = Math.min(2 * Math.round(REQUESTS / 6), 2_000);
 
   describe(`two workers over ${store} whose clocks differ by five minutes (seed ${SEED})`, () => {
     it.each([
