@@ -21,7 +21,11 @@ for (const entry of Object.values(manifest.exports)) {
   input[name] = join(root, entry.types.replace('./dist/', 'src/').replace('.d.ts', '.ts'));
 }
 
-/** Asked as it is imported, and once more where it was found: `C:` begins a path of ours then. @type {(id: string, by: unknown, isFound: boolean) => boolean} */
+/**
+ * Asked as it is imported, and once more where it was found: a path of ours may begin with `C:` then.
+ *
+ * @type {(id: string, by: unknown, isFound: boolean) => boolean}
+ */
 const isPackage = (id, _, isFound) => !isFound && /^[^./]/.test(id);
 const build = await rolldown({ cwd: root, input, platform: 'node', external: isPackage, tsconfig: false });
 const { output } = await build.generate({

@@ -225,11 +225,9 @@ export class Dispatcher {
       ...(via === channel && { within: via.within }),
       ...(parts !== undefined && { parts }),
     };
-    return isProbe ? { ...base, ...this.#probeTermsOf(channel, failedProbes) } : base;
-  }
-
-  #probeTermsOf({ zone }: Channel, failed: number): ReturnType<typeof probeTerms> {
-    return probeTerms(failed, zone.policy.idempotency !== undefined, this.#context.random.number);
+    if (!isProbe) return base;
+    const knowsKeys = channel.zone.policy.idempotency !== undefined;
+    return { ...base, ...probeTerms(failedProbes, knowsKeys, this.#context.random.number) };
   }
 
   /** Another process finds out about it. */
